@@ -1,0 +1,83 @@
+//! `interval`: counts up, one number a period.
+//!
+//! ```text
+//! period of 3:  ---0--1--2--3
+//! ```
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures::Stream;
+use tokio::time::Instant;
+
+use crate::Flow;
+use crate::time::clock::{self, Timer};
+
+/// The stream of [`interval`].
+#[derive(Debug)]
+#[must_use = "streams do nothing unless polled"]
+pub struct Interval {
+    period: Duration,
+    next: u64,
+    /// When `next` is due; unset before the first poll, which is time zero.
+    due: Option<Instant>,
+    timer: Timer,
+}
+
+/// A flow that gives 0, 1, 2, … at one period, two periods, three periods after its first poll, without end.
+///
+/// **Emits** a number at each multiple of the period. **Ends** never. **Holds** nothing. **Time**: the first number
+/// comes after one period, as in ReactiveX (tokio's `interval` ticks at once). A consumer that polls late gets the
+/// numbers that are due one after another, without loss, and is then in step again.
+///
+/// # Panics
+///
+/// If `period` is zero.
+///
+/// # Examples
+///
+/// ```
+/// # let rt = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+/// # rt.block_on(async {
+/// use std::time::Duration;
+///
+/// let ticks = anabranch_operators::interval(Duration::from_secs(60)).take(3);
+/// let Ok(numbers) = ticks.collect::<Vec<_>>().await;
+/// assert_eq!(numbers, [0, 1, 2]);
+/// # });
+/// ```
+///
+/// # See also
+///
+/// tokio-stream: `IntervalStream`. ReactiveX: `interval`.
+#[track_caller]
+pub fn interval(period: Duration) -> Flow<Interval> {
+    assert!(!period.is_zero(), "the period of an interval must not be zero");
+    Flow::new(Interval { period, next: 0, due: None, timer: Timer::new() })
+}
+
+impl Stream for Interval {
+    type Item = Result<u64, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let Some(due) = this.due.or_else(|| clock::now().checked_add(this.period)) else {
+            return Poll::Pending; // A period beyond the clock's reach: the first tick never comes.
+        };
+        this.due = Some(due);
+        ready!(this.timer.poll_at(cx, due));
+        let tick = this.next;
+        this.next += 1;
+        match due.checked_add(this.period) {
+            Some(next) => this.due = Some(next),
+            None => return Poll::Pending,
+        }
+        Poll::Ready(Some(Ok(tick)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::MAX, None)
+    }
+}

@@ -1,0 +1,13 @@
+//! Ways in: where a flow begins.
+
+mod ext;
+mod from_items;
+mod from_iter;
+mod from_results;
+mod interval;
+
+pub use self::ext::FlowExt;
+pub use self::from_items::{FromItems, from_items};
+pub use self::from_iter::{FromIter, from_iter};
+pub use self::from_results::{FromResults, from_results};
+pub use self::interval::{Interval, interval};

@@ -1,0 +1,49 @@
+//! [`OperatorError`], the failures that operators cause themselves.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+/// A failure that came from an operator, not from upstream.
+///
+/// Operators that can fail by themselves ask for an error type `E: From<OperatorError>`. A flow that cannot fail yet
+/// gets one by [`fails_with::<OperatorError>()`](crate::Flow::fails_with).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OperatorError {
+    /// The buffers of [`group_until`](crate::Flow::group_until) or a window were full, the reader of the fullest
+    /// sub-stream did not poll it, and another reader waited.
+    Stalled {
+        /// The key of the sub-stream that nobody read, as `Debug` prints it.
+        key: String,
+        /// How many items waited for its reader.
+        buffered: usize,
+        /// How long nobody had read.
+        after: Duration,
+    },
+    /// More groups than `max_groups` would have been open at once, and the operator was told to fail then.
+    TooManyGroups {
+        /// The limit that was reached.
+        max_groups: usize,
+    },
+}
+
+impl fmt::Display for OperatorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stalled { key, buffered, after } => write!(
+                f,
+                "the sub-stream of {key} holds {buffered} unread items and was not polled for {after:?} while others \
+                 waited: read all groups at once (merge_map with a limit of at least max_groups), drop those that are \
+                 not wanted, or allow larger buffers"
+            ),
+            Self::TooManyGroups { max_groups } => write!(
+                f,
+                "more than {max_groups} groups would be open at once: raise max_groups, end groups sooner, or let the \
+                 oldest be closed early (OnLimit::CloseOldest)"
+            ),
+        }
+    }
+}
+
+impl Error for OperatorError {}

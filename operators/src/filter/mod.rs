@@ -1,0 +1,1 @@
+//! Operators that let some items pass and not others.

@@ -1,0 +1,1 @@
+//! Operators that run a flow for each item and bring the results together.

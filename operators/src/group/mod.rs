@@ -1,0 +1,1 @@
+//! Operators that give each key a sub-stream, or a result, of its own.

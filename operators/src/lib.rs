@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod combine;
+pub mod create;
+pub mod filter;
+pub mod finish;
+pub mod flatten;
+pub mod group;
+pub mod recover;
+pub mod share;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod time;
+pub mod transform;
+pub mod window;
+
+mod counter;
+mod error;
+mod flow;
+
+pub use crate::counter::Counter;
+pub use crate::create::{FlowExt, from_items, from_iter, from_results, interval};
+pub use crate::error::OperatorError;
+pub use crate::flow::{BoxFlow, Flow, LocalBoxFlow};

@@ -1,0 +1,1 @@
+//! Operators that move a flow to a task, or serve several readers with one flow.

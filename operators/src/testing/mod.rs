@@ -1,0 +1,1 @@
+//! Tests of operators: marbles, scripted sources, a probe, virtual time.

@@ -1,0 +1,3 @@
+//! Operators that wait.
+
+pub(crate) mod clock;

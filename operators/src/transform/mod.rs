@@ -1,0 +1,5 @@
+//! Operators that give something else for each item.
+
+mod map;
+
+pub use self::map::Map;

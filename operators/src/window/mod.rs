@@ -1,0 +1,1 @@
+//! Operators that cut a flow into pieces, as lists or as sub-streams.

@@ -1,0 +1,1 @@
+//! Framing and decoding: pure, no async.

@@ -1,0 +1,1 @@
+//! Epochs, the ledger, commit and resume.

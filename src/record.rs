@@ -1,0 +1,230 @@
+//! What goes in and out of the engine: [`Record`]s as sources give them, [`Message`]s as sinks take them.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use compact_str::CompactString;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{Error, ErrorKind};
+
+/// One ordered part of a source: a Kinesis shard, a file. Cheap to clone.
+///
+/// The name is unique within a source and may hold any characters; whoever makes a path or a key of it escapes it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Partition(Arc<str>);
+
+impl Partition {
+    /// The partition of that name.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// Its name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where in a partition a record stands. Positions of one partition are ordered; those of two have nothing to do with
+/// each other.
+///
+/// A position has two parts, `major` and `minor`, printed as `major.minor`, or as `major` alone when the minor part is
+/// zero. What they mean is the source's affair: a file uses the offset of the record's end and its line number, Kinesis
+/// the sequence number and the index within an aggregated record. The major part may have any number of digits:
+/// Kinesis' have 56, which fit no machine word.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Position {
+    major: Major,
+    minor: u64,
+}
+
+/// Digits without leading zeros. What fits a `u64` is always `Short`, so equal numbers are equal values.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Major {
+    Short(u64),
+    Long(Arc<str>),
+}
+
+impl Position {
+    /// The position of these two numbers.
+    pub const fn new(major: u64, minor: u64) -> Self {
+        Self { major: Major::Short(major), minor }
+    }
+
+    /// The position of a major part given as decimal digits, of any length.
+    ///
+    /// # Errors
+    ///
+    /// If `digits` is empty or holds anything but digits.
+    pub fn from_digits(digits: &str, minor: u64) -> Result<Self, Error> {
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Error::new(ErrorKind::Invalid, "a position is made of digits").at(format!("{digits:?}")));
+        }
+        let digits = digits.trim_start_matches('0');
+        let major = match digits.parse() {
+            Ok(number) => Major::Short(number),
+            Err(_) if digits.is_empty() => Major::Short(0),
+            Err(_) => Major::Long(digits.into()),
+        };
+        Ok(Self { major, minor })
+    }
+
+    /// The major part, if it fits.
+    pub const fn major(&self) -> Option<u64> {
+        match self.major {
+            Major::Short(number) => Some(number),
+            Major::Long(_) => None,
+        }
+    }
+
+    /// The major part as digits.
+    pub fn major_digits(&self) -> String {
+        match &self.major {
+            Major::Short(number) => number.to_string(),
+            Major::Long(digits) => digits.to_string(),
+        }
+    }
+
+    /// The minor part.
+    pub const fn minor(&self) -> u64 {
+        self.minor
+    }
+}
+
+impl Ord for Position {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.major, &other.major) {
+            (Major::Short(a), Major::Short(b)) => a.cmp(b),
+            (Major::Short(_), Major::Long(_)) => Ordering::Less,
+            (Major::Long(_), Major::Short(_)) => Ordering::Greater,
+            (Major::Long(a), Major::Long(b)) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
+        }
+        .then_with(|| self.minor.cmp(&other.minor))
+    }
+}
+
+impl PartialOrd for Position {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.major {
+            Major::Short(number) => write!(f, "{number}")?,
+            Major::Long(digits) => f.write_str(digits)?,
+        }
+        if self.minor > 0 { write!(f, ".{}", self.minor) } else { Ok(()) }
+    }
+}
+
+impl FromStr for Position {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (major, minor) = text.split_once('.').unwrap_or((text, "0"));
+        let minor = minor.parse().map_err(|error| {
+            Error::new(ErrorKind::Invalid, "the part of a position after its dot is a number").at(text).because(error)
+        })?;
+        Self::from_digits(major, minor)
+    }
+}
+
+impl Serialize for Position {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Position {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What the records of one partition have in common.
+#[derive(Debug)]
+pub struct Origin {
+    /// The partition they are from.
+    pub partition: Partition,
+    /// How to read their bytes.
+    pub layout: Layout,
+}
+
+/// How the bytes of a record are to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// One JSON object.
+    Json,
+    /// One line of a delimited file, quoted as the `csv` crate does.
+    Delimited {
+        /// What stands between two fields: a comma, a tab.
+        delimiter: u8,
+        /// The names in the file's header, in order.
+        columns: Vec<String>,
+    },
+}
+
+/// Bytes with their partition, position, arrival time and partition key, as a source gives them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The bytes, without a line's end.
+    pub data: Bytes,
+    /// Which partition they are from, and how to read them.
+    pub origin: Arc<Origin>,
+    /// Where in the partition.
+    pub position: Position,
+    /// When the source took them in. What they themselves say about time is data.
+    pub arrived: DateTime<Utc>,
+    /// The key that put them into their partition; empty where a source has none.
+    pub key: CompactString,
+}
+
+/// Bytes and the key that decides their partition, as a sink takes them. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Messages of one key go to one partition.
+    pub key: CompactString,
+    /// The bytes.
+    pub data: Bytes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_order_by_number_whatever_their_length() {
+        let texts = ["0", "0.1", "9", "10", "18446744073709551615", "18446744073709551616", "100000000000000000000.2"];
+        let positions: Vec<Position> = texts.iter().map(|text| text.parse().unwrap()).collect();
+        assert!(positions.is_sorted_by(|a, b| a < b));
+        assert_eq!(positions.iter().map(Position::to_string).collect::<Vec<_>>(), texts);
+    }
+
+    #[test]
+    fn leading_zeros_do_not_make_another_position() {
+        assert_eq!(Position::from_digits("000", 0).unwrap(), Position::new(0, 0));
+        let long = "49590338271490256608559692538361571095921575989136588898";
+        assert_eq!(format!("0{long}").parse::<Position>().unwrap(), long.parse().unwrap());
+    }
+
+    #[test]
+    fn what_is_not_a_position_is_refused() {
+        for text in ["", ".", "x", "1.x", "-1", "1.", " 1", "../etc"] {
+            assert!(text.parse::<Position>().is_err(), "{text:?}");
+        }
+    }
+}

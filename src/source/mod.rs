@@ -1,0 +1,83 @@
+//! Where records come from: the contract that every source keeps.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::{BoxFlow, Error, Partition, Position, Record};
+
+/// A place that records can be read from, in partitions, each from any position on.
+///
+/// Implemented by connectors; called by [`epoch`](crate::epoch) and by [`records`](records). What an implementation owes:
+///
+/// - the same records at the same positions, in the same order, however often they are read;
+/// - positions that grow strictly within a partition;
+/// - clear errors: temporary trouble is retried inside, so whatever comes out as an error stops the reader.
+pub trait Source: fmt::Debug + Send + Sync + 'static {
+    /// Who this source is and where reading starts, as the ledger's root keeps it for good.
+    fn describe(&self) -> BoxFuture<'_, Result<Description, Error>>;
+
+    /// Checks that this source is still the one that `recorded` describes.
+    ///
+    /// # Errors
+    ///
+    /// [`Conflict`](crate::ErrorKind::Conflict) if it is another one: another stream, a file that was changed.
+    fn recognise<'a>(&'a self, recorded: &'a Description) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// The partitions that exist now, with those that they came from.
+    fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>>;
+
+    /// Reads a partition from `start` on.
+    ///
+    /// The flow is lazy: nothing is opened before its first poll. It ends when there will be nothing more: see
+    /// [`Batch::closed`] for whether that is for good. Dropping it stops the reading; nothing is lost by that, since
+    /// any position can be read again.
+    fn read(&self, partition: &Partition, start: Start) -> BoxFlow<'static, Batch, Error>;
+}
+
+/// Who a source is, in the words of its connector, and where its listed partitions start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// What identifies the source: for a stream its ARN and creation time, for a file its path and a hash of its head.
+    pub identity: BTreeMap<String, String>,
+    /// Where partitions start that exist when the ledger's root is made.
+    pub start: Start,
+}
+
+/// A partition in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The partition.
+    pub partition: Partition,
+    /// The partitions that it came from by a split or a merge, and that are to be read to their end before it.
+    pub parents: Vec<Partition>,
+}
+
+/// Where in a partition to start reading.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// At the oldest record that there is.
+    Beginning,
+    /// At the first record that arrived at this instant or later.
+    At(DateTime<Utc>),
+    /// At the record behind this position.
+    After(Position),
+}
+
+/// Some records of one partition, in order, and what the source knew when it gave them.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The records; there may be none.
+    pub records: Vec<Record>,
+    /// How far behind the end of the partition this batch is, by arrival; zero when it reaches the end, and unset when
+    /// the source cannot tell.
+    pub behind: Option<Duration>,
+    /// Whether the partition is closed for good behind this batch: a shard that was split or merged. The flow then
+    /// ends. A flow that ends without it may have more another time: a file can grow.
+    pub closed: bool,
+}
