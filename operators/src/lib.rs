@@ -15,6 +15,7 @@ pub mod time;
 pub mod transform;
 pub mod window;
 
+mod budget;
 mod counter;
 mod error;
 mod flow;

@@ -1,0 +1,1 @@
+pub(crate) const BUDGET: usize = 256;
