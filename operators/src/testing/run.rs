@@ -233,28 +233,26 @@ impl Ticks {
 ///     observed.assert_marbles("---0--1--2-!");
 /// });
 /// ```
-pub fn observe<S: TryStream>(flow: Flow<S>, horizon: u64) -> impl Future<Output = Observed<S::Ok, S::Error>> {
-    async move {
-        let mut ticks = Ticks::new(horizon);
-        let mut watched = Watched::new(flow.into_inner());
-        let mut events = Vec::new();
-        poll_fn(|cx| {
-            if ticks.poll_horizon(cx).is_ready() {
-                events.push((horizon, Event::Dropped));
+pub async fn observe<S: TryStream>(flow: Flow<S>, horizon: u64) -> Observed<S::Ok, S::Error> {
+    let mut ticks = Ticks::new(horizon);
+    let mut watched = Watched::new(flow.into_inner());
+    let mut events = Vec::new();
+    poll_fn(|cx| {
+        if ticks.poll_horizon(cx).is_ready() {
+            events.push((horizon, Event::Dropped));
+            return Poll::Ready(());
+        }
+        while let Poll::Ready(event) = watched.poll_if_woken(cx) {
+            let over = !matches!(event, Event::Item(_));
+            events.push((ticks.now(), event));
+            if over {
                 return Poll::Ready(());
             }
-            while let Poll::Ready(event) = watched.poll_if_woken(cx) {
-                let over = !matches!(event, Event::Item(_));
-                events.push((ticks.now(), event));
-                if over {
-                    return Poll::Ready(());
-                }
-            }
-            Poll::Pending
-        })
-        .await;
-        Observed { events }
-    }
+        }
+        Poll::Pending
+    })
+    .await;
+    Observed { events }
 }
 
 /// Checks that a flow gives what the marble text shows, from its first poll on.
@@ -348,73 +346,67 @@ impl<K: fmt::Display, T: Marble, E, F> Nested<K, T, E, F> {
 ///     assert_eq!(nested.marbles(), ["sub: [a1]-[a2]|", "sub: ---[b1]-[b2]|"]);
 /// });
 /// ```
-pub fn observe_nested<S, K>(
-    flow: Flow<S>,
-    horizon: u64,
-    mut key: impl FnMut(&S::Ok) -> K,
-) -> impl Future<Output = NestedOf<S, K>>
+pub async fn observe_nested<S, K>(flow: Flow<S>, horizon: u64, mut key: impl FnMut(&S::Ok) -> K) -> NestedOf<S, K>
 where
     S: TryStream,
     S::Ok: TryStream,
 {
-    async move {
-        let mut ticks = Ticks::new(horizon);
-        let mut watched = Watched::new(flow.into_inner());
-        let mut outer = Vec::new();
-        let mut outer_over = false;
-        let mut readers = Vec::new();
-        let mut sub_streams: Vec<SubStream<K, _, _>> = Vec::new();
-        poll_fn(|cx| {
-            if ticks.poll_horizon(cx).is_ready() {
-                if !outer_over {
-                    outer.push((horizon, Event::Dropped));
-                }
-                for (reader, sub_stream) in readers.iter().zip(&mut sub_streams) {
-                    if Option::is_some(reader) {
-                        sub_stream.events.push((horizon, Event::Dropped));
-                    }
-                }
-                return Poll::Ready(());
+    let mut ticks = Ticks::new(horizon);
+    let mut watched = Watched::new(flow.into_inner());
+    let mut outer = Vec::new();
+    let mut outer_over = false;
+    let mut readers = Vec::new();
+    let mut sub_streams: Vec<SubStream<K, _, _>> = Vec::new();
+    poll_fn(|cx| {
+        if ticks.poll_horizon(cx).is_ready() {
+            if !outer_over {
+                outer.push((horizon, Event::Dropped));
             }
-            loop {
-                let mut quiet = true;
-                if !outer_over && let Poll::Ready(event) = watched.poll_if_woken(cx) {
-                    quiet = false;
-                    let tick = ticks.now();
-                    outer_over = !matches!(event, Event::Item(_));
-                    outer.push((
-                        tick,
-                        match event {
-                            Event::Item(sub_stream) => {
-                                let opened = SubStream { key: key(&sub_stream), opened: tick, events: Vec::new() };
-                                sub_streams.push(opened);
-                                readers.push(Some(Watched::new(sub_stream)));
-                                Event::Item(readers.len() - 1)
-                            }
-                            Event::Failure(error) => Event::Failure(error),
-                            Event::End => Event::End,
-                            Event::Dropped => Event::Dropped,
-                        },
-                    ));
+            for (reader, sub_stream) in readers.iter().zip(&mut sub_streams) {
+                if Option::is_some(reader) {
+                    sub_stream.events.push((horizon, Event::Dropped));
                 }
-                for (reader, sub_stream) in readers.iter_mut().zip(&mut sub_streams) {
-                    while let Some(Poll::Ready(event)) = reader.as_mut().map(|reader| reader.poll_if_woken(cx)) {
-                        quiet = false;
-                        if !matches!(event, Event::Item(_)) {
-                            *reader = None;
+            }
+            return Poll::Ready(());
+        }
+        loop {
+            let mut quiet = true;
+            if !outer_over && let Poll::Ready(event) = watched.poll_if_woken(cx) {
+                quiet = false;
+                let tick = ticks.now();
+                outer_over = !matches!(event, Event::Item(_));
+                outer.push((
+                    tick,
+                    match event {
+                        Event::Item(sub_stream) => {
+                            let opened = SubStream { key: key(&sub_stream), opened: tick, events: Vec::new() };
+                            sub_streams.push(opened);
+                            readers.push(Some(Watched::new(sub_stream)));
+                            Event::Item(readers.len() - 1)
                         }
-                        sub_stream.events.push((ticks.now(), event));
+                        Event::Failure(error) => Event::Failure(error),
+                        Event::End => Event::End,
+                        Event::Dropped => Event::Dropped,
+                    },
+                ));
+            }
+            for (reader, sub_stream) in readers.iter_mut().zip(&mut sub_streams) {
+                while let Some(Poll::Ready(event)) = reader.as_mut().map(|reader| reader.poll_if_woken(cx)) {
+                    quiet = false;
+                    if !matches!(event, Event::Item(_)) {
+                        *reader = None;
                     }
-                }
-                if quiet {
-                    let over = outer_over && readers.iter().all(Option::is_none);
-                    return if over { Poll::Ready(()) } else { Poll::Pending };
+                    sub_stream.events.push((ticks.now(), event));
                 }
             }
-        })
-        .await;
-        Nested { outer, sub_streams }
-    }
+            if quiet {
+                let over = outer_over && readers.iter().all(Option::is_none);
+                return if over { Poll::Ready(()) } else { Poll::Pending };
+            }
+        }
+    })
+    .await;
+    Nested { outer, sub_streams }
 }
 
 /// What [`observe_nested`] records of a flow `S` of sub-streams.
