@@ -8,7 +8,7 @@
 use std::fmt;
 use std::hash::Hash;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
@@ -18,7 +18,7 @@ use super::groups::Groups;
 use super::table::Lookup;
 use super::until::Signal;
 use crate::Flow;
-use crate::budget::BUDGET;
+use crate::budget::Budget;
 use crate::time::clock::{self, Timer};
 
 /// How the items of a group become its result: see [`aggregate_each`](Flow::aggregate_each).
@@ -178,7 +178,8 @@ where
         groups.set_now(clock::now());
         // Within a poll, time stands still: what ends groups is looked at again only where it can have changed.
         let mut look = true;
-        for _ in 0..BUDGET {
+        let mut budget = Budget::new();
+        loop {
             if look {
                 look = false;
                 if let Some((key, state)) = groups.close_due() {
@@ -240,9 +241,8 @@ where
                 }
                 return Poll::Ready(Some(Ok(group)));
             }
+            ready!(budget.swallow(cx));
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }
 
@@ -253,6 +253,9 @@ where
     A: Aggregator<K, S::Ok>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AggregateEach").field("source", &self.source).field("timer", &self.timer).finish_non_exhaustive()
+        f.debug_struct("AggregateEach")
+            .field("source", &self.source)
+            .field("timer", &self.timer)
+            .finish_non_exhaustive()
     }
 }

@@ -30,10 +30,10 @@ use crate::{Counter, Flow, OperatorError};
 const MAX_GROUPS: usize = 1 << 20;
 
 /// How many items a group's reader may be behind, and all readers together, if nothing else is said.
-const BOUNDS: Bounds = Bounds { each: 1 << 10, all: 1 << 16 };
+pub(crate) const BOUNDS: Bounds = Bounds { each: 1 << 10, all: 1 << 16 };
 
 /// How long full buffers may hold back the source, if nothing else is said.
-const STALL_AFTER: Duration = Duration::from_secs(5);
+pub(crate) const STALL_AFTER: Duration = Duration::from_secs(5);
 
 /// The stream of [`Flow::group_until`] and [`Flow::group_by`].
 #[must_use = "streams do nothing unless polled"]
@@ -126,14 +126,15 @@ impl<S: TryStream> Flow<S> {
     /// use std::time::Duration;
     /// use anabranch_operators::{OperatorError, from_iter, group::Until};
     ///
-    /// // The longest name of each letter.
+    /// // The long names of each letter.
     /// let rivers = from_iter(["Danube", "Don", "Rhine", "Dnieper", "Rhone"]).fails_with::<OperatorError>();
-    /// let mut longest = rivers
+    /// let mut long = rivers
     ///     .group_until(|name| name.as_bytes()[0] as char, Until::idle(Duration::from_secs(10)))
     ///     .merge_map(usize::MAX, |group| {
-    ///         let key = *group.key();
-    ///         group.reduce_each_example(key)
+    ///         let letter = *group.key();
+    ///         group.map(move |name| (letter, name)).filter(|(_, name)| name.len() > 4)
     ///     });
+    /// assert_eq!(long.next().await, Ok(Some(('D', "Danube"))));
     /// # });
     /// ```
     ///
@@ -357,8 +358,7 @@ where
             }
         };
         let lane = self.groups.value_mut(id);
-        drop(lane.push(&out.lanes, item));
-        let full = lane.is_full(&out.lanes).then(|| Arc::clone(lane));
+        let full = lane.push_or_drop(&out.lanes, item);
         if let Some((_, lane)) = self.groups.count_item(id) {
             lane.end(&out.lanes);
         }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::baton::Baton;
 use super::lane::{Bounds, Lane, Lanes};
 use crate::OperatorError;
-use crate::budget::BUDGET;
+use crate::budget::Budget;
 use crate::time::clock::{self, Timer};
 
 /// Decides which sub-streams there are and which item goes where: by key, by count, by time.
@@ -123,11 +123,6 @@ where
                     lanes.baton.finish();
                     return Poll::Pending;
                 }
-                Drove::Yields => {
-                    turn.over(Place::In(driver));
-                    lanes.baton.call();
-                    return Poll::Pending;
-                }
             }
         }
     }
@@ -226,10 +221,9 @@ where
 enum Drove {
     /// There is something in the lane that was asked for.
     Served,
-    /// The source, or the buffers, have nothing more for now, and the baton will be called.
+    /// The source, or the buffers, have nothing more for now, or others are to have their turn. The baton is called when
+    /// it is worth going on.
     Waits,
-    /// The source may have more, but other tasks are to have their turn.
-    Yields,
     /// The source has ended or failed, and so has every lane.
     Ended,
 }
@@ -270,18 +264,20 @@ where
             self.started = true;
             self.route.start(now, out);
         }
-        for _ in 0..BUDGET {
+        let mut budget = Budget::new();
+        loop {
             self.route.tick(&mut cx, now, out);
             if served() {
                 return Drove::Served;
             }
             let mut wake_at = self.route.deadline();
             if self.is_held(out) {
-                let until = match self.stall(now, out) {
+                let until = match self.stall(&cx, now, out) {
                     Ok(until) => until,
                     Err(drove) => return drove,
                 };
-                wake_at = wake_at.into_iter().chain(until).min();
+                // What was due and could not be done waits for room, too.
+                wake_at = wake_at.filter(|deadline| *deadline > now).into_iter().chain(until).min();
             } else {
                 match self.source.as_mut().try_poll_next(&mut cx) {
                     Poll::Ready(Some(Ok(item))) => {
@@ -289,6 +285,9 @@ where
                             Ok(None) => {}
                             full @ Ok(Some(_)) => self.full = full.ok().flatten(),
                             Err(error) => return self.fail(out, error),
+                        }
+                        if budget.swallow(&cx).is_pending() {
+                            return Drove::Waits;
                         }
                         continue;
                     }
@@ -302,14 +301,12 @@ where
                 _ => return Drove::Waits,
             }
         }
-        Drove::Yields
     }
 
     /// Whether full buffers keep the source from being polled.
     fn is_held(&mut self, out: &Out<K, S::Ok, S::Error>) -> bool {
-        let full = |driver: &Self| {
-            out.lanes.is_full() || driver.full.as_ref().is_some_and(|lane| lane.is_full(&out.lanes))
-        };
+        let full =
+            |driver: &Self| out.lanes.is_full() || driver.full.as_ref().is_some_and(|lane| lane.is_full(&out.lanes));
         if full(self) {
             out.lanes.hold();
             if full(self) {
@@ -322,7 +319,12 @@ where
     }
 
     /// Until when readers have time to make room.
-    fn stall(&mut self, now: Instant, out: &Out<K, S::Ok, S::Error>) -> Result<Option<Instant>, Drove> {
+    fn stall(
+        &mut self,
+        cx: &Context<'_>,
+        now: Instant,
+        out: &Out<K, S::Ok, S::Error>,
+    ) -> Result<Option<Instant>, Drove> {
         let after = self.stall_after;
         let stall = self.stall.get_or_insert_with(|| Stall { until: now.checked_add(after), warned: false });
         if stall.until.is_none_or(|until| now < until) {
@@ -330,7 +332,8 @@ where
         }
         if !stall.warned {
             stall.warned = true;
-            return Err(Drove::Yields);
+            cx.waker().wake_by_ref();
+            return Err(Drove::Waits);
         }
         let (key, buffered) =
             self.route.fullest().filter(|(_, buffered)| *buffered > 0).unwrap_or_else(|| out.unread());

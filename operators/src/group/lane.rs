@@ -110,6 +110,12 @@ impl<K, T, E> Lane<K, T, E> {
         Ok(())
     }
 
+    /// Adds an item, or drops it if nobody will read it. Gives the lane if it is full now.
+    pub(crate) fn push_or_drop(self: &Arc<Self>, lanes: &Lanes, item: T) -> Option<Arc<Self>> {
+        drop(self.push(lanes, item));
+        self.is_full(lanes).then(|| Arc::clone(self))
+    }
+
     /// Ends the lane: items that are buffered can still be taken.
     pub(crate) fn end(&self, lanes: &Lanes) {
         let mut state = self.lock();
