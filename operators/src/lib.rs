@@ -15,10 +15,12 @@ pub mod time;
 pub mod transform;
 pub mod window;
 
+mod budget;
 mod counter;
 mod error;
 mod flow;
 
+pub use crate::combine::{Mergeable, concat, merge};
 pub use crate::counter::Counter;
 pub use crate::create::{FlowExt, from_items, from_iter, from_results, interval};
 pub use crate::error::OperatorError;

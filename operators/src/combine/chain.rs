@@ -101,9 +101,8 @@ where
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let hint = |first: &A| first.size_hint();
-        let (first, first_most) = self.first.as_ref().map_or((0, Some(0)), hint);
-        let (second, second_most) = self.second.as_ref().map_or((0, Some(0)), TryStream::size_hint);
+        let (first, first_most) = self.first.as_ref().map_or((0, Some(0)), A::size_hint);
+        let (second, second_most) = self.second.as_ref().map_or((0, Some(0)), B::size_hint);
         // A failure of the first takes the place of the second, so its least number counts alone until it has ended.
         let least = if first_most == Some(0) { second } else { first };
         (least, first_most.zip(second_most).and_then(|(a, b)| a.checked_add(b)))

@@ -117,7 +117,7 @@ where
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (least, most) = self.current.as_ref().map_or((0, Some(0)), TryStream::size_hint);
+        let (least, most) = self.current.as_ref().map_or((0, Some(0)), S::size_hint);
         let more = self.flows.as_ref().is_some_and(|flows| flows.size_hint().1 != Some(0));
         (least, if more { None } else { most })
     }

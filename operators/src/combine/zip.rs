@@ -131,7 +131,11 @@ enum Side<E> {
 }
 
 /// Sees to it that the side holds an item, if it has one to give.
-fn poll_side<S: TryStream>(side: Pin<&mut Option<S>>, held: &mut Option<S::Ok>, cx: &mut Context<'_>) -> Side<S::Error> {
+fn poll_side<S: TryStream>(
+    side: Pin<&mut Option<S>>,
+    held: &mut Option<S::Ok>,
+    cx: &mut Context<'_>,
+) -> Side<S::Error> {
     let Some(stream) = side.as_pin_mut() else {
         return Side::Ended;
     };

@@ -79,7 +79,10 @@ impl<S: TryStream> Flow<S> {
 
 impl<S: fmt::Debug, P: fmt::Debug, F> fmt::Debug for ConcatMap<S, P, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConcatMap").field("upstream", &self.upstream).field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("ConcatMap")
+            .field("upstream", &self.upstream)
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
     }
 }
 
@@ -124,7 +127,7 @@ where
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (least, most) = self.inner.as_ref().map_or((0, Some(0)), TryStream::size_hint);
+        let (least, most) = self.inner.as_ref().map_or((0, Some(0)), P::size_hint);
         (least, if self.upstream.is_some() { None } else { most })
     }
 }

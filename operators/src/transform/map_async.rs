@@ -130,7 +130,7 @@ where
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (least, most) = self.upstream.as_ref().map_or((0, Some(0)), TryStream::size_hint);
+        let (least, most) = self.upstream.as_ref().map_or((0, Some(0)), S::size_hint);
         let here = self.running.len() + usize::from(self.failure.is_some());
         (least.saturating_add(here), most.and_then(|most| most.checked_add(here)))
     }
