@@ -1,24 +1,28 @@
-//! [`Budget`], how long a loop may go on without giving anything.
+//! [`Budget`], which makes a loop that gives nothing let others run.
 
-use std::task::Context;
+use std::task::{Context, Poll};
 
-/// Counts the rounds of a loop within one poll, so that one that swallows items lets others run from time to time.
+/// How many items a loop may swallow within one poll. Each poll makes a new one, so that it lives in a register.
 pub(crate) struct Budget {
     left: u32,
 }
 
 impl Budget {
+    /// Few enough that timers and other tasks get their turn, many enough that yielding costs nothing to speak of.
+    const ITEMS: u32 = 256;
+
     pub(crate) const fn new() -> Self {
-        Self { left: 256 }
+        Self { left: Self::ITEMS }
     }
 
-    /// Counts a round. When there were enough, it wakes the task and says so: then return `Pending`.
-    pub(crate) fn spent(&mut self, cx: &Context<'_>) -> bool {
+    /// Counts a swallowed item. Pending when the poll is to end, and then its task is woken already.
+    #[inline]
+    pub(crate) fn swallow(&mut self, cx: &Context<'_>) -> Poll<()> {
         self.left -= 1;
-        if self.left > 0 {
-            return false;
+        if self.left == 0 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
-        cx.waker().wake_by_ref();
-        true
+        Poll::Ready(())
     }
 }

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::iter::Fuse;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
@@ -110,9 +110,7 @@ where
                 return Poll::Ready(None);
             };
             this.current.set(Some(next));
-            if budget.spent(cx) {
-                return Poll::Pending;
-            }
+            ready!(budget.swallow(cx));
         }
     }
 

@@ -113,9 +113,7 @@ where
             let Some(upstream) = this.upstream.as_mut().as_pin_mut() else {
                 return Poll::Ready(None);
             };
-            if budget.spent(cx) {
-                return Poll::Pending;
-            }
+            ready!(budget.swallow(cx));
             match ready!(upstream.try_poll_next(cx)) {
                 Some(Ok(item)) => this.inner.set(Some((this.f)(item))),
                 end => {

@@ -9,7 +9,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
@@ -128,9 +128,7 @@ where
                 return Poll::Ready(Some(given));
             }
             *this.run = 0;
-            if budget.spent(cx) {
-                return Poll::Pending;
-            }
+            ready!(budget.swallow(cx));
             let open = !upstream_waits && this.inner.len() < *this.limit;
             match this.upstream.as_mut().as_pin_mut().filter(|_| open).map(|upstream| upstream.try_poll_next(cx)) {
                 Some(Poll::Ready(Some(Ok(item)))) => {

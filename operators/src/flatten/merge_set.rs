@@ -77,9 +77,7 @@ impl<S: TryStream> MergeSet<S> {
                 Some(None) => {}
                 None => return Poll::Ready(None),
             }
-            if budget.spent(cx) {
-                return Poll::Pending;
-            }
+            ready!(budget.swallow(cx));
         }
     }
 

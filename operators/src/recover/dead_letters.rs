@@ -175,9 +175,7 @@ where
                     return Poll::Pending;
                 }
             }
-            if budget.spent(cx) {
-                return Poll::Pending;
-            }
+            ready!(budget.swallow(cx));
         }
     }
 }

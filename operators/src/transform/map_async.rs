@@ -118,7 +118,7 @@ where
                 }
             }
             // The futures have their turn also while upstream is always ready.
-            if budget.spent(cx) {
+            if budget.swallow(cx).is_pending() {
                 break;
             }
         }

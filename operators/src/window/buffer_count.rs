@@ -119,9 +119,7 @@ impl<S: TryStream> Stream for BufferCount<S> {
                     return Poll::Ready(if rest.is_empty() { None } else { Some(Ok(rest)) });
                 }
             }
-            if budget.spent(cx) {
-                return Poll::Pending;
-            }
+            ready!(budget.swallow(cx));
         }
     }
 

@@ -166,9 +166,7 @@ impl<S: TryStream> Stream for BufferTimeOrCount<S> {
                 }
                 Poll::Pending => break,
             }
-            if budget.spent(cx) {
-                return Poll::Pending;
-            }
+            ready!(budget.swallow(cx));
         }
         let Due::At(due) = *this.due else {
             return Poll::Pending;
