@@ -35,7 +35,8 @@ fn fails_with_the_first_that_fails_and_drops_the_rest_unpolled() {
 
 #[test]
 fn polls_a_flow_only_when_the_one_before_has_ended() {
-    let (flows, probes): (Vec<_>, Vec<_>) = ["-a|", "-b|", "-c|"].map(|text| probe(Script::marbles(text))).into_iter().unzip();
+    let (flows, probes): (Vec<_>, Vec<_>) =
+        ["-a|", "-b|", "-c|"].map(|text| probe(Script::marbles(text))).into_iter().unzip();
     assert_marbles(concat(flows), "-a-!");
     assert_eq!(probes.iter().map(|seen| seen.polls() > 0).collect::<Vec<_>>(), [true, true, false]);
     assert!(probes.iter().all(|seen| seen.dropped() && seen.polls_after_end() == 0));
