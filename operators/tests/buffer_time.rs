@@ -4,8 +4,8 @@ use std::iter::repeat;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use anabranch_operators::testing::{Event, Script, assert_marbles, check, observe, probe, virtual_time};
 use anabranch_operators::from_iter;
+use anabranch_operators::testing::{Event, Script, assert_marbles, check, observe, probe, virtual_time};
 use futures::{Stream, TryStreamExt};
 
 const fn ticks(n: u64) -> Duration {
