@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use anabranch_operators::testing::{Script, assert_marbles, check, probe, virtual_time};
-use anabranch_operators::{concat, from_iter};
+use anabranch_operators::testing::{Failed, Script, assert_marbles, check, probe, virtual_time};
+use anabranch_operators::{Flow, concat, from_iter};
 use futures::{FutureExt, TryStreamExt};
 use proptest::prelude::*;
 
@@ -16,7 +16,7 @@ fn gives_each_flow_when_the_one_before_has_ended() {
 
 #[test]
 fn ends_at_once_without_flows() {
-    assert_marbles(concat(Vec::from([Script::marbles("a|"); 0])), "|");
+    assert_marbles(concat(Vec::<Flow<Script<char, Failed>>>::new()), "|");
     assert_marbles(concat([Script::marbles("|"), Script::marbles("|")]), "|");
 }
 

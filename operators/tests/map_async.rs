@@ -53,7 +53,7 @@ fn reads_upstream_only_as_far_as_it_may_run() {
 
 #[test]
 fn begins_a_future_at_the_instant_its_item_comes() {
-    check("-b---b|", |flow| flow.map_async(1, |item| ready(item)), "-b---b|");
+    check("-b---b|", |flow| flow.map_async(1, ready), "-b---b|");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn drops_the_futures_with_it() {
 #[test]
 fn an_upstream_that_is_always_ready_does_not_starve_the_futures() {
     virtual_time(async {
-        let mut flow = from_iter(0..).map_async(usize::MAX, |n| ready(n));
+        let mut flow = from_iter(0..).map_async(usize::MAX, ready);
         for expected in 0..1_000 {
             assert_eq!(flow.try_next().await, Ok(Some(expected)));
         }
@@ -95,7 +95,7 @@ fn an_n_of_0_is_refused() {
 
 #[test]
 fn size_hint_does_not_overflow() {
-    let mut flow = from_iter(std::iter::repeat(1)).map_async(2, |n| ready(n));
+    let mut flow = from_iter(std::iter::repeat(1)).map_async(2, ready);
     assert!(flow.try_next().now_or_never().is_some());
     assert_eq!(flow.size_hint(), (usize::MAX, None));
 }

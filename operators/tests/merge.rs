@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::iter::repeat;
 
 use anabranch_operators::testing::{Failed, Probe, Script, assert_marbles, check, probe, virtual_time};
-use anabranch_operators::{from_iter, merge};
+use anabranch_operators::{Flow, from_iter, merge};
 use futures::{Stream, TryStream, TryStreamExt};
 use proptest::prelude::*;
 
@@ -33,7 +33,7 @@ fn treats_a_flow_as_an_operator_should() {
 
 #[test]
 fn ends_at_once_without_flows() {
-    assert_marbles(merge([Script::marbles("|"); 0]), "|");
+    assert_marbles(merge(Vec::<Flow<Script<char, Failed>>>::new()), "|");
     assert_marbles(merge(["|", "|"].map(Script::marbles)), "|");
 }
 
