@@ -37,9 +37,8 @@ macro_rules! behaviours {
     };
 }
 
-/// Keys whose order is not that of their directories: `-` and `.` stand before the slash, `0` behind.
-const NASTY: [&str; 12] =
-    ["a%/b", "a-b", "a-b/c", "a.b", "a.b/", "a/b", "a/b-c", "a/b-c/d", "a/c/d", "a0", "a0/b", "b"];
+/// Keys in byte order, which is not that of their directories: `-` and `.` stand before the slash, `0` behind.
+const NASTY: [&str; 11] = ["a%/b", "a-/z", "a-b/c", "a.b", "a.c/d", "a/b", "a/b-c/d", "a/c/d", "a0/b", "a00", "b"];
 
 async fn put(store: &dyn Store, key: &str, body: impl Into<Bytes>) -> Result<Put, Error> {
     store.put_if_absent(key, body.into(), &About::default()).await
@@ -53,13 +52,7 @@ async fn put_all(store: &dyn Store, keys: impl IntoIterator<Item = impl AsRef<st
     stream::iter(puts).buffer_unordered(16).collect::<()>().await;
 }
 
-fn nasty() -> BTreeSet<&'static str> {
-    // One key must not be a folder of another.
-    let folder = |key: &str| NASTY.iter().any(|other| other.starts_with(&format!("{key}/")));
-    NASTY.into_iter().filter(|key| !key.ends_with('/') && !folder(key)).collect()
-}
-
-pub async fn gives_nothing_under_an_absent_key(store: &dyn Store) {
+pub(crate) async fn gives_nothing_under_an_absent_key(store: &dyn Store) {
     assert_eq!(store.get("absent").await.unwrap(), None);
     assert_eq!(store.get("no/such/folder").await.unwrap(), None);
     assert_eq!(store.get_head("absent", 10).await.unwrap(), None);
@@ -71,7 +64,7 @@ pub async fn gives_nothing_under_an_absent_key(store: &dyn Store) {
     assert_eq!(store.get("a/b/c").await.unwrap(), None, "an object is no folder");
 }
 
-pub async fn gives_back_what_was_put(store: &dyn Store) {
+pub(crate) async fn gives_back_what_was_put(store: &dyn Store) {
     let about = About { content_type: "application/gzip", metadata: vec![("n", "7".to_owned())] };
     let body = Bytes::from((0..=255).collect::<Vec<u8>>());
     let key = "dt=2013-01-01/hour=00/events%2FshardId-000000000000/1-2.jsonl.gz";
@@ -81,14 +74,14 @@ pub async fn gives_back_what_was_put(store: &dyn Store) {
     assert_eq!(store.get("empty").await.unwrap(), Some(Bytes::new()));
 }
 
-pub async fn leaves_alone_what_is_there(store: &dyn Store) {
+pub(crate) async fn leaves_alone_what_is_there(store: &dyn Store) {
     assert_eq!(put(store, "a", "first").await.unwrap(), Put::Created);
     assert_eq!(put(store, "a", "second").await.unwrap(), Put::Exists);
     assert_eq!(put(store, "a", "first").await.unwrap(), Put::Exists);
     assert_eq!(store.get("a").await.unwrap().unwrap(), "first");
 }
 
-pub async fn tells_one_of_many_writers_that_it_created(store: &dyn Store) {
+pub(crate) async fn tells_one_of_many_writers_that_it_created(store: &dyn Store) {
     for round in 0..10 {
         let key = format!("dt=2013-01-01/{round}");
         let puts = (0..32).map(|writer| put(store, &key, format!("writer {writer}")));
@@ -99,28 +92,25 @@ pub async fn tells_one_of_many_writers_that_it_created(store: &dyn Store) {
     }
 }
 
-pub async fn lists_in_byte_order_of_the_whole_key(store: &dyn Store) {
-    let keys = nasty();
-    assert!(keys.len() >= 8);
-    put_all(store, keys.iter().rev()).await;
-    assert_eq!(store.list_after("", None).await.unwrap(), keys.into_iter().collect::<Vec<_>>());
+pub(crate) async fn lists_in_byte_order_of_the_whole_key(store: &dyn Store) {
+    put_all(store, NASTY.iter().rev()).await;
+    assert_eq!(store.list_after("", None).await.unwrap(), NASTY);
 }
 
-pub async fn lists_behind_a_key_and_under_a_prefix(store: &dyn Store) {
-    let keys = nasty();
-    put_all(store, &keys).await;
-    let prefixes = ["", "a", "a/", "a/b", "a-", "a-b/", "a0/b", "b/", "c"];
+pub(crate) async fn lists_behind_a_key_and_under_a_prefix(store: &dyn Store) {
+    put_all(store, NASTY).await;
+    let prefixes = ["", "a", "a/", "a/b", "a-", "a-b/", "a0", "a0/b", "b/", "c"];
     let afters = ["a", "a-b", "a-b/", "a-b/c", "a.b", "a/", "a/b", "a/c", "a/c/d", "a0/b", "b", "zzz", "", "%"];
     for prefix in prefixes {
         for after in afters.map(Some).into_iter().chain([None]) {
-            let model = keys.iter().filter(|key| key.starts_with(prefix) && Some(**key) > after);
+            let model = NASTY.into_iter().filter(|key| key.starts_with(prefix) && Some(*key) > after);
             let listed = store.list_after(prefix, after).await.unwrap();
-            assert_eq!(listed, model.copied().collect::<Vec<_>>(), "under {prefix:?} behind {after:?}");
+            assert_eq!(listed, model.collect::<Vec<_>>(), "under {prefix:?} behind {after:?}");
         }
     }
 }
 
-pub async fn lists_all_of_many_keys_in_pages(store: &dyn Store) {
+pub(crate) async fn lists_all_of_many_keys_in_pages(store: &dyn Store) {
     let keys: BTreeSet<String> = (0..1_203).map(|n| format!("part={}/{:04}", n % 3, n)).collect();
     put_all(store, &keys).await;
     let mut listed = Vec::new();
@@ -137,7 +127,7 @@ pub async fn lists_all_of_many_keys_in_pages(store: &dyn Store) {
     assert_eq!(listed, keys.into_iter().collect::<Vec<_>>());
 }
 
-pub async fn gives_heads_of_objects(store: &dyn Store) {
+pub(crate) async fn gives_heads_of_objects(store: &dyn Store) {
     put(store, "ten", "0123456789").await.unwrap();
     put(store, "none", "").await.unwrap();
     let cases =
@@ -148,7 +138,7 @@ pub async fn gives_heads_of_objects(store: &dyn Store) {
     assert_eq!(store.get_head("none", 0).await.unwrap().unwrap(), "");
 }
 
-pub async fn refuses_what_is_no_key(store: &dyn Store) {
+pub(crate) async fn refuses_what_is_no_key(store: &dyn Store) {
     let long = "k".repeat(1_025);
     let keys = [
         "",
@@ -192,14 +182,14 @@ pub async fn refuses_what_is_no_key(store: &dyn Store) {
     assert_eq!(store.list_after("", None).await.unwrap(), [""; 0]);
 }
 
-pub async fn keeps_large_objects(store: &dyn Store) {
+pub(crate) async fn keeps_large_objects(store: &dyn Store) {
     let body: Bytes = (0..10_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     assert_eq!(put(store, "large", body.clone()).await.unwrap(), Put::Created);
     assert!(store.get("large").await.unwrap().unwrap() == body);
     assert!(store.get_head("large", 65_536).await.unwrap().unwrap() == body.slice(..65_536));
 }
 
-pub async fn shows_objects_whole_or_not_at_all(store: &dyn Store) {
+pub(crate) async fn shows_objects_whole_or_not_at_all(store: &dyn Store) {
     for n in 0..10_u8 {
         let key = format!("whole-{n}");
         let body = Bytes::from(vec![n; 1 << 20]);
@@ -216,7 +206,7 @@ pub async fn shows_objects_whole_or_not_at_all(store: &dyn Store) {
     }
 }
 
-pub async fn takes_keys_of_data_percent_encoded(store: &dyn Store) {
+pub(crate) async fn takes_keys_of_data_percent_encoded(store: &dyn Store) {
     let keys = ["_dead/file%3A%2Ftmp%2F..%2Fa%20b.tsv/1-0", "p/%2E%2E/x", "p/%2e%2e/x", "p/%25", "p/a%2Fb", "p/a=b"];
     for key in keys {
         assert_eq!(put(store, key, key).await.unwrap(), Put::Created, "{key}");
