@@ -126,7 +126,8 @@ impl fmt::Display for Reason {
         match self {
             Self::TooLong => write!(f, "longer than {MAX_RECORD} bytes: is there a quote that is never closed?"),
             Self::FieldCount { found, expected } => {
-                write!(f, "{found} fields where the header has {expected}")
+                let fields = if *found == 1 { "field" } else { "fields" };
+                write!(f, "{found} {fields} where the header has {expected}")
             }
             Self::NotJson { problem } => write!(f, "not a JSON object: {problem}"),
             Self::Missing { column } => write!(f, "there is no column {column:?}"),
