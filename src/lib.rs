@@ -12,6 +12,7 @@ pub mod store;
 
 mod error;
 mod record;
+mod uri;
 
 pub use crate::error::{Error, ErrorKind};
 pub use crate::record::{Layout, Message, Origin, Partition, Position, Record};
