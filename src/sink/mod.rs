@@ -9,6 +9,9 @@
 //! - temporary trouble is retried inside; an error that comes out is final, and says how many messages were not
 //!   delivered.
 
+#[cfg(feature = "kinesis")]
+pub mod kinesis;
+
 use std::pin::Pin;
 
 use futures::Sink;

@@ -1,5 +1,8 @@
 //! Where records come from: the contract that every source keeps.
 
+#[cfg(feature = "kinesis")]
+pub mod kinesis;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
