@@ -162,7 +162,7 @@ impl Kinesis for ShardReader {
                     data: Bytes::from(record.data.into_inner()),
                     position: Position::from_digits(&record.sequence_number, 0)?,
                     arrived: record.approximate_arrival_timestamp.and_then(time).unwrap_or_else(Utc::now),
-                    key: record.partition_key.into(),
+                    key: record.partition_key.unwrap_or_default().into(),
                 })
             });
             let records = records
