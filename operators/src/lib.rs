@@ -15,11 +15,14 @@ pub mod time;
 pub mod transform;
 pub mod window;
 
+mod budget;
 mod counter;
 mod error;
 mod flow;
+mod signal;
 
 pub use crate::counter::Counter;
 pub use crate::create::{FlowExt, from_items, from_iter, from_results, interval};
 pub use crate::error::OperatorError;
 pub use crate::flow::{BoxFlow, Flow, LocalBoxFlow};
+pub use crate::signal::{ByFlow, ByFuture, Signal};
