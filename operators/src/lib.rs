@@ -21,6 +21,7 @@ mod error;
 mod flow;
 mod signal;
 
+pub use crate::combine::{Mergeable, concat, merge};
 pub use crate::counter::Counter;
 pub use crate::create::{FlowExt, from_items, from_iter, from_results, interval};
 pub use crate::error::OperatorError;
