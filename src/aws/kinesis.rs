@@ -170,7 +170,9 @@ fn by_code(code: &str, status: u16, stream: &str) -> (Class, ErrorKind, Option<S
         | "InternalFailureException"
         | "ServiceUnavailable"
         | "RequestTimeout" => return (Class::Busy, ErrorKind::Unavailable, None),
-        "ExpiredIteratorException" | "ExpiredNextTokenException" => return (Class::Stale, ErrorKind::Unavailable, None),
+        "ExpiredIteratorException" | "ExpiredNextTokenException" => {
+            return (Class::Stale, ErrorKind::Unavailable, None);
+        }
         "ResourceNotFoundException" => {
             let cure = format!(
                 "check its name, region and account, or make it: aws kinesis create-stream --stream-name {stream} \

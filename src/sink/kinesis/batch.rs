@@ -290,7 +290,9 @@ mod tests {
                     batcher.push(message(sent, random.random_range(5..20_000)), now);
                     sent += 1;
                 }
-                while under_way.len() < 4 && let Some(request) = batcher.request(now, sent == 3_000) {
+                while under_way.len() < 4
+                    && let Some(request) = batcher.request(now, sent == 3_000)
+                {
                     assert!(!request.is_empty() && request.len() <= MAX_RECORDS);
                     assert!(request.iter().map(|entry| size(&entry.message)).sum::<usize>() <= MAX_BYTES);
                     under_way.push(request);
@@ -300,7 +302,8 @@ mod tests {
                     if random.random_bool(0.1) {
                         batcher.failed(request, now, random);
                     } else {
-                        let verdicts: Vec<_> = request.iter().map(|_| random.random_bool(0.3).then(no).flatten()).collect();
+                        let verdicts: Vec<_> =
+                            request.iter().map(|_| random.random_bool(0.3).then(no).flatten()).collect();
                         for (key, verdict) in keys(&request).into_iter().zip(&verdicts) {
                             *accepted.entry(key).or_default() += usize::from(verdict.is_none());
                         }

@@ -210,7 +210,10 @@ impl KinesisSink {
             }
             _ => match batch::size(message) {
                 size if size > self.max_record => (
-                    format!("a record of {size} bytes with its key is larger than the stream's limit of {}", self.max_record),
+                    format!(
+                        "a record of {size} bytes with its key is larger than the stream's limit of {}",
+                        self.max_record
+                    ),
                     "split it, or raise the limit: aws kinesis update-max-record-size",
                 ),
                 _ => return Ok(()),

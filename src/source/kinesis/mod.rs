@@ -217,9 +217,15 @@ impl Source for KinesisSource {
             }
             let same_name = here.get(shards::STREAM) == recorded.identity.get(shards::STREAM);
             let (what, cure) = if same_name {
-                ("the stream was deleted and made again since this ledger began", "begin a new ledger under another prefix")
+                (
+                    "the stream was deleted and made again since this ledger began",
+                    "begin a new ledger under another prefix",
+                )
             } else {
-                ("this ledger belongs to another source", "read that source, or begin a new ledger under another prefix")
+                (
+                    "this ledger belongs to another source",
+                    "read that source, or begin a new ledger under another prefix",
+                )
             };
             let place = format!("here {}, in the ledger {}", Shown(&here), Shown(&recorded.identity));
             Err(Error::new(ErrorKind::Conflict, what).at(place).cure(cure))

@@ -277,7 +277,8 @@ async fn all_pages_of_the_shard_list_are_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_listing_whose_token_expired_is_begun_again() {
-    let script = Script::listing([page(&["a"], Some("2")), Err(Class::Stale), page(&["a"], Some("2")), page(&["b"], None)]);
+    let script =
+        Script::listing([page(&["a"], Some("2")), Err(Class::Stale), page(&["a"], Some("2")), page(&["b"], None)]);
     assert_eq!(listed(&script).await.unwrap(), ["s/a", "s/b"]);
     let script = Script::listing((0..9).map(|_| Err(Class::Stale)));
     listed(&script).await.unwrap_err();
