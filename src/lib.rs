@@ -10,6 +10,8 @@ pub mod sink;
 pub mod source;
 pub mod store;
 
+#[cfg(feature = "kinesis")]
+mod aws;
 mod error;
 mod record;
 mod uri;

@@ -22,6 +22,9 @@ mod queue;
 pub use self::console::ConsoleSink;
 pub use self::queue::{QueueSink, queue};
 
+#[cfg(feature = "kinesis")]
+pub mod kinesis;
+
 use std::pin::Pin;
 
 use futures::Sink;

@@ -18,6 +18,9 @@ pub use self::file::{FileFormat, FileSource, FileSourceBuilder};
 pub use self::random::{RandomSource, RandomSourceBuilder};
 pub use self::records::records;
 
+#[cfg(feature = "kinesis")]
+pub mod kinesis;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;

@@ -1,0 +1,61 @@
+//! What the connectors to AWS have in common: configuration, what to do about a failed call, waiting.
+//!
+//! The SDK's own retries are switched off. Its token bucket is shared by everything that uses one client, and its
+//! decisions cannot be seen from outside; so one place here classifies failures, and one place waits.
+
+pub(crate) mod kinesis;
+pub(crate) mod retry;
+
+use std::error::Error as StdError;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+use crate::{Error, ErrorKind};
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the first byte of an answer may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call may take from its first byte to its last: 10 MiB over a slow line.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The given configuration, or else that of the environment, profile and machine; always with a region.
+pub(crate) async fn load(given: Option<SdkConfig>, region: Option<&str>) -> Result<SdkConfig, Error> {
+    let config = match given {
+        Some(config) => config,
+        None => aws_config::load_defaults(BehaviorVersion::latest()).await,
+    };
+    let config = match region {
+        Some(region) => config.into_builder().region(Region::new(region.to_owned())).build(),
+        None => config,
+    };
+    if config.region().is_none() {
+        return Err(Error::new(ErrorKind::Usage, "no AWS region is configured")
+            .cure("set AWS_REGION, or a region in the AWS profile; a local server takes any: AWS_REGION=us-east-1"));
+    }
+    Ok(config)
+}
+
+/// The SDK has no limit for reads and calls by default: one that hangs would hang for ever.
+pub(crate) fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_attempt_timeout(CALL_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
+        .build()
+}
+
+/// An error with everything that caused it, on one line. The SDK's own rendering adds its structures' insides.
+pub(crate) fn causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,191 @@
+//! [`Retry`]: which failures are tried again, when, and for how long.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::time::Instant;
+
+use crate::Error;
+
+/// For how long an endpoint that has never answered is tried.
+const FIRST_PATIENCE: Duration = Duration::from_secs(10);
+/// For how long an endpoint that has answered before is tried, unless said otherwise.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+
+/// What sort of trouble a failed call is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The service is there and asks for patience: throttling, 5xx. It gets all of it.
+    Busy,
+    /// Nothing answered, or nothing sensible.
+    Unreachable,
+    /// There were no credentials to sign with. At the start that is a mistake; later on, a hiccup of their provider.
+    Unsigned,
+    /// What the call referred to is too old, a shard iterator or a page token: get another one.
+    Stale,
+    /// It would fail the same way again.
+    Fatal,
+}
+
+/// A failed call.
+#[derive(Clone, Debug)]
+pub(crate) struct Trouble {
+    pub(crate) class: Class,
+    pub(crate) error: Error,
+}
+
+/// Exponential waiting with full jitter: any time up to a bound that doubles.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Backoff {
+    tries: u32,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(100);
+    const LAST: Duration = Duration::from_secs(10);
+
+    /// How long to wait after this many failures in a row.
+    pub(crate) fn after(tries: u32, random: &mut impl Rng) -> Duration {
+        let bound = Self::FIRST.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(Self::LAST);
+        bound.mul_f64(random.random())
+    }
+
+    /// How long to wait now.
+    pub(crate) fn next(&mut self, random: &mut impl Rng) -> Duration {
+        self.tries = self.tries.saturating_add(1);
+        Self::after(self.tries, random)
+    }
+}
+
+/// Tries calls to one endpoint again, as long as that makes sense.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    patience: Duration,
+    reached: AtomicBool,
+    random: Mutex<StdRng>,
+}
+
+impl Retry {
+    /// For an endpoint that may be silent for `patience` once it has answered.
+    pub(crate) fn new(patience: Duration, random: StdRng) -> Self {
+        Self { patience, reached: AtomicBool::new(false), random: Mutex::new(random) }
+    }
+
+    /// Calls until there is an answer or a failure that patience does not help against.
+    pub(crate) async fn call<'a, T>(
+        &self,
+        mut call: impl FnMut() -> BoxFuture<'a, Result<T, Trouble>> + Send,
+    ) -> Result<T, Trouble> {
+        let mut backoff = Backoff::default();
+        let mut silent_since = Instant::now();
+        loop {
+            let trouble = match call().await {
+                Ok(answer) => {
+                    self.reached.store(true, Ordering::Relaxed);
+                    return Ok(answer);
+                }
+                Err(trouble) => trouble,
+            };
+            if trouble.class == Class::Busy && self.reached.load(Ordering::Relaxed) {
+                silent_since = Instant::now();
+            }
+            if self.is_over(trouble.class, silent_since.elapsed()) {
+                return Err(trouble);
+            }
+            let wait = backoff.next(&mut *self.random.lock().unwrap_or_else(PoisonError::into_inner));
+            tracing::debug!(error = %trouble.error, ?wait, "a call failed and is tried again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Whether to give up, after nothing sensible was heard for that long.
+    fn is_over(&self, class: Class, silent: Duration) -> bool {
+        let reached = self.reached.load(Ordering::Relaxed);
+        let patience = if reached { self.patience } else { FIRST_PATIENCE };
+        match class {
+            Class::Fatal | Class::Stale => true,
+            Class::Unsigned if !reached => true,
+            Class::Busy | Class::Unreachable | Class::Unsigned => silent >= patience,
+        }
+    }
+}
+
+/// Numbers that differ from process to process, for jitter.
+pub(crate) fn jitter() -> StdRng {
+    StdRng::seed_from_u64(RandomState::new().hash_one("jitter"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    fn trouble(class: Class) -> Trouble {
+        Trouble { class, error: Error::new(ErrorKind::Unavailable, "no") }
+    }
+
+    /// Gives the classes one by one, then an answer, and counts the calls.
+    async fn run(retry: &Retry, mut script: Vec<Class>) -> (usize, Result<(), Class>) {
+        let mut calls = 0;
+        script.reverse();
+        let answer = retry
+            .call(|| {
+                calls += 1;
+                let answer = script.pop().map_or(Ok(()), |class| Err(trouble(class)));
+                Box::pin(async move { answer })
+            })
+            .await;
+        (calls, answer.map_err(|trouble| trouble.class))
+    }
+
+    #[test]
+    fn waits_are_within_a_bound_that_doubles_up_to_ten_seconds() {
+        let mut random = StdRng::seed_from_u64(1);
+        for (tries, bound) in [(1, 100), (2, 200), (5, 1_600), (7, 6_400), (8, 10_000), (40, 10_000)] {
+            let waits: Vec<_> = (0..200).map(|_| Backoff::after(tries, &mut random).as_millis()).collect();
+            assert!(waits.iter().all(|wait| *wait <= bound), "{tries}");
+            assert!(waits.iter().any(|wait| *wait > bound * 3 / 4), "{tries}");
+            assert!(waits.iter().any(|wait| *wait < bound / 4), "{tries}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_would_fail_again_is_not_tried_again() {
+        let retry = Retry::new(PATIENCE, StdRng::seed_from_u64(1));
+        assert_eq!(run(&retry, vec![Class::Fatal]).await, (1, Err(Class::Fatal)));
+        assert_eq!(run(&retry, vec![Class::Stale]).await, (1, Err(Class::Stale)));
+        assert_eq!(run(&retry, vec![Class::Unsigned]).await, (1, Err(Class::Unsigned)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_never_answers_is_given_up_soon() {
+        let retry = Retry::new(PATIENCE, StdRng::seed_from_u64(1));
+        let started = Instant::now();
+        assert_eq!(run(&retry, vec![Class::Unreachable; 1_000]).await.1, Err(Class::Unreachable));
+        assert!(started.elapsed() >= FIRST_PATIENCE);
+        assert!(started.elapsed() < Duration::from_secs(21), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_falls_silent_is_given_up_late() {
+        let retry = Retry::new(Duration::from_secs(60), StdRng::seed_from_u64(1));
+        assert_eq!(run(&retry, vec![]).await, (1, Ok(())));
+        let started = Instant::now();
+        assert_eq!(run(&retry, vec![Class::Unreachable; 1_000]).await.1, Err(Class::Unreachable));
+        assert!(started.elapsed() >= Duration::from_secs(60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_service_that_answered_before_is_never_given_up() {
+        let retry = Retry::new(Duration::from_secs(60), StdRng::seed_from_u64(1));
+        assert_eq!(run(&retry, vec![]).await, (1, Ok(())));
+        let started = Instant::now();
+        assert_eq!(run(&retry, vec![Class::Busy; 200]).await, (201, Ok(())));
+        assert!(started.elapsed() > Duration::from_secs(600));
+    }
+}
