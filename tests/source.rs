@@ -239,7 +239,8 @@ async fn what_is_no_such_file_is_refused_with_path_and_cure() {
     let files = Files::new();
     fs::create_dir(files.path("dir.tsv")).unwrap();
     let binary: Vec<u8> = (0..=255).cycle().take(10_000).collect();
-    let cases: [(&str, Option<Vec<u8>>, ErrorKind, &str, &str); 9] = [
+    type Case = (&'static str, Option<Vec<u8>>, ErrorKind, &'static str, &'static str);
+    let cases: [Case; 9] = [
         ("missing.tsv", None, ErrorKind::NotFound, "there is no such file", "check the path"),
         ("missing.tsv/a.tsv", None, ErrorKind::NotFound, "there is no such file", "check the path"),
         ("dir.tsv", None, ErrorKind::Invalid, "this is a directory", "name a file in it"),

@@ -24,7 +24,7 @@ const BUFFER: usize = 64 * 1024;
 /// Messages that were not flushed when the program stops are lost: at most once across a crash.
 ///
 /// ```
-/// # futures::executor::block_on(async {
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// use anabranch::Message;
 /// use anabranch::sink::ConsoleSink;
 /// use futures::SinkExt;

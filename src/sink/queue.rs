@@ -26,7 +26,7 @@ use crate::{BoxFlow, Error, ErrorKind, Layout, Message, Origin, Partition, Posit
 /// Therefore a queue is no [`Source`](crate::source::Source), and nothing can be committed from it exactly once.
 ///
 /// ```
-/// # futures::executor::block_on(async {
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// use std::num::NonZeroUsize;
 /// use anabranch::Message;
 /// use anabranch::sink::queue;

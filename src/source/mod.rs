@@ -35,7 +35,7 @@ use crate::{BoxFlow, Error, Layout, Partition, Position, Record};
 
 /// A place that records can be read from, in partitions, each from any position on.
 ///
-/// Implemented by connectors; called by [`epoch`](crate::epoch) and by [`records`](records). What an implementation owes:
+/// Implemented by connectors; called by [`epoch`](crate::epoch) and by [`records`]. What an implementation owes:
 ///
 /// - the same records at the same positions, in the same order, however often they are read;
 /// - positions that grow strictly within a partition;

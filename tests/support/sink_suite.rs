@@ -7,16 +7,16 @@ use std::task::Poll;
 use anabranch::Message;
 use anabranch::sink::BoxSink;
 use bytes::Bytes;
-use futures::{Sink, SinkExt};
+use futures::SinkExt;
 
 /// Messages that are all different.
-pub fn messages(count: usize) -> Vec<Message> {
+pub(crate) fn messages(count: usize) -> Vec<Message> {
     let message = |n: usize| Message { key: format!("key-{}", n % 7).into(), data: format!("{{\"n\":{n}}}").into() };
     (0..count).map(message).collect()
 }
 
 /// `arrived` gives all that has arrived so far, in any order.
-pub async fn all_is_delivered_after_a_flush(mut sink: BoxSink, mut arrived: impl AsyncFnMut() -> Vec<Bytes>) {
+pub(crate) async fn all_is_delivered_after_a_flush(mut sink: BoxSink, mut arrived: impl AsyncFnMut() -> Vec<Bytes>) {
     sink.flush().await.unwrap();
     let sent = messages(1000);
     let (first, second) = sent.split_at(300);
@@ -33,7 +33,7 @@ pub async fn all_is_delivered_after_a_flush(mut sink: BoxSink, mut arrived: impl
 }
 
 /// `arrived` gives all that has arrived so far, in any order.
-pub async fn all_is_delivered_after_a_close(mut sink: BoxSink, mut arrived: impl AsyncFnMut() -> Vec<Bytes>) {
+pub(crate) async fn all_is_delivered_after_a_close(mut sink: BoxSink, mut arrived: impl AsyncFnMut() -> Vec<Bytes>) {
     let sent = messages(500);
     for message in &sent {
         sink.feed(message.clone()).await.unwrap();
@@ -44,7 +44,7 @@ pub async fn all_is_delivered_after_a_close(mut sink: BoxSink, mut arrived: impl
 
 /// The other side of this sink accepts nothing, so the sink may take at most `bound` messages of about 10 bytes, and no
 /// flush and no close may say that it is done.
-pub async fn holds_its_caller_back(mut sink: BoxSink, bound: usize) {
+pub(crate) async fn holds_its_caller_back(mut sink: BoxSink, bound: usize) {
     let mut taken = 0;
     for message in messages(bound + 1) {
         if poll_once(|cx| sink.as_mut().poll_ready(cx)).await.map(Result::unwrap).is_pending() {

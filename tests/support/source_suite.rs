@@ -9,7 +9,7 @@ use anabranch::{BoxFlow, Error, Partition, Position, Record};
 use futures::TryStreamExt;
 
 /// Checks a source that holds at least ten records in one of its partitions, and to which nothing is added meanwhile.
-pub async fn behaves(source: Arc<dyn Source>) {
+pub(crate) async fn behaves(source: Arc<dyn Source>) {
     recognises_itself(&*source).await;
     lists_the_same_partitions_twice(&*source).await;
     let listed = source.partitions().await.unwrap();
@@ -92,7 +92,7 @@ async fn refuses_an_unknown_partition(source: &dyn Source) {
 }
 
 /// The records up to where nothing more can be had now.
-pub async fn to_the_tip(mut batches: BoxFlow<'static, Batch, Error>) -> Result<Vec<Record>, Error> {
+pub(crate) async fn to_the_tip(mut batches: BoxFlow<'static, Batch, Error>) -> Result<Vec<Record>, Error> {
     let mut records = Vec::new();
     while let Some(batch) = TryStreamExt::try_next(&mut batches).await? {
         records.extend(batch.records);
