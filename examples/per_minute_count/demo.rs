@@ -1,0 +1,102 @@
+//! The whole way on one machine: real flights through an embedded Kinesis into an embedded S3.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anabranch::codec::{EventDecoder, JsonEncoder, Minute};
+use anabranch::epoch;
+use anabranch::sink::kinesis::KinesisSink;
+use anabranch::source::kinesis::KinesisSource;
+use anabranch::source::{FileSource, Source, records};
+use anabranch::store::{S3Store, Store};
+use anabranch::{Error, ErrorKind, Message};
+use anabranch_local_cloud::LocalCloud;
+use compact_str::CompactString;
+
+use crate::{Count, Options, count_exactly, view};
+
+const FLIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/flights-2013-01.tsv.gz");
+const STREAM: &str = "flights";
+const SHARDS: u32 = 4;
+const BUCKET: &str = "counts";
+
+type Counts = HashMap<(CompactString, Minute), usize>;
+
+pub(crate) async fn run(options: Options) -> Result<(), Error> {
+    let local = |error| Error::new(ErrorKind::Unavailable, "the embedded servers cannot be started").because(error);
+    let state = tempfile::Builder::new().prefix("anabranch-").tempdir().map_err(local)?.keep();
+    let cloud = LocalCloud::builder().state_dir(&state).start().map_err(local)?;
+    cloud.create_stream(STREAM, SHARDS).await.map_err(local)?;
+    cloud.create_bucket(BUCKET).map_err(local)?;
+    println!("Kinesis on {}, S3 on {}", cloud.kinesis_url(), cloud.s3_url());
+
+    let file: Arc<dyn Source> = Arc::new(FileSource::builder(FLIGHTS).build()?);
+    let expected = count_by_hand(Arc::clone(&file), &options).await?;
+    produce(file, &cloud, &options).await?;
+
+    let source = KinesisSource::builder(STREAM).sdk_config(cloud.sdk_config()).build().await?;
+    let store: Arc<dyn Store> = Arc::new(S3Store::builder(BUCKET, "").sdk_config(cloud.sdk_config()).build().await?);
+    let options = Options { once: true, ..options };
+    let report = count_exactly(Arc::new(source), Arc::clone(&store), &options).await?;
+    view::show(Arc::clone(&store), report).await?;
+    check(store, &expected).await?;
+
+    let bucket = state.join("s3").join(BUCKET);
+    println!("\nThe objects are files in {}. To look at them:", bucket.display());
+    println!("  find {} -name '*.jsonl.gz'", bucket.display());
+    println!("  find {} -path '*/dt=*' -name '*.jsonl.gz' -exec gzip -dc {{}} + | head", bucket.display());
+    println!("To do the same against servers that stay: cargo run --release --example local_cloud");
+    Ok(())
+}
+
+/// Puts the flights into the stream, as one JSON object each.
+async fn produce(file: Arc<dyn Source>, cloud: &LocalCloud, options: &Options) -> Result<(), Error> {
+    let sink = KinesisSink::builder(STREAM).sdk_config(cloud.sdk_config()).build().await?;
+    let progress = view::counting("putting flights into the stream");
+    let mut decoder = EventDecoder::new(&*options.time_column, &*options.key_column);
+    let mut encoder = JsonEncoder::new();
+    let messages = records(file).try_map(|record| {
+        let unreadable = |error| Error::new(ErrorKind::Invalid, "a flight cannot be read").because(error);
+        let event = decoder.decode(record.clone()).map_err(unreadable)?;
+        Ok(Message { key: event.kind, data: encoder.encode(record).map_err(unreadable)? })
+    });
+    messages.inspect(|_| progress.inc(1)).forward(sink).await?;
+    progress.finish_with_message("flights are in the stream");
+    Ok(())
+}
+
+/// Counts without any of the machinery, to have something to compare with.
+async fn count_by_hand(file: Arc<dyn Source>, options: &Options) -> Result<Counts, Error> {
+    let mut decoder = EventDecoder::new(&*options.time_column, &*options.key_column);
+    let counted = records(file).fold(Counts::new(), move |mut counts, record| {
+        if let Ok(event) = decoder.decode(record) {
+            let minute = event.minute();
+            *counts.entry((event.kind, minute)).or_default() += 1;
+        }
+        counts
+    });
+    counted.await
+}
+
+/// Compares every count in the store with the one made by hand.
+async fn check(store: Arc<dyn Store>, expected: &Counts) -> Result<(), Error> {
+    let epochs = epoch::committed(store).try_map(|epoch| epoch.rows::<Count>());
+    let counted = epochs.fold(Counts::new(), |mut counts, rows| {
+        for Count { kind, minute, count } in rows {
+            *counts.entry((kind, minute)).or_default() += count;
+        }
+        counts
+    });
+    let counted = counted.await?;
+    let events = |counts: &Counts| counts.values().sum::<usize>();
+    if counted != *expected {
+        let (found, wanted) = (events(&counted), events(expected));
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            format!("the counts are wrong: {found} events instead of {wanted}"),
+        )
+        .cure("this is a bug in anabranch: please report it"));
+    }
+    println!("Checked: all {} counts are those of an independent count of the file.", expected.len());
+    Ok(())
+}

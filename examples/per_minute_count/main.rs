@@ -1,0 +1,184 @@
+//! Counts events per type and minute, exactly, and writes the counts to S3 or a directory in near real time.
+//!
+//! Without arguments it brings all it needs: it starts a Kinesis and an S3 on this machine, puts a month of real flights
+//! into a stream, counts them, checks the result, and shows it:
+//!
+//! ```text
+//! cargo run --release --example per_minute_count
+//! ```
+//!
+//! With arguments it counts what you have. A file ends by itself; a stream is followed until Ctrl-C, or, with `--once`, to
+//! where it ends now. Run it again, and it goes on where it stopped, however it stopped, and counts nothing twice:
+//!
+//! ```text
+//! cargo run --release --example per_minute_count -- \
+//!     --source file:data/flights-2013-01.tsv.gz --sink dir:/tmp/counts \
+//!     --time-column departed_at --key-column carrier
+//! ```
+
+mod demo;
+mod view;
+
+use std::error::Error as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anabranch::codec::{Event, EventDecoder, Minute, Undecodable};
+use anabranch::epoch::{DeadLetter, Every, Ledger, Report, SourceExt};
+use anabranch::group::Until;
+use anabranch::source::{self, Source};
+use anabranch::store::{self, Store};
+use anabranch::{BoxFlow, Error, ErrorKind, Flow, Message, Record, sink};
+use clap::Parser;
+use compact_str::CompactString;
+use futures::{Sink, TryStream};
+use serde::{Deserialize, Serialize};
+
+/// Counts events per type and minute.
+#[derive(Clone, Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// Where events come from: file:PATH, random:, kinesis:STREAM. Without it, the flights in data/.
+    #[arg(long, value_name = "URI", requires = "sink")]
+    source: Option<String>,
+
+    /// Where counts go: dir:PATH or s3://BUCKET/PREFIX count exactly; console: or kinesis:STREAM only pass them on.
+    #[arg(long, value_name = "URI", requires = "source")]
+    sink: Option<String>,
+
+    /// The column, or name in a JSON object, that says when an event happened.
+    #[arg(long, value_name = "NAME", default_value = "departed_at")]
+    time_column: String,
+
+    /// The column, or name in a JSON object, that says of which type an event is.
+    #[arg(long, value_name = "NAME", default_value = "carrier")]
+    key_column: String,
+
+    /// A count is given when no event has come for it for so long, or with the end of its epoch.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = positive)]
+    timeout: Duration,
+
+    /// Counts are committed this long after the first event that they count.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = positive)]
+    epoch: Duration,
+
+    /// How many counts may be open at once in a partition; beyond, the oldest is given early.
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = clap::value_parser!(u32).range(1..u32::MAX.into()))]
+    max_groups: u32,
+
+    /// Reads what is there, commits it, and ends.
+    #[arg(long)]
+    once: bool,
+}
+
+/// A row of the result: so many events of this type in this minute. Rows add up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Count {
+    #[serde(rename = "type")]
+    kind: CompactString,
+    minute: Minute,
+    count: usize,
+}
+
+/// The pipeline, from records to counts.
+fn counts<S, D>(records: Flow<S>, dead: D, options: &Options) -> impl TryStream<Ok = Count, Error = Error> + use<S, D>
+where
+    S: TryStream<Ok = Record, Error = Error>,
+    D: Sink<Undecodable, Error = Error>,
+{
+    let decoder = EventDecoder::new(&*options.time_column, &*options.key_column);
+    records
+        .map(decoder.to_fn())
+        .dead_letters(dead) // a record that cannot be read is kept aside, never dropped
+        .group_until(|event: &Event| (event.kind.clone(), event.minute()), Until::idle(options.timeout))
+        .max_groups(options.max_groups as usize)
+        .count_each() // fan out per key, count, merge
+        .map(|((kind, minute), count)| Count { kind, minute, count })
+}
+
+/// Counts into a store, exactly.
+async fn count_exactly(source: Arc<dyn Source>, store: Arc<dyn Store>, options: &Options) -> Result<Report, Error> {
+    let each = options.clone();
+    let pipeline = source
+        .epochs(Every::span(options.epoch))
+        .commit_to(Ledger::new(store, "per_minute_count"), move |records, dead| counts(records, dead, &each))
+        .once(options.once);
+    view::with_progress(pipeline.stats(), pipeline.run(shutdown())).await
+}
+
+/// Counts into a sink that takes messages: what a crash loses is lost.
+async fn count_loosely(source: Arc<dyn Source>, sink: &str, options: &Options) -> Result<(), Error> {
+    let sink = sink::open(sink).await?;
+    let records: BoxFlow<'static, Record, Error> = source::records(source).take_until(shutdown()).boxed();
+    let complain = futures::sink::unfold((), |(), undecodable: Undecodable| async move {
+        eprintln!("set aside: {}", DeadLetter::from(undecodable).reason);
+        Ok::<_, Error>(())
+    });
+    let messages = anabranch::from_results(counts(records, complain, options)).try_map(|count| {
+        let data = serde_json::to_vec(&count)
+            .map_err(|error| Error::new(ErrorKind::Invalid, "a count cannot be written as JSON").because(error))?;
+        Ok(Message { key: count.kind, data: data.into() })
+    });
+    messages.forward(sink).await
+}
+
+async fn run(options: Options) -> Result<(), Error> {
+    let (Some(from), Some(to)) = (&options.source, &options.sink) else { return demo::run(options).await };
+    let source = source::open(from).await?;
+    EventDecoder::new(&*options.time_column, &*options.key_column)
+        .check(&source.layout().await?)
+        .map_err(|error| error.at(from))?;
+    if to.starts_with("dir:") || to.starts_with("s3:") {
+        let store = store::open(to, store::Options::default()).await?;
+        let report = count_exactly(source, Arc::clone(&store), &options).await?;
+        view::show(store, report).await.map(drop)
+    } else {
+        count_loosely(source, to, &options).await
+    }
+}
+
+/// Ready when the program is asked to stop: what was read is then committed. Asked twice, it stops at once.
+async fn shutdown() {
+    let asked = || async {
+        #[cfg(unix)]
+        if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    asked().await;
+    eprintln!("stopping: committing what was read; once more stops at once");
+    tokio::spawn(async move {
+        asked().await;
+        std::process::exit(130);
+    });
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration.is_zero() => Err("must be longer than no time".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{error}; write it as 10s, 500ms, 2m")),
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
+            if error.kind() == ErrorKind::Usage { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}

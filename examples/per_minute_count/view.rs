@@ -1,0 +1,163 @@
+//! What the example shows: a progress bar while it works, then a table and a plot.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io::IsTerminal;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anabranch::codec::Minute;
+use anabranch::epoch::{self, Report, Stats};
+use anabranch::store::Store;
+use anabranch::{Error, ErrorKind};
+use comfy_table::{CellAlignment, Table, presets};
+use compact_str::CompactString;
+use indicatif::{ProgressBar, ProgressStyle};
+use textplots::{Chart, Plot, Shape};
+
+use crate::Count;
+
+/// A line that counts up.
+pub(crate) fn counting(message: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new_spinner().with_message(message);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}: {human_pos} events, {per_sec}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// Shows how far a pipeline has come while it runs.
+pub(crate) async fn with_progress<T>(stats: Stats, work: impl Future<Output = T>) -> T {
+    let bar = counting("counting");
+    let mut work = pin!(work);
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut work => break outcome,
+            _ = ticks.tick() => bar.set_position(stats.records.get()),
+        }
+    };
+    bar.set_position(stats.records.get());
+    bar.finish_and_clear();
+    outcome
+}
+
+/// What a store holds in all, by minute and by type.
+#[derive(Default)]
+struct Totals {
+    records: u64,
+    dead_letters: u64,
+    objects: u64,
+    minutes: BTreeMap<Minute, usize>,
+    kinds: BTreeMap<CompactString, usize>,
+}
+
+/// Shows what the store holds, and checks that it accounts for every event.
+pub(crate) async fn show(store: Arc<dyn Store>, report: Report) -> Result<(), Error> {
+    let mut totals = Totals::default();
+    let mut epochs = epoch::committed(Arc::clone(&store));
+    while let Some(epoch) = epochs.next().await? {
+        totals.records += epoch.header.records;
+        totals.dead_letters += epoch.header.dead.as_ref().map_or(0, |dead| dead.letters);
+        totals.objects += 1;
+        for Count { kind, minute, count } in epoch.rows()? {
+            *totals.minutes.entry(minute).or_default() += count;
+            *totals.kinds.entry(kind).or_default() += count;
+        }
+    }
+    let counted: usize = totals.minutes.values().sum();
+    plot(&totals.minutes);
+    println!("{}\n", side_by_side(&busiest(&totals.minutes), &by_type(&totals.kinds)));
+
+    println!(
+        "This run: {} events in {} epochs, {} of them set aside.",
+        report.records, report.epochs, report.dead_letters
+    );
+    println!(
+        "In all:   {} events read = {counted} counted + {} set aside; {} minutes, {} objects under {}",
+        totals.records,
+        totals.dead_letters,
+        totals.minutes.len(),
+        totals.objects,
+        store.uri()
+    );
+    if totals.records != counted as u64 + totals.dead_letters {
+        return Err(Error::new(ErrorKind::Invalid, "the counts do not add up to the events that were read")
+            .at(store.uri())
+            .cure("this is a bug in anabranch: please report it"));
+    }
+    Ok(())
+}
+
+/// Events per minute over time.
+fn plot(minutes: &BTreeMap<Minute, usize>) {
+    const COLUMNS: u32 = 160;
+    let (Some(first), Some(last)) = (minutes.keys().next(), minutes.keys().next_back()) else { return };
+    let at = |minute: &Minute| (minute.start() - first.start()).num_minutes() as f32;
+    let width = at(last) + 1.0;
+    // A column of the plot stands for many minutes: it shows their busiest.
+    let mut columns = BTreeMap::<u32, f32>::new();
+    for (minute, count) in minutes {
+        let column = (at(minute) / width * COLUMNS as f32) as u32;
+        let busiest = columns.entry(column).or_default();
+        *busiest = busiest.max(*count as f32);
+    }
+    let points: Vec<_> = (0..COLUMNS).map(|at| (at as f32, columns.get(&at).copied().unwrap_or(0.0))).collect();
+    let most = points.iter().map(|(_, count)| *count).fold(1.0, f32::max);
+    println!(
+        "\nEvents per minute, {} to {} UTC, at most {most}:",
+        first.start().format("%F %R"),
+        last.start().format("%F %R")
+    );
+    let mut chart = Chart::new_with_y_range(COLUMNS, 32, 0.0, COLUMNS as f32 - 1.0, 0.0, most);
+    let shape = Shape::Bars(&points);
+    let chart = chart.lineplot(&shape);
+    chart.axis();
+    chart.figures();
+    println!("{}", chart.frame());
+}
+
+fn busiest(minutes: &BTreeMap<Minute, usize>) -> Table {
+    let mut rows: Vec<_> = minutes.iter().collect();
+    rows.sort_by_key(|(minute, count)| (std::cmp::Reverse(**count), **minute));
+    let rows = rows.into_iter().map(|(minute, count)| (minute.start().format("%F %R").to_string(), *count));
+    table("busiest minutes (UTC)", rows)
+}
+
+fn by_type(kinds: &BTreeMap<CompactString, usize>) -> Table {
+    let mut rows: Vec<_> = kinds.iter().collect();
+    rows.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    // A type is whatever the data says: its control characters are not for the terminal.
+    let name = |kind: &CompactString| kind.escape_debug().take(24).collect::<String>();
+    table("types with most events", rows.into_iter().map(|(kind, count)| (name(kind), *count)))
+}
+
+fn table(title: &str, rows: impl Iterator<Item = (String, usize)>) -> Table {
+    const ROWS: usize = 10;
+    let mut table = Table::new();
+    table.load_style(if std::io::stdout().is_terminal() {
+        presets::UTF8_FULL_CONDENSED
+    } else {
+        presets::ASCII_MARKDOWN
+    });
+    table.set_header([title, "events"]);
+    for (name, count) in rows.take(ROWS) {
+        table.add_row([name, count.to_string()]);
+    }
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn side_by_side(left: &Table, right: &Table) -> String {
+    let (left, right): (Vec<_>, Vec<_>) = (left.lines().collect(), right.lines().collect());
+    let width = left.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+    let line = |at: usize| {
+        let (left, right) = (left.get(at).map_or("", String::as_str), right.get(at).map_or("", String::as_str));
+        format!("{left:width$}   {right}")
+    };
+    (0..left.len().max(right.len())).map(line).collect::<Vec<_>>().join("\n")
+}
