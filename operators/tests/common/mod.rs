@@ -6,21 +6,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Families of operators: the folders of `src` with one file per operator.
-pub const FAMILIES: [&str; 11] =
+pub(crate) const FAMILIES: [&str; 11] =
     ["combine", "create", "filter", "finish", "flatten", "group", "recover", "share", "time", "transform", "window"];
 
 /// The folder of this crate.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-pub fn read(path: impl AsRef<Path>) -> String {
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
     let path = root().join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The Rust files directly in a folder, sorted.
-pub fn rust_files(folder: impl AsRef<Path>) -> Vec<PathBuf> {
+pub(crate) fn rust_files(folder: impl AsRef<Path>) -> Vec<PathBuf> {
     let folder = root().join(folder);
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -41,7 +41,7 @@ fn function_name(line: &str) -> Option<&str> {
 }
 
 /// The functions of the item that begins at a line for which `begins` holds, up to its closing brace.
-pub fn functions_in(source: &str, begins: impl Fn(&str) -> bool, public: bool) -> BTreeSet<String> {
+pub(crate) fn functions_in(source: &str, begins: impl Fn(&str) -> bool, public: bool) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut inside = false;
     for line in source.lines() {
@@ -54,12 +54,12 @@ pub fn functions_in(source: &str, begins: impl Fn(&str) -> bool, public: bool) -
 }
 
 /// Whether a line opens an inherent `impl` of `Flow`.
-pub fn opens_flow_impl(line: &str) -> bool {
+pub(crate) fn opens_flow_impl(line: &str) -> bool {
     line.starts_with("impl") && line.contains("> Flow<") && !line.contains(" for ")
 }
 
 /// The inherent public methods of `Flow` that a user may call.
-pub fn flow_methods() -> BTreeSet<String> {
+pub(crate) fn flow_methods() -> BTreeSet<String> {
     FAMILIES
         .iter()
         .flat_map(|family| rust_files(Path::new("src").join(family)))
