@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use common::{FAMILIES, functions_in, opens_flow_impl, read, root, rust_files};
@@ -127,6 +128,7 @@ fn every_picture_says_what_the_head_of_the_file_says() {
 
 #[test]
 fn every_name_that_reactivex_has_for_it_can_be_searched_for() {
+    let ours: BTreeSet<_> = operators().into_iter().map(|operator| operator.name).collect();
     each_has("a `#[doc(alias = ...)]` for a name behind ``ReactiveX:`` on its page", |operator| {
         let page: String = operator
             .source
