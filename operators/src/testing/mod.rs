@@ -21,12 +21,15 @@
 
 mod check;
 pub mod marbles;
+mod nested;
 mod probe;
+mod reader;
 mod run;
 mod script;
 
 pub use self::check::check;
 pub use self::marbles::{Event, Marble, Timed};
+pub use self::nested::{Nested, SubStream, observe_nested};
 pub use self::probe::{Probe, Probed, probe, probe_stuttering};
-pub use self::run::{Nested, Observed, SubStream, assert_marbles, observe, observe_nested, virtual_time};
+pub use self::run::{Observed, assert_marbles, observe, virtual_time};
 pub use self::script::{Failed, Script};
