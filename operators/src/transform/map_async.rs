@@ -3,7 +3,7 @@
 //! ```text
 //! n of 2, a takes 4, the others 2
 //! in:   ab-c-|
-//! out:  ----(ab)-c|
+//! out:  ----(AB)-(C|)
 //! ```
 
 use std::fmt;
@@ -37,7 +37,7 @@ impl<S: TryStream> Flow<S> {
     /// ```text
     /// n of 2, a takes 4, the others 2
     /// in:   ab-c-|
-    /// out:  ----(AB)-C|       c begins when A has been given
+    /// out:  ----(AB)-(C|)       c begins when A has been given
     /// ```
     ///
     /// | | |
