@@ -3,7 +3,7 @@
 //! ```text
 //! n of 2, a takes 4, the others 2
 //! in:   ab-c-|
-//! out:  ----(AB)-(C|)
+//! out:  ----(AB)-(C|)       c begins when A has been given
 //! ```
 
 use std::fmt;
