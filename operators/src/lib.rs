@@ -19,6 +19,7 @@ mod budget;
 mod counter;
 mod error;
 mod flow;
+mod redirect;
 mod signal;
 
 pub use crate::combine::{Mergeable, concat, merge};

@@ -4,6 +4,7 @@ mod all;
 mod any;
 mod boxed;
 mod boxed_local;
+mod by_ref;
 mod collect;
 mod count;
 mod fold;

@@ -59,6 +59,7 @@ impl<S: TryStream> Flow<S> {
     /// [`for_each`](Self::for_each). futures: `TryStreamExt::try_next`. ReactiveX: `first` for one item.
     #[doc(alias = "first")]
     #[doc(alias = "try_next")]
+    #[allow(clippy::should_implement_trait, reason = "it is what streams call it, too")]
     pub fn next(&mut self) -> Next<'_, S>
     where
         S: Unpin,
