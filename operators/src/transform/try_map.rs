@@ -63,7 +63,7 @@ impl<S: TryStream> Flow<S> {
     /// # See also
     ///
     /// [`map`](Self::map), [`dead_letters`](Self::dead_letters), [`fails_with`](Self::fails_with). futures:
-    /// `TryStreamExt::and_then`. ReactiveX: `map` with a function that throws.
+    /// `TryStreamExt::and_then`. ReactiveX: a `map` whose function throws.
     pub fn try_map<U, F>(self, f: F) -> Flow<TryMap<S, F>>
     where
         F: FnMut(S::Ok) -> Result<U, S::Error>,
