@@ -70,9 +70,10 @@ impl<S: TryStream> Flow<S> {
     /// # See also
     ///
     /// [`map`](Self::map), [`merge_map`](Self::merge_map) for results in the order in which they are ready. futures:
-    /// `then` (`n` of 1), `buffered`. ReactiveX: `concatMap` over futures; Pekko: `mapAsync`.
+    /// `then` (`n` of 1), `buffered`. Pekko: `mapAsync`. RxJava:
+    /// `concatMapEager`, over singles.
     #[doc(alias = "mapAsync")]
-    #[doc(alias = "flat_map_sequential")]
+    #[doc(alias = "concatMapEager")]
     #[track_caller]
     pub fn map_async<F, Fut>(self, n: usize, f: F) -> Flow<MapAsync<S, F, Fut>>
     where
