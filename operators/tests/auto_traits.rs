@@ -1,15 +1,47 @@
 //! Whether an operator is `Send`, `Sync` and `Unpin` follows from its parts: a row for every type and part.
 
 use std::cell::Cell;
-use std::marker::PhantomPinned;
+use std::future::Ready;
+use std::iter::Once;
+use std::marker::{PhantomData, PhantomPinned};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
+use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Slot, Zip};
 use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
+use anabranch_operators::flatten::{ConcatMap, MergeMap};
+use anabranch_operators::recover::DeadLetters;
+use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
-use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapErr, Scan, TryMap};
+use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
+use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount};
 use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow};
+use futures::Stream;
+
+/// A stream that holds a `P`.
+struct Source<P>(PhantomData<P>);
+
+impl<P> Stream for Source<P> {
+    type Item = Result<(), ()>;
+
+    fn poll_next(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(None)
+    }
+}
+
+/// A stream that gives `P`s, and holds none.
+struct Gives<P>(PhantomData<fn() -> P>);
+
+impl<P> Stream for Gives<P> {
+    type Item = Result<P, ()>;
+
+    fn poll_next(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(None)
+    }
+}
 
 /// Whether a type implements a trait: the inherent constant exists only then, and goes before the trait's.
 macro_rules! implements {
@@ -92,6 +124,28 @@ fn upstream_decides() {
         TakeUntil<(), P, ByFuture>,
         TakeWhile<P, ()>,
 
+        MapAsync<Source<P>, (), Ready<()>>,
+
+        Chain<P, ()>,
+        Chain<(), P>,
+        Concat<Once<P>>,
+        Merge<Slot<P, ()>>,
+        Merge<Slot<(), Slot<P, ()>>>,
+        MergeWith<P, ()>,
+        Zip<Source<P>, Source<()>>,
+        Zip<Source<()>, Source<P>>,
+
+        ConcatMap<P, (), ()>,
+        ConcatMap<(), P, ()>,
+        MergeMap<P, Source<()>, ()>,
+
+        BufferCount<Source<P>>,
+        BufferTime<Source<P>>,
+        BufferTimeOrCount<Source<P>>,
+
+        DeadLetters<P, (), ()>,
+        DeadLetters<(), P, ()>,
+
         All<P, ()>,
         Any<P, ()>,
         Collect<P, ()>,
@@ -120,6 +174,17 @@ fn closures_and_states_decide_but_are_never_pinned() {
         FilterMap<(), P>,
         SkipWhile<(), P>,
         TakeWhile<(), P>,
+        MapAsync<Source<()>, P, Ready<()>>,
+        MapAsync<Source<()>, (), Ready<P>>,
+        MergeMany<Source<P>>,
+        ConcatMap<(), (), P>,
+        MergeMap<(), Source<P>, ()>,
+        MergeMap<(), Source<()>, P>,
+        Zip<Gives<P>, Gives<()>>,
+        BufferCount<Gives<P>>,
+        BufferTimeOrCount<Gives<P>>,
+        DeadLetters<(), (), P>,
+        Spawn<Source<P>>,
         All<(), P>,
         Any<(), P>,
         Collect<(), P>,

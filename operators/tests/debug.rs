@@ -1,11 +1,11 @@
 //! `Debug` shows which operators a flow is made of, whatever closures are inside: a row for every type.
 
 use std::fmt::Debug;
-use std::future::pending;
+use std::future::{pending, ready};
 use std::time::Duration;
 
 use anabranch_operators::testing::{Script, probe};
-use anabranch_operators::{Flow, from_items, from_iter, from_results, interval};
+use anabranch_operators::{Flow, concat, from_items, from_iter, from_results, interval, merge};
 use futures::stream;
 
 /// The source of each row.
@@ -53,6 +53,27 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().take(1), "Take");
     shows_upstream(&source().take_until(pending::<()>()), "TakeUntil");
     shows_upstream(&source().take_while(|_| true), "TakeWhile");
+
+    shows_upstream(&source().map_async(2, ready), "MapAsync");
+
+    shows_upstream(&source().chain(source()), "Chain");
+    shows(&concat([source()]), &["Concat", "FromIter"]);
+    shows_upstream(&source().merge_with(source()), "Merge");
+    shows_upstream(&merge((source(), source(), source())), "Merge");
+    shows(&merge([source(), source()]), &["MergeMany", "2"]);
+    shows_upstream(&source().zip(source()), "Zip");
+
+    shows_upstream(&source().concat_map(|_| source()), "ConcatMap");
+    shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
+
+    shows_upstream(&source().buffer_count(2), "BufferCount");
+    shows_upstream(&source().buffer_time(Duration::from_millis(3)), "BufferTime");
+    shows_upstream(&source().buffer_time_or_count(Duration::from_millis(3), 2), "BufferTimeOrCount");
+
+    let letters = futures::channel::mpsc::unbounded().0;
+    let results = source().fails_with::<futures::channel::mpsc::SendError>().map(Ok::<_, ()>);
+    shows_upstream(&results.dead_letters(letters), "DeadLetters");
+    shows(&source().spawn(), &["Spawn", "Idle"]);
 
     shows_upstream(&probe(source()).0, "Probed");
 }

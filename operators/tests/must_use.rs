@@ -3,12 +3,23 @@
 //! Each row expects the lint; where the lint does not fire, the expectation fails to compile.
 #![deny(unfulfilled_lint_expectations)]
 
+use std::future::Ready;
+use std::iter::Empty;
+
+use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Zip};
 use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
+use anabranch_operators::flatten::{ConcatMap, MergeMap};
+use anabranch_operators::recover::DeadLetters;
+use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
-use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapErr, Scan, TryMap};
+use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
+use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount};
 use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
+
+/// Where a row needs a flow.
+type Source = FromIter<Empty<()>>;
 
 /// A value of any type, which is never made.
 fn value<T>() -> Option<T> {
@@ -50,6 +61,7 @@ flagged! {
     FailsWith<(), ()>,
     Inspect<(), ()>,
     Map<(), ()>,
+    MapAsync<Source, (), Ready<()>>,
     MapErr<(), ()>,
     Scan<(), (), ()>,
     TryMap<(), ()>,
@@ -61,6 +73,23 @@ flagged! {
     Take<()>,
     TakeUntil<(), (), ByFuture>,
     TakeWhile<(), ()>,
+
+    Chain<(), ()>,
+    Concat<Empty<()>>,
+    Merge<()>,
+    MergeMany<Source>,
+    MergeWith<(), ()>,
+    Zip<Source, Source>,
+
+    ConcatMap<(), (), ()>,
+    MergeMap<(), Source, ()>,
+
+    BufferCount<Source>,
+    BufferTime<Source>,
+    BufferTimeOrCount<Source>,
+
+    DeadLetters<(), (), ()>,
+    Spawn<Source>,
 
     All<(), ()>,
     Any<(), ()>,

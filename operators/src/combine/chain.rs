@@ -59,7 +59,7 @@ impl<S: TryStream> Flow<S> {
     /// # See also
     ///
     /// [`concat`](crate::concat()) for any number of flows, [`merge_with`](Self::merge_with) to run both at once. futures:
-    /// `StreamExt::chain`. ReactiveX: `concat`, `concatWith`.
+    /// `StreamExt::chain`. ReactiveX: `concatWith`, and [`concat`](crate::concat()).
     #[doc(alias = "concat_with")]
     #[doc(alias = "concatWith")]
     pub fn chain<B>(self, other: B) -> Flow<Chain<S, B>>

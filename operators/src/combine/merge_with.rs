@@ -46,7 +46,7 @@ impl<S: TryStream> Flow<S> {
     /// # See also
     ///
     /// [`merge`](crate::merge()) for more than two, which gives each the same share; [`chain`](Self::chain) for one after
-    /// the other; [`zip`](Self::zip) for pairs. futures: `select`. tokio-stream: `StreamExt::merge`. ReactiveX: `merge`,
+    /// the other; [`zip`](Self::zip) for pairs. futures: `select`. tokio-stream: `StreamExt::merge`. ReactiveX:
     /// `mergeWith`.
     #[doc(alias = "mergeWith")]
     #[doc(alias = "select")]

@@ -3,7 +3,7 @@
 //! ```text
 //! in:     a---b--c-|
 //! other:  --1--2-|
-//! out:    --A--B-|
+//! out:    --A--B-|          A = (a, 1), B = (b, 2)
 //! ```
 
 use std::fmt;

@@ -66,7 +66,7 @@ impl<S: TryStream> Flow<S> {
     ///
     /// [`merge_map`](Self::merge_map) for several at once, [`map_async`](Self::map_async) for futures,
     /// [`concat`](crate::concat()) for flows that are there from the start. futures: `StreamExt::flat_map`. ReactiveX:
-    /// `concatMap`, `flat_map` with one at a time.
+    /// `concatMap`.
     #[doc(alias = "concatMap")]
     pub fn concat_map<P, F>(self, f: F) -> Flow<ConcatMap<S, P, F>>
     where

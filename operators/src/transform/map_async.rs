@@ -3,7 +3,7 @@
 //! ```text
 //! n of 2, a takes 4, the others 2
 //! in:   ab-c-|
-//! out:  ----(ab)-c|
+//! out:  ----(AB)-(C|)       c begins when A has been given
 //! ```
 
 use std::fmt;
@@ -37,7 +37,7 @@ impl<S: TryStream> Flow<S> {
     /// ```text
     /// n of 2, a takes 4, the others 2
     /// in:   ab-c-|
-    /// out:  ----(AB)-C|       c begins when A has been given
+    /// out:  ----(AB)-(C|)       c begins when A has been given
     /// ```
     ///
     /// | | |
@@ -70,9 +70,10 @@ impl<S: TryStream> Flow<S> {
     /// # See also
     ///
     /// [`map`](Self::map), [`merge_map`](Self::merge_map) for results in the order in which they are ready. futures:
-    /// `then` (`n` of 1), `buffered`. ReactiveX: `concatMap` over futures; Pekko: `mapAsync`.
+    /// `then` (`n` of 1), `buffered`. Pekko: `mapAsync`. RxJava:
+    /// `concatMapEager`, over singles.
     #[doc(alias = "mapAsync")]
-    #[doc(alias = "flat_map_sequential")]
+    #[doc(alias = "concatMapEager")]
     #[track_caller]
     pub fn map_async<F, Fut>(self, n: usize, f: F) -> Flow<MapAsync<S, F, Fut>>
     where
