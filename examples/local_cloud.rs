@@ -61,12 +61,8 @@ async fn run(args: Args) -> io::Result<()> {
 
     eprintln!("# Kinesis and S3 run until Ctrl-C, with what they keep in {}.", cloud.state_dir().display());
     eprintln!("# Paste these lines into the terminal of a program that shall use them:");
-    let mut out = io::stdout().lock();
-    for (name, value) in cloud.env() {
-        writeln!(out, "export {name}={value}")?;
-    }
-    out.flush()?;
-    drop(out);
+    let lines: String = cloud.env().iter().map(|(name, value)| format!("export {name}={value}\n")).collect();
+    io::stdout().write_all(lines.as_bytes())?;
 
     ended().await?;
     eprintln!("# Stopping.");

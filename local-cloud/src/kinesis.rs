@@ -36,6 +36,12 @@ pub(crate) fn check(store: &Store) -> io::Result<()> {
 
 /// Makes a stream and waits until it is active.
 pub(crate) async fn create_stream(store: Store, name: String, shards: u32) -> io::Result<()> {
+    // The service's own check of names stands before what is called here.
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    if !(1..=128).contains(&name.len()) || !name.bytes().all(good) {
+        let rule = "a stream's name has 1 to 128 of A-Z, a-z, 0-9, dots, hyphens and underscores";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?}: {rule}")));
+    }
     let request = json!({ "StreamName": name, "ShardCount": shards });
     match actions::dispatch(&store, Operation::CreateStream, request).await {
         Ok(_) => {}

@@ -170,7 +170,9 @@ impl Drop for LocalCloud {
 impl Builder {
     /// Keeps streams and objects in this directory, which is made if need be, and goes on with what is in it.
     ///
-    /// The whole of the streams is written down at every change of one of them, so this is for some 100,000 records.
+    /// `ferrokinesis` writes all its streams down at every change of one of them, so putting records gets slower with
+    /// what is there already: 26,000 records in batches of 500 take seconds, not the half second they take without a
+    /// directory.
     #[must_use]
     pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(path.into());

@@ -167,3 +167,12 @@ fn refuses_a_bucket_name_that_is_a_path() {
         cloud.create_bucket(name).unwrap_err();
     }
 }
+
+#[tokio::test]
+async fn refuses_streams_that_the_service_would_refuse() {
+    let cloud = LocalCloud::builder().shard_limit(4).start().unwrap();
+    for (name, shards) in [("", 1), ("a b", 1), ("a/b", 1), ("many", 5)] {
+        cloud.create_stream(name, shards).await.unwrap_err();
+    }
+    cloud.create_stream("few", 4).await.unwrap();
+}

@@ -219,10 +219,10 @@ impl S3Store {
                 Ok(page) => page,
                 Err(error) => return Err(self.failed("cannot list the objects", Some(prefix), error).await),
             };
-            let keys = page.contents().iter().filter_map(|object| object.key());
+            let mut keys = page.contents().iter().filter_map(|object| object.key());
             let ours = keys.clone().filter_map(|key| key.strip_prefix(&self.prefix));
             let ours: Vec<_> = ours.filter(|key| key::check(key).is_ok()).map(str::to_owned).collect();
-            let last = keys.last().map(str::to_owned);
+            let last = keys.next_back().map(str::to_owned);
             // A page of nothing but what others put there is not the end.
             if !ours.is_empty() || page.is_truncated() != Some(true) || last.is_none() {
                 return Ok(ours);

@@ -10,6 +10,7 @@ use anabranch::{Error, ErrorKind};
 use anabranch_local_cloud::LocalCloud;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use futures::{StreamExt, stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
@@ -32,6 +33,11 @@ fn config(endpoint: &str) -> SdkConfig {
         .endpoint_url(endpoint)
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("local", SECRET, None, None, "test")))
         .build()
+}
+
+fn client(cloud: &LocalCloud) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(&cloud.sdk_config()).force_path_style(true).build();
+    aws_sdk_s3::Client::from_conf(config)
 }
 
 /// The whole of what a user may see of an error.
@@ -71,11 +77,20 @@ async fn keeps_what_is_said_about_an_object() {
     let (store, cloud) = fresh().await;
     let about = About { content_type: "application/gzip", metadata: vec![("nonce", "f00".to_owned())] };
     store.put_if_absent("a", "x".into(), &about).await.unwrap();
-    let config = aws_sdk_s3::config::Builder::from(&cloud.sdk_config()).force_path_style(true).build();
-    let head = aws_sdk_s3::Client::from_conf(config).head_object().bucket("counts").key("per/minute/a");
+    let head = client(&cloud).head_object().bucket("counts").key("per/minute/a");
     let head = head.send().await.unwrap();
     assert_eq!(head.content_type(), Some("application/gzip"));
     assert_eq!(head.metadata().unwrap()["nonce"], "f00");
+}
+
+#[tokio::test]
+async fn lists_what_stands_behind_a_page_of_what_others_put_there() {
+    let (store, cloud) = fresh().await;
+    let client = client(&cloud);
+    let puts = (0..1_001).map(|n| client.put_object().bucket("counts").key(format!("per/minute/a b {n}")).send());
+    stream::iter(puts).buffer_unordered(16).for_each(|put| async move { drop(put.unwrap()) }).await;
+    store.put_if_absent("b", "x".into(), &About::default()).await.unwrap();
+    assert_eq!(store.list_after("", None).await.unwrap(), ["b"]);
 }
 
 #[tokio::test]
