@@ -14,6 +14,7 @@ pub mod store;
 mod aws;
 mod error;
 mod record;
+mod uri;
 
 pub use crate::error::{Error, ErrorKind};
 pub use crate::record::{Layout, Message, Origin, Partition, Position, Record};

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anabranch_operators::from_iter;
 use anabranch_operators::testing::{Script, assert_marbles, check, observe, probe, virtual_time};
-use futures::TryStreamExt;
 use proptest::prelude::*;
 
 const fn ticks(n: u64) -> Duration {
@@ -45,7 +44,7 @@ fn holds_less_than_n_items() {
     let (upstream, seen) = probe(Script::marbles("(abcdef)"));
     virtual_time(async {
         let mut flow = upstream.buffer_time_or_count(ticks(9), 2);
-        assert_eq!(flow.try_next().await, Ok(Some(vec!['a', 'b'])));
+        assert_eq!(flow.next().await, Ok(Some(vec!['a', 'b'])));
         assert_eq!(seen.items(), 2);
         drop(flow);
         assert!(seen.dropped());
@@ -58,11 +57,11 @@ fn time_zero_is_the_first_poll_and_a_late_consumer_gets_what_fell_due() {
         let mut flow = Script::marbles("a------b").buffer_time_or_count(ticks(3), 2);
         tokio::time::sleep(ticks(10)).await;
         let start = tokio::time::Instant::now();
-        assert_eq!(flow.try_next().await, Ok(Some(vec!['a'])));
+        assert_eq!(flow.next().await, Ok(Some(vec!['a'])));
         assert_eq!(start.elapsed(), ticks(3));
         tokio::time::sleep(ticks(5)).await;
-        assert_eq!(flow.try_next().await, Ok(Some(vec![])));
-        assert_eq!(flow.try_next().await, Ok(Some(vec!['b'])));
+        assert_eq!(flow.next().await, Ok(Some(vec![])));
+        assert_eq!(flow.next().await, Ok(Some(vec!['b'])));
         assert_eq!(start.elapsed(), ticks(9));
     });
 }

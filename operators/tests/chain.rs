@@ -5,7 +5,6 @@ use std::task::Poll;
 
 use anabranch_operators::testing::{Script, assert_marbles, check, probe, virtual_time};
 use anabranch_operators::{FlowExt, from_iter};
-use futures::TryStreamExt;
 use proptest::prelude::*;
 
 #[test]
@@ -44,9 +43,9 @@ fn drops_the_other_unpolled_when_the_first_fails() {
     let (other, seen) = probe(Script::marbles("b|"));
     virtual_time(async {
         let mut flow = Script::marbles("#").chain(other);
-        assert!(flow.try_next().await.is_err());
+        assert!(flow.next().await.is_err());
         assert!(seen.dropped());
-        assert_eq!(flow.try_next().await, Ok(None));
+        assert_eq!(flow.next().await, Ok(None));
     });
     assert_eq!(seen.polls(), 0);
 }
@@ -56,7 +55,7 @@ fn drops_the_first_when_it_has_ended() {
     let (first, seen) = probe(Script::marbles("a|"));
     let observed = virtual_time(async {
         let mut flow = first.chain(Script::marbles("-b|"));
-        let items = [flow.try_next().await, flow.try_next().await];
+        let items = [flow.next().await, flow.next().await];
         (items, seen.dropped())
     });
     assert_eq!(observed, ([Ok(Some('a')), Ok(Some('b'))], true));
@@ -75,10 +74,10 @@ fn takes_a_stream_that_is_no_flow_and_polls_it_no_more_after_its_end() {
         let mut given = [Some(Ok(0)), None].into_iter();
         let once = futures::stream::poll_fn(move |_| Poll::Ready(given.next().expect("polled again")));
         let mut flow = from_iter([7]).chain(once);
-        assert_eq!(flow.try_next().await, Ok(Some(7)));
-        assert_eq!(flow.try_next().await, Ok(Some(0)));
-        assert_eq!(flow.try_next().await, Ok(None));
-        assert_eq!(flow.try_next().await, Ok(None));
+        assert_eq!(flow.next().await, Ok(Some(7)));
+        assert_eq!(flow.next().await, Ok(Some(0)));
+        assert_eq!(flow.next().await, Ok(None));
+        assert_eq!(flow.next().await, Ok(None));
     });
 }
 
@@ -93,7 +92,7 @@ fn size_hint_does_not_overflow() {
 proptest! {
     #[test]
     fn is_the_concatenation_of_the_lists(a: Vec<u8>, b: Vec<u8>) {
-        let chained = virtual_time(from_iter(a.clone()).chain(from_iter(b.clone())).try_collect::<Vec<_>>());
+        let chained = virtual_time(from_iter(a.clone()).chain(from_iter(b.clone())).collect::<Vec<_>>());
         prop_assert_eq!(chained, Ok([a, b].concat()));
     }
 }

@@ -2,7 +2,7 @@
 
 use anabranch_operators::testing::{Failed, Script, assert_marbles, check, probe, virtual_time};
 use anabranch_operators::{Flow, from_iter};
-use futures::{FutureExt, TryStreamExt};
+use futures::FutureExt;
 use proptest::prelude::*;
 
 fn inner(item: char) -> Flow<Script<char, Failed>> {
@@ -47,10 +47,10 @@ fn fails_with_an_inner_flow_and_drops_upstream() {
     let (upstream, seen) = probe(Script::marbles("x------|"));
     virtual_time(async {
         let mut flow = upstream.concat_map(inner);
-        assert_eq!(flow.try_next().await, Ok(Some('x')));
-        assert!(flow.try_next().await.is_err());
+        assert_eq!(flow.next().await, Ok(Some('x')));
+        assert!(flow.next().await.is_err());
         assert!(seen.dropped());
-        assert_eq!(flow.try_next().await, Ok(None));
+        assert_eq!(flow.next().await, Ok(None));
     });
 }
 
@@ -65,15 +65,15 @@ fn does_not_read_upstream_while_a_flow_runs() {
 fn lets_others_run_while_it_goes_through_empty_flows() {
     virtual_time(async {
         let mut flow = from_iter(0..1_000).concat_map(|_| from_iter([0; 0]));
-        assert!(flow.try_next().now_or_never().is_none(), "a thousand empty flows in one poll");
-        assert_eq!(flow.try_next().await, Ok(None));
+        assert!(flow.next().now_or_never().is_none(), "a thousand empty flows in one poll");
+        assert_eq!(flow.next().await, Ok(None));
     });
 }
 
 proptest! {
     #[test]
     fn is_the_flat_map_of_the_list(list: Vec<u8>) {
-        let flat = virtual_time(from_iter(list.clone()).concat_map(|n| from_iter(0..n % 4)).try_collect::<Vec<_>>());
+        let flat = virtual_time(from_iter(list.clone()).concat_map(|n| from_iter(0..n % 4)).collect::<Vec<_>>());
         prop_assert_eq!(flat, Ok(list.into_iter().flat_map(|n| 0..n % 4).collect::<Vec<_>>()));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anabranch_operators::testing::{Failed, Script, assert_marbles, check, probe, virtual_time};
 use anabranch_operators::{Flow, from_iter};
-use futures::{FutureExt, Sink, Stream, TryStream, TryStreamExt};
+use futures::{FutureExt, Sink, Stream, TryStream};
 use proptest::prelude::*;
 use tokio::time::Sleep;
 
@@ -155,8 +155,8 @@ fn lets_others_run_while_all_items_are_bad() {
     virtual_time(async {
         let bad = from_iter(std::iter::repeat_n('1', 1_000)).fails_with::<Failed>().map(decode);
         let mut flow = bad.dead_letters(LetterBox::default());
-        assert!(flow.try_next().now_or_never().is_none(), "a thousand letters in one poll");
-        assert_eq!(flow.try_next().await, Ok(None));
+        assert!(flow.next().now_or_never().is_none(), "a thousand letters in one poll");
+        assert_eq!(flow.next().await, Ok(None));
     });
 }
 
@@ -166,7 +166,7 @@ proptest! {
         let list: Vec<char> = list.concat().chars().collect();
         let (letters, log) = LetterBox::new();
         let flow = from_iter(list.clone()).fails_with::<Failed>().map(decode).dead_letters(letters);
-        let good = virtual_time(flow.try_collect::<Vec<_>>()).unwrap();
+        let good = virtual_time(flow.collect::<Vec<_>>()).unwrap();
         let (expected, bad): (Vec<char>, Vec<char>) = list.into_iter().partition(|item| item.is_alphabetic());
         prop_assert_eq!(good, expected);
         prop_assert_eq!(log.lock().unwrap().concat(), bad.into_iter().collect::<String>() + "closed");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anabranch_operators::from_iter;
 use anabranch_operators::testing::{Script, assert_marbles, check, probe, virtual_time};
-use futures::{FutureExt, Stream, TryStreamExt};
+use futures::{FutureExt, Stream};
 use proptest::prelude::*;
 
 /// Takes 4 ticks for `a`, 2 for the others.
@@ -53,7 +53,7 @@ fn reads_upstream_only_as_far_as_it_may_run() {
 
 #[test]
 fn begins_a_future_at_the_instant_its_item_comes() {
-    check("-b---b|", |flow| flow.map_async(1, |item| ready(item)), "-b---b|");
+    check("-b---b|", |flow| flow.map_async(1, ready), "-b---b|");
 }
 
 #[test]
@@ -79,12 +79,12 @@ fn drops_the_futures_with_it() {
 #[test]
 fn an_upstream_that_is_always_ready_does_not_starve_the_futures() {
     virtual_time(async {
-        let mut flow = from_iter(0..).map_async(usize::MAX, |n| ready(n));
+        let mut flow = from_iter(0..).map_async(usize::MAX, ready);
         for expected in 0..1_000 {
-            assert_eq!(flow.try_next().await, Ok(Some(expected)));
+            assert_eq!(flow.next().await, Ok(Some(expected)));
         }
         let mut waiting = from_iter(0..).map_async(usize::MAX, |_| std::future::pending::<()>());
-        assert!(waiting.try_next().now_or_never().is_none());
+        assert!(waiting.next().now_or_never().is_none());
     });
 }
 
@@ -95,8 +95,8 @@ fn an_n_of_0_is_refused() {
 
 #[test]
 fn size_hint_does_not_overflow() {
-    let mut flow = from_iter(std::iter::repeat(1)).map_async(2, |n| ready(n));
-    assert!(flow.try_next().now_or_never().is_some());
+    let mut flow = from_iter(std::iter::repeat(1)).map_async(2, ready);
+    assert!(flow.next().now_or_never().is_some());
     assert_eq!(flow.size_hint(), (usize::MAX, None));
 }
 
@@ -109,7 +109,7 @@ proptest! {
             }
             u16::from(item) + 1
         };
-        let mapped = virtual_time(from_iter(list.clone()).map_async(n, slow).try_collect::<Vec<_>>());
+        let mapped = virtual_time(from_iter(list.clone()).map_async(n, slow).collect::<Vec<_>>());
         prop_assert_eq!(mapped, Ok(list.into_iter().map(|item| u16::from(item) + 1).collect::<Vec<_>>()));
     }
 }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use anabranch_operators::testing::{Failed, Script, assert_marbles, check, probe, virtual_time};
 use anabranch_operators::{Flow, FlowExt, from_iter};
-use futures::{FutureExt, Stream, StreamExt, TryStream, TryStreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, TryStream, stream};
 use proptest::prelude::*;
 
 fn inner(item: char) -> Flow<Script<char, Failed>> {
@@ -70,11 +70,11 @@ fn fails_at_once_with_an_inner_flow_and_drops_the_rest() {
         let other = |item| if item == 'b' { sibling.take().expect("one b").boxed() } else { inner(item).boxed() };
         let mut flow = upstream.merge_map(8, other);
         for expected in ['1', 'x'] {
-            assert_eq!(flow.try_next().await, Ok(Some(expected)));
+            assert_eq!(flow.next().await, Ok(Some(expected)));
         }
-        assert!(flow.try_next().await.is_err());
+        assert!(flow.next().await.is_err());
         assert!(seen.dropped() && sibling_seen.dropped());
-        assert_eq!(flow.try_next().await, Ok(None));
+        assert_eq!(flow.next().await, Ok(None));
     });
 }
 
@@ -184,7 +184,7 @@ fn flows_that_are_always_ready_share_and_do_not_starve_upstream() {
     virtual_time(async {
         let mut given = [0_usize; 100];
         for _ in 0..100 * 64 * 4 {
-            let Ok(Some(n)) = flow.try_next().await else { unreachable!() };
+            let Ok(Some(n)) = flow.next().await else { unreachable!() };
             given[n] += 1;
         }
         assert_eq!(seen.items(), 100);
@@ -200,7 +200,7 @@ fn an_upstream_that_is_always_ready_does_not_starve_the_flows() {
     let mut flow = from_iter(0..).merge_map(usize::MAX, streams);
     virtual_time(async {
         for _ in 0..1_000 {
-            assert_eq!(flow.try_next().await, Ok(Some(7)));
+            assert_eq!(flow.next().await, Ok(Some(7)));
         }
     });
 }
@@ -209,8 +209,8 @@ fn an_upstream_that_is_always_ready_does_not_starve_the_flows() {
 fn lets_others_run_while_it_begins_flows() {
     virtual_time(async {
         let mut flow = from_iter(0..1_000).merge_map(usize::MAX, |_| from_iter([0; 0]));
-        assert!(flow.try_next().now_or_never().is_none(), "a thousand empty flows in one poll");
-        assert_eq!(flow.try_next().await, Ok(None));
+        assert!(flow.next().now_or_never().is_none(), "a thousand empty flows in one poll");
+        assert_eq!(flow.next().await, Ok(None));
     });
 }
 
@@ -219,7 +219,7 @@ proptest! {
     fn gives_each_item_once_and_keeps_the_order_of_each_flow(list: Vec<u8>, limit in 1..10_usize) {
         let numbered = from_iter(list.clone().into_iter().enumerate());
         let flow = numbered.merge_map(limit, |(at, n)| from_iter((0..n).map(move |n| (at, n))));
-        let mut all = virtual_time(flow.try_collect::<Vec<_>>()).unwrap_or_else(|never| match never {});
+        let mut all = virtual_time(flow.collect::<Vec<_>>()).unwrap_or_else(|never| match never {});
         // A stable sort by flow alone: within a flow the order must be right already.
         all.sort_by_key(|item| item.0);
         let expected: Vec<_> = list.into_iter().enumerate().flat_map(|(at, n)| (0..n).map(move |n| (at, n))).collect();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anabranch_operators::testing::{Failed, Script, assert_marbles, check, probe, virtual_time};
 use anabranch_operators::{FlowExt, from_iter, from_results, merge};
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use proptest::prelude::*;
 use tokio::task::yield_now;
 
@@ -25,13 +25,19 @@ fn changes_nothing() {
 }
 
 #[test]
+fn treats_a_flow_as_an_operator_should() {
+    check("a-b-c-|", |flow| flow.spawn(), "a-b-c-|");
+    check("ab-#", |flow| flow.spawn(), "ab-#");
+}
+
+#[test]
 fn hands_an_item_over_as_soon_as_upstream_waits() {
     virtual_time(async {
         let mut flow = from_iter([1, 2]).chain(stream::pending()).spawn();
-        assert_eq!(flow.try_next().await, Ok(Some(1)));
-        assert_eq!(flow.try_next().await, Ok(Some(2)));
+        assert_eq!(flow.next().await, Ok(Some(1)));
+        assert_eq!(flow.next().await, Ok(Some(2)));
         all_wait().await;
-        assert!(flow.try_next().now_or_never().is_none());
+        assert!(flow.next().now_or_never().is_none());
     });
 }
 
@@ -42,10 +48,19 @@ fn a_failure_keeps_its_place() {
         let mut flow = from_results(stream::iter(items)).spawn();
         all_wait().await;
         for expected in 0..1_000 {
-            assert_eq!(flow.try_next().await, Ok(Some(expected)));
+            assert_eq!(flow.next().await, Ok(Some(expected)));
         }
-        assert_eq!(flow.try_next().await, Err("broken"));
-        assert_eq!(flow.try_next().await, Ok(None));
+        assert_eq!(flow.next().await, Err("broken"));
+        assert_eq!(flow.next().await, Ok(None));
+    });
+}
+
+#[test]
+fn a_failed_flow_gives_none_again() {
+    virtual_time(async {
+        let mut flow = Script::marbles("#").spawn();
+        assert_eq!(flow.next().await, Err(Failed::Scripted));
+        assert_eq!(flow.next().await, Ok(None));
     });
 }
 
@@ -67,7 +82,7 @@ fn runs_ahead_of_its_consumer_but_not_without_bound() {
     virtual_time(async {
         let (upstream, seen) = probe(from_iter(0..1_000_000));
         let mut flow = upstream.spawn();
-        assert_eq!(flow.try_next().await, Ok(Some(0)));
+        assert_eq!(flow.next().await, Ok(Some(0)));
         all_wait().await;
         assert!((256..=6 * 256).contains(&seen.items()), "{} items ahead", seen.items());
     });
@@ -78,14 +93,14 @@ fn dropping_the_consumer_ends_the_task() {
     virtual_time(async {
         let (upstream, seen) = probe(Script::marbles("a----b-"));
         let mut flow = upstream.spawn();
-        assert_eq!(flow.try_next().await, Ok(Some('a')));
+        assert_eq!(flow.next().await, Ok(Some('a')));
         drop(flow);
         all_wait().await;
         assert!(seen.dropped() && seen.items() == 1);
         // Also while the task waits for room.
         let (upstream, seen) = probe(from_iter(0..));
         let mut flow = upstream.spawn();
-        assert_eq!(flow.try_next().await, Ok(Some(0)));
+        assert_eq!(flow.next().await, Ok(Some(0)));
         all_wait().await;
         drop(flow);
         all_wait().await;
@@ -97,7 +112,7 @@ fn dropping_the_consumer_ends_the_task() {
 fn upstream_is_dropped_when_it_has_ended() {
     virtual_time(async {
         let (upstream, seen) = probe(Script::marbles("ab|"));
-        assert_eq!(upstream.spawn().try_collect::<String>().await, Ok("ab".to_owned()));
+        assert_eq!(upstream.spawn().collect::<String>().await, Ok("ab".to_owned()));
         assert!(seen.dropped() && seen.polls_after_end() == 0);
     });
 }
@@ -109,7 +124,7 @@ fn a_panic_goes_on_in_the_consumer() {
     let panic = catch_unwind(AssertUnwindSafe(|| {
         virtual_time(async {
             let mut flow = upstream.spawn();
-            while let Ok(Some(n)) = flow.try_next().await {
+            while let Ok(Some(n)) = flow.next().await {
                 assert_eq!(n, given);
                 given += 1;
             }
@@ -123,9 +138,9 @@ fn a_panic_goes_on_in_the_consumer() {
 fn a_runtime_that_shuts_down_is_not_taken_for_an_end() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut flow = from_iter([1]).chain(stream::pending()).spawn();
-    assert_eq!(runtime.block_on(flow.try_next()), Ok(Some(1)));
+    assert_eq!(runtime.block_on(flow.next()), Ok(Some(1)));
     drop(runtime);
-    assert!(catch_unwind(AssertUnwindSafe(|| flow.try_next().now_or_never())).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| flow.next().now_or_never())).is_err());
 }
 
 #[test]
@@ -139,7 +154,7 @@ fn a_slow_consumer_and_upstream_run_side_by_side() {
         });
         let start = tokio::time::Instant::now();
         let mut flow = slow.spawn();
-        while let Ok(Some(_)) = flow.try_next().await {
+        while let Ok(Some(_)) = flow.next().await {
             ticks(3).await;
         }
         assert_eq!(start.elapsed(), Duration::from_millis(18));
@@ -171,7 +186,7 @@ async fn many_tasks_on_many_threads_lose_and_repeat_nothing() {
     });
     let mut last = [0; FLOWS as usize];
     let mut flow = merge(flows.collect::<Vec<_>>()).spawn();
-    while let Ok(Some(n)) = flow.try_next().await {
+    while let Ok(Some(n)) = flow.next().await {
         let place = usize::try_from((n - 1) / ITEMS).unwrap();
         assert!(last[place] == 0 || last[place] + 1 == n, "{n} follows {}", last[place]);
         last[place] = n;
@@ -202,18 +217,12 @@ async fn consumers_that_go_away_at_any_time_leave_no_task_behind() {
         });
         let mut flow = Box::pin(upstream).into_flow().spawn();
         for expected in 0..round {
-            assert_eq!(flow.try_next().await, Ok(Some(expected)));
+            assert_eq!(flow.next().await, Ok(Some(expected)));
         }
     }
     while dropped.load(Relaxed) < 500 {
         yield_now().await;
     }
-}
-
-#[test]
-fn treats_a_flow_as_an_operator_should() {
-    check("a-b-c-|", |flow| flow.spawn(), "a-b-c-|");
-    check("ab-#", |flow| flow.spawn(), "ab-#");
 }
 
 proptest! {
@@ -225,15 +234,6 @@ proptest! {
             }
             item
         });
-        prop_assert_eq!(virtual_time(upstream.spawn().try_collect::<Vec<_>>()), Ok(list));
+        prop_assert_eq!(virtual_time(upstream.spawn().collect::<Vec<_>>()), Ok(list));
     }
-}
-
-#[test]
-fn a_failed_flow_gives_none_again() {
-    virtual_time(async {
-        let mut flow = Script::marbles("#").spawn();
-        assert_eq!(flow.try_next().await, Err(Failed::Scripted));
-        assert_eq!(flow.try_next().await, Ok(None));
-    });
 }

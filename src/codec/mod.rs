@@ -1,1 +1,27 @@
 //! Framing and decoding: pure, no async.
+//!
+//! | from | to | by |
+//! |---|---|---|
+//! | blocks of a delimited file | [`Frame`]s, one a record | [`Framer`] |
+//! | a file's first record | the names of its columns | [`columns`] |
+//! | a [`Record`](crate::Record) | an [`Event`]: a type and a time | [`EventDecoder`] |
+//! | a [`Record`](crate::Record) | one JSON object | [`JsonEncoder`] |
+//!
+//! A record that cannot be read is no failure but data: an [`Undecodable`], which keeps the record and says what is
+//! wrong with it.
+
+mod event;
+mod fields;
+mod framing;
+mod json;
+mod minute;
+mod time;
+mod undecodable;
+
+pub use self::event::{Event, EventDecoder};
+pub use self::fields::columns;
+pub use self::framing::{Frame, Framer, MAX_RECORD};
+pub use self::json::JsonEncoder;
+pub use self::minute::Minute;
+pub use self::time::parse_time;
+pub use self::undecodable::{Reason, Undecodable};

@@ -1,1 +1,29 @@
-//! Epochs, the ledger, commit and resume.
+//! Epochs, the ledger, commit and resume: results in an object store that count every record exactly once.
+//!
+//! An epoch is a piece of one partition: the records behind one position up to another. The user's closure runs on it
+//! and ends with it. What it gives, and a header that says which records it is the result of, is written as one object,
+//! if there is none under its key; that write is the commit. Each header names the key of the next epoch, so the chain
+//! itself says where to go on after a stop, a crash or a lost race, and no position is kept anywhere else.
+//!
+//! The result is the sum over all objects: each position lies in exactly one epoch.
+
+mod committed;
+mod dead;
+mod every;
+mod gzip;
+mod header;
+mod keys;
+mod ledger;
+mod pipeline;
+mod records;
+mod retry;
+mod stats;
+
+pub use self::committed::{Epoch, committed, dead_letters};
+pub use self::dead::{DeadLetter, DeadLetters, DeadLine};
+pub use self::every::Every;
+pub use self::header::{Dead, Header, Root};
+pub use self::ledger::Ledger;
+pub use self::pipeline::{Epochs, Pipeline, SourceExt};
+pub use self::records::EpochRecords;
+pub use self::stats::{Report, Stats};

@@ -8,6 +8,19 @@
 //! - `poll_close` flushes, then lets go of what it holds;
 //! - temporary trouble is retried inside; an error that comes out is final, and says how many messages were not
 //!   delivered.
+//!
+//! | URI | sink | promise |
+//! |---|---|---|
+//! | `console:` | [`ConsoleSink`]: a line each on standard output | at most once |
+//!
+//! [`open`] takes such a URI. In code there is also the [`queue`](queue()), which joins a producer and a consumer in one
+//! process.
+
+mod console;
+mod queue;
+
+pub use self::console::ConsoleSink;
+pub use self::queue::{QueueSink, queue};
 
 #[cfg(feature = "kinesis")]
 pub mod kinesis;
@@ -16,7 +29,21 @@ use std::pin::Pin;
 
 use futures::Sink;
 
+use crate::uri::Uri;
 use crate::{Error, Message};
 
 /// A sink whose type need not be named.
 pub type BoxSink = Pin<Box<dyn Sink<Message, Error = Error> + Send>>;
+
+/// The sink that a URI names.
+///
+/// # Errors
+///
+/// [`Usage`](crate::ErrorKind::Usage) if there is no such scheme or option, with those that there are.
+pub async fn open(uri: &str) -> Result<BoxSink, Error> {
+    let uri = Uri::parse(uri)?;
+    match uri.scheme {
+        "console" => Ok(Box::pin(ConsoleSink::from_uri(uri)?)),
+        _ => Err(uri.wrong("this names no sink for messages", "use console:")),
+    }
+}

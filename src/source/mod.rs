@@ -1,17 +1,37 @@
 //! Where records come from: the contract that every source keeps.
+//!
+//! | URI | source | options |
+//! |---|---|---|
+//! | `file:PATH` | [`FileSource`]: a CSV or TSV file, plain or gzip | `format=csv`, `format=tsv` |
+//! | `random:` | [`RandomSource`]: made-up events, the same each time | `seed=`, `count=`, `rate=`, `types=` |
+//!
+//! [`open`] takes such a URI. What stands between the scheme and the `?` is taken as it is: nothing is decoded, and a
+//! path with a `?` in it needs [`FileSource::builder`].
+//!
+//! A [`queue`](crate::sink::queue()) is no source: it cannot be read twice.
+
+mod file;
+mod random;
+mod records;
+
+pub use self::file::{FileFormat, FileSource, FileSourceBuilder};
+pub use self::random::{RandomSource, RandomSourceBuilder};
+pub use self::records::records;
 
 #[cfg(feature = "kinesis")]
 pub mod kinesis;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::{BoxFlow, Error, Partition, Position, Record};
+use crate::uri::Uri;
+use crate::{BoxFlow, Error, Layout, Partition, Position, Record};
 
 /// A place that records can be read from, in partitions, each from any position on.
 ///
@@ -30,6 +50,12 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     ///
     /// [`Conflict`](crate::ErrorKind::Conflict) if it is another one: another stream, a file that was changed.
     fn recognise<'a>(&'a self, recorded: &'a Description) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// How the records are to be read, for those who check that before they read any. JSON unless the source knows
+    /// better.
+    fn layout(&self) -> BoxFuture<'_, Result<Layout, Error>> {
+        Box::pin(async { Ok(Layout::Json) })
+    }
 
     /// The partitions that exist now, with those that they came from.
     fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>>;
@@ -83,4 +109,18 @@ pub struct Batch {
     /// Whether the partition is closed for good behind this batch: a shard that was split or merged. The flow then
     /// ends. A flow that ends without it may have more another time: a file can grow.
     pub closed: bool,
+}
+
+/// The source that a URI names. Nothing is opened yet: what is wrong there comes out of [`Source::describe`].
+///
+/// # Errors
+///
+/// [`Usage`](crate::ErrorKind::Usage) if there is no such scheme or option, with those that there are.
+pub async fn open(uri: &str) -> Result<Arc<dyn Source>, Error> {
+    let uri = Uri::parse(uri)?;
+    match uri.scheme {
+        "file" => Ok(Arc::new(FileSource::from_uri(uri)?)),
+        "random" => Ok(Arc::new(RandomSource::from_uri(uri)?)),
+        _ => Err(uri.wrong("this names no source", "use file:PATH or random:")),
+    }
 }

@@ -1,21 +1,33 @@
-//! Where results are kept: the contract that every object store keeps.
+//! Where results are kept: the contract that every object store keeps, and the stores.
+//!
+//! [`open`] makes one from a URI; the builders of the stores have more to set.
+
+mod dir;
+mod key;
+#[cfg(feature = "s3")]
+mod s3;
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
-use crate::Error;
+pub use self::dir::DirStore;
+#[cfg(feature = "s3")]
+pub use self::s3::{S3Builder, S3Store};
+use crate::{Error, ErrorKind};
 
 /// A place for objects under keys, with put-if-absent: a bucket, a directory.
 ///
-/// Implemented by [`dir`](crate::store::DirStore) and `s3`; called by the ledger. What an implementation owes:
+/// Implemented by [`DirStore`] and `S3Store`; called by the ledger. What an implementation owes:
 ///
 /// - an object is seen whole or not at all;
 /// - of several callers that put the same absent key, exactly one is told [`Put::Created`], also across processes;
 /// - what a `put_if_absent` was told to be created is still there after a crash of this machine;
 /// - a key is `/`-separated segments of `A-Z a-z 0-9 - _ . = %`, none of them empty and none starting with a dot: anything
-///   else is an error;
+///   else is an error, and names of other shapes that others put there are not listed;
+/// - no key is a folder of another: once `a` is there, a put of `a/b` may fail, and the other way round;
 /// - temporary trouble comes out as a [transient](Error::is_transient) error *after* the client's own retries; the outcome
 ///   of a put is then unknown.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
@@ -41,7 +53,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 pub enum Put {
     /// The object is there, and this call put it there.
     Created,
-    /// Something was under that key already; nothing was changed.
+    /// Something was under that key already; nothing was changed. It may be what this very call put there, if the
+    /// answer was lost on the way and the client tried again: who must know looks at the object.
     Exists,
 }
 
@@ -52,4 +65,61 @@ pub struct About {
     pub content_type: &'static str,
     /// Its metadata: ASCII names and values, 2 KB in all.
     pub metadata: Vec<(&'static str, String)>,
+}
+
+/// What [`open`] is told beside the URI.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    #[cfg(feature = "s3")]
+    s3: s3::Settings,
+}
+
+/// Opens the store that a URI names, and checks that it is there: `dir:PATH` or, with the feature `s3`,
+/// `s3://BUCKET/PREFIX`.
+///
+/// A directory is made if need be; a bucket is not.
+///
+/// # Errors
+///
+/// [`Usage`](ErrorKind::Usage) if the URI names no store, and what the store says if it cannot be reached or used.
+///
+/// # Examples
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let uri = format!("dir:{}/counts", dir.path().display());
+/// use anabranch::store::{self, About, Put};
+///
+/// let store = store::open(&uri, store::Options::default()).await?;
+/// let put = store.put_if_absent("dt=2013-01-01/1", "hello".into(), &About::default()).await?;
+/// assert_eq!(put, Put::Created);
+/// # Ok::<(), anabranch::Error>(())
+/// # }).unwrap();
+/// ```
+pub async fn open(uri: &str, options: Options) -> Result<Arc<dyn Store>, Error> {
+    match uri.split_once(':') {
+        Some(("dir", path)) if !path.is_empty() => {
+            let store = DirStore::new(path);
+            store.check().await?;
+            Ok(Arc::new(store))
+        }
+        #[cfg(feature = "s3")]
+        Some(("s3", place)) if place.starts_with("//") => {
+            let (bucket, prefix) = place[2..].split_once('/').unwrap_or((&place[2..], ""));
+            let store = S3Store::builder(bucket, prefix).settings(options.s3).build().await?;
+            store.check().await?;
+            Ok(Arc::new(store))
+        }
+        #[cfg(not(feature = "s3"))]
+        Some(("s3", _)) => {
+            let Options {} = options;
+            Err(Error::new(ErrorKind::Usage, "this program was built without the feature `s3`")
+                .at(uri)
+                .cure("build it with that feature, or use dir:PATH"))
+        }
+        _ => Err(Error::new(ErrorKind::Usage, "this names no store")
+            .at(format!("{uri:?}"))
+            .cure(if cfg!(feature = "s3") { "use dir:PATH or s3://BUCKET/PREFIX" } else { "use dir:PATH" })),
+    }
 }

@@ -1,1 +1,30 @@
 //! Operators that give each key a sub-stream, or a result, of its own.
+
+mod aggregate_each;
+mod baton;
+mod count_each;
+mod fold_each;
+mod group_by;
+pub(crate) mod group_until;
+mod groups;
+pub(crate) mod hub;
+pub(crate) mod lane;
+mod list;
+mod reduce_each;
+pub(crate) mod substream;
+mod sum_each;
+mod table;
+mod top_each;
+mod until;
+mod watch;
+
+pub use self::aggregate_each::{AggregateEach, Aggregator};
+pub use self::count_each::Count;
+pub use self::fold_each::Fold;
+pub use self::group_by::GroupBy;
+pub use self::group_until::{ByKey, GroupUntil};
+pub use self::reduce_each::Reduce;
+pub use self::substream::{Group, Grouped};
+pub use self::sum_each::Sum;
+pub use self::top_each::{Best, Top};
+pub use self::until::{NoSignal, Signal, Until, When};

@@ -1,0 +1,261 @@
+//! `aggregate_each`: one result for each group, made item by item.
+//!
+//! ```text
+//! in:   a-b-a-c-|          keys are the letters; the aggregator counts
+//! out:  --------(2b1c1|)   as (a, 2), (b, 1), (c, 1)
+//! ```
+
+use std::fmt;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures::{Stream, TryStream};
+use pin_project::pin_project;
+
+use super::group_until::{GroupUntil, Parts};
+use super::groups::Groups;
+use super::table::Lookup;
+use super::until::Signal;
+use crate::Flow;
+use crate::budget::Budget;
+use crate::time::clock::{self, Timer};
+
+/// How the items of a group become its result: see [`aggregate_each`](Flow::aggregate_each).
+pub trait Aggregator<K, T> {
+    /// What is kept of a group while it is open.
+    type State;
+
+    /// What is given when it ends.
+    type Output;
+
+    /// A group opens with its first item.
+    fn open(&mut self, key: &K, first: T) -> Self::State;
+
+    /// A further item of the group.
+    fn add(&mut self, state: &mut Self::State, item: T);
+
+    /// The group ends.
+    fn close(&mut self, state: Self::State) -> Self::Output;
+}
+
+/// The stream of [`aggregate_each`](Flow::aggregate_each) and of all other `*_each`.
+#[must_use = "streams do nothing unless polled"]
+#[pin_project]
+pub struct AggregateEach<S, F, W, A, K>
+where
+    S: TryStream,
+    W: Signal<K, S::Error>,
+    A: Aggregator<K, S::Ok>,
+{
+    #[pin]
+    source: S,
+    key: F,
+    aggregator: A,
+    groups: Groups<K, A::State, W, S::Error>,
+    timer: Timer,
+    state: State<K, A::Output>,
+}
+
+#[derive(Debug)]
+enum State<K, V> {
+    Reading,
+    /// An item closed two groups: the oldest to make room, and, as it was alone in it, its own.
+    AlsoClosed((K, V)),
+    /// The source has ended; the groups that are still open are given.
+    Draining,
+    Done,
+}
+
+impl<S, F, W, K> Flow<GroupUntil<S, F, W, K>>
+where
+    S: TryStream,
+    F: FnMut(&S::Ok) -> K,
+    K: Hash + Eq,
+    W: Signal<K, S::Error>,
+{
+    /// Gives `(key, result)` of each group when it ends, the result made by `aggregator`.
+    ///
+    /// ```text
+    /// in:   a-b-a-c-|          keys are the letters; the aggregator counts
+    /// out:  --------(2b1c1|)   as (a, 2), (b, 1), (c, 1)
+    /// ```
+    ///
+    /// The same as reading each group as a sub-stream, aggregating it and merging the results, at the price of one hash
+    /// look-up an item: no sub-stream is built, nothing is allocated for an item, and no buffer can fill up.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | Emits | when a group ends: by its [`Until`](crate::group::Until), or early because `max_groups` are open |
+    /// | Ends | with upstream, after giving the groups that are still open, oldest first |
+    /// | Errors | end it at once; open groups are lost, so half a result is never taken for a whole one |
+    /// | Holds | the key and the state of each open group, at most [`max_groups`](Flow::max_groups) |
+    /// | Dropped | the open groups are lost |
+    /// | Time | that of [`group_until`](Flow::group_until); a consumer that polls late gets late groups, not larger ones: an item's time is when it was read |
+    ///
+    /// # Panics
+    ///
+    /// If groups of this flow have been read as sub-streams already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use anabranch_operators::{from_iter, group::Aggregator};
+    ///
+    /// /// The shortest and the longest word of a group.
+    /// struct Extremes;
+    ///
+    /// impl<K> Aggregator<K, &'static str> for Extremes {
+    ///     type State = (usize, usize);
+    ///     type Output = (usize, usize);
+    ///     fn open(&mut self, _key: &K, first: &'static str) -> Self::State {
+    ///         (first.len(), first.len())
+    ///     }
+    ///     fn add(&mut self, (least, most): &mut Self::State, word: &'static str) {
+    ///         (*least, *most) = ((*least).min(word.len()), (*most).max(word.len()));
+    ///     }
+    ///     fn close(&mut self, state: Self::State) -> Self::Output {
+    ///         state
+    ///     }
+    /// }
+    ///
+    /// let words = from_iter(["reed", "rush", "sedge", "ray", "salt"]);
+    /// let by_letter = words.group_by(|word| word.chars().next()).aggregate_each(Extremes);
+    /// let Ok(extremes) = by_letter.collect::<Vec<_>>().await;
+    /// assert_eq!(extremes, [(Some('r'), (3, 4)), (Some('s'), (4, 5))]);
+    /// # });
+    /// ```
+    ///
+    /// # See also
+    ///
+    /// [`fold_each`](Flow::fold_each), [`reduce_each`](Flow::reduce_each), [`count_each`](Flow::count_each),
+    /// [`sum_each`](Flow::sum_each), [`top_each`](Flow::top_each). ReactiveX: `group_by` with `flat_map` and `reduce`.
+    #[track_caller]
+    pub fn aggregate_each<A>(self, aggregator: A) -> Flow<AggregateEach<S, F, W, A, K>>
+    where
+        A: Aggregator<K, S::Ok>,
+    {
+        let Parts { source, key, until, limit, .. } = self.into_inner().into_parts();
+        Flow::new(AggregateEach {
+            source,
+            key,
+            aggregator,
+            groups: Groups::new(until, limit),
+            timer: Timer::new(),
+            state: State::Reading,
+        })
+    }
+}
+
+impl<S, F, W, A, K> Stream for AggregateEach<S, F, W, A, K>
+where
+    S: TryStream,
+    F: FnMut(&S::Ok) -> K,
+    K: Hash + Eq,
+    W: Signal<K, S::Error>,
+    A: Aggregator<K, S::Ok>,
+{
+    type Item = Result<(K, A::Output), S::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.project();
+        let (groups, aggregator) = (this.groups, this.aggregator);
+        let mut source = this.source;
+        match std::mem::replace(this.state, State::Reading) {
+            State::Reading => {}
+            State::AlsoClosed(group) => return Poll::Ready(Some(Ok(group))),
+            State::Draining => {
+                let group = groups.close_oldest().map(|(key, state)| Ok((key, aggregator.close(state))));
+                *this.state = if group.is_some() { State::Draining } else { State::Done };
+                return Poll::Ready(group);
+            }
+            State::Done => {
+                *this.state = State::Done;
+                return Poll::Ready(None);
+            }
+        }
+        groups.set_now(clock::now());
+        // Within a poll, time stands still: what ends groups is looked at again only where it can have changed.
+        let mut look = true;
+        let mut budget = Budget::new();
+        loop {
+            if look {
+                look = false;
+                if let Some((key, state)) = groups.close_due() {
+                    return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
+                }
+                if let Poll::Ready((key, state, fired)) = groups.poll_fired(cx) {
+                    if let Err(error) = fired {
+                        *this.state = State::Done;
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                    return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
+                }
+            }
+            let item = match source.as_mut().try_poll_next(cx) {
+                Poll::Ready(Some(Ok(item))) => item,
+                Poll::Ready(Some(Err(error))) => {
+                    *this.state = State::Done;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Poll::Ready(None) => {
+                    let group = groups.close_oldest().map(|(key, state)| Ok((key, aggregator.close(state))));
+                    *this.state = if group.is_some() { State::Draining } else { State::Done };
+                    return Poll::Ready(group);
+                }
+                Poll::Pending => {
+                    let Some(deadline) = groups.deadline() else { return Poll::Pending };
+                    if this.timer.poll_at(cx, deadline).is_pending() {
+                        return Poll::Pending;
+                    }
+                    groups.set_now(clock::now());
+                    look = true;
+                    continue;
+                }
+            };
+            let mut evicted = None;
+            let id = match groups.look_up((this.key)(&item)) {
+                Lookup::Open(id) => {
+                    aggregator.add(groups.value_mut(id), item);
+                    id
+                }
+                Lookup::Absent(vacancy) => {
+                    match groups.make_room() {
+                        Ok(group) => evicted = group,
+                        Err(error) => {
+                            *this.state = State::Done;
+                            return Poll::Ready(Some(Err(error)));
+                        }
+                    }
+                    let state = aggregator.open(vacancy.key(), item);
+                    look = groups.has_signals();
+                    groups.open(vacancy, state)
+                }
+            };
+            let full = groups.count_item(id);
+            let mut closed = evicted.into_iter().chain(full).map(|(key, state)| (key, aggregator.close(state)));
+            if let Some(group) = closed.next() {
+                if let Some(second) = closed.next() {
+                    *this.state = State::AlsoClosed(second);
+                }
+                return Poll::Ready(Some(Ok(group)));
+            }
+            ready!(budget.swallow(cx));
+        }
+    }
+}
+
+impl<S, F, W, A, K> fmt::Debug for AggregateEach<S, F, W, A, K>
+where
+    S: TryStream + fmt::Debug,
+    W: Signal<K, S::Error>,
+    A: Aggregator<K, S::Ok>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AggregateEach")
+            .field("source", &self.source)
+            .field("timer", &self.timer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,178 @@
+//! [`Baton`]: which of several readers of one source is woken.
+//!
+//! The readers share a source that any of them may poll, always with the baton as its waker. When the source has
+//! something, one waiting reader gets the baton: it is woken, polls the source for all, and hands the baton on when it
+//! has what it wants or is dropped. A reader whose own item has come is woken by itself. So no wake is lost, and there
+//! is one wake for each event of the source and for each item that somebody waits for, however many readers there are.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+
+use slab::Slab;
+
+use super::list::{Links, List};
+
+/// Where one reader waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seat(u32);
+
+#[derive(Default)]
+pub(crate) struct Baton(Mutex<Roster>);
+
+struct Roster {
+    seats: Slab<Place>,
+    /// The seats whose readers wait, the outer reader first, then those who wait for longest.
+    waiting: List<Place>,
+    /// Who was woken to poll the source and has not yet come.
+    holder: Option<Seat>,
+    /// Whether the source called while somebody was polling it.
+    called: bool,
+}
+
+struct Place {
+    /// Set while the reader waits, and then the place is in the list.
+    waker: Option<Waker>,
+    links: Links,
+}
+
+impl Default for Roster {
+    fn default() -> Self {
+        let mut seats = Slab::new();
+        let outer = seats.insert(Place { waker: None, links: Links::new() });
+        debug_assert_eq!(outer, Baton::OUTER.0 as usize);
+        Self { seats, waiting: List::new(|place| &mut place.links), holder: None, called: false }
+    }
+}
+
+impl Baton {
+    /// The seat of the reader of the outer stream, who always goes first.
+    pub(crate) const OUTER: Seat = Seat(0);
+
+    /// A seat for one reader more.
+    pub(crate) fn join(&self) -> Seat {
+        Seat(self.lock().seats.insert(Place { waker: None, links: Links::new() }) as u32)
+    }
+
+    /// The reader is gone.
+    pub(crate) fn leave(&self, seat: Seat) {
+        let mut roster = self.lock();
+        let waker = roster.stop_waiting(seat);
+        if seat != Self::OUTER {
+            roster.seats.remove(seat.0 as usize);
+        }
+        let next = roster.release(seat);
+        drop(roster);
+        drop(waker);
+        wake(next);
+    }
+
+    /// The reader waits, and is to be woken by this waker. Gives back the one that it waited with before.
+    #[must_use = "a waker is dropped outside of all locks"]
+    pub(crate) fn wait(&self, seat: Seat, waker: &Waker) -> Option<Waker> {
+        let mut roster = self.lock();
+        if roster.holder == Some(seat) {
+            roster.holder = None; // It has come, and will poll the source next.
+        }
+        let place = &mut roster.seats[seat.0 as usize];
+        match &place.waker {
+            Some(old) if old.will_wake(waker) => None,
+            Some(_) => place.waker.replace(waker.clone()),
+            None => {
+                place.waker = Some(waker.clone());
+                let Roster { seats, waiting, .. } = &mut *roster;
+                waiting.push(seats, seat.0);
+                None
+            }
+        }
+    }
+
+    /// The reader has what it wants. If it polled the source for that, another goes on polling.
+    pub(crate) fn served(&self, seat: Seat, polled: bool) {
+        let mut roster = self.lock();
+        let waker = roster.stop_waiting(seat);
+        let next = if polled { roster.pass() } else { roster.release(seat) };
+        drop(roster);
+        drop(waker);
+        wake(next);
+    }
+
+    /// Something has come for this reader. It may have left meanwhile: waking whoever has its seat now does no harm.
+    pub(crate) fn notify(&self, seat: Seat) {
+        let mut roster = self.lock();
+        let waker = if roster.seats.contains(seat.0 as usize) { roster.stop_waiting(seat) } else { None };
+        drop(roster);
+        wake(waker);
+    }
+
+    /// A reader begins to poll the source.
+    pub(crate) fn begin(&self) {
+        self.lock().called = false;
+    }
+
+    /// A reader has stopped polling the source, which others can poll from now on.
+    ///
+    /// Whoever was woken by a call that came meanwhile found the source taken, and waits again.
+    pub(crate) fn finish(&self) {
+        let mut roster = self.lock();
+        let next = if roster.called { roster.pass() } else { None };
+        drop(roster);
+        wake(next);
+    }
+
+    /// The source can be polled with success.
+    pub(crate) fn call(&self) {
+        let mut roster = self.lock();
+        roster.called = true;
+        let next = roster.pass();
+        drop(roster);
+        wake(next);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Roster> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Baton {
+    fn wake(self: Arc<Self>) {
+        self.call();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.call();
+    }
+}
+
+impl Roster {
+    fn stop_waiting(&mut self, seat: Seat) -> Option<Waker> {
+        let waker = self.seats[seat.0 as usize].waker.take()?;
+        self.waiting.remove(&mut self.seats, seat.0);
+        Some(waker)
+    }
+
+    /// Hands the baton on, if this reader had it.
+    fn release(&mut self, seat: Seat) -> Option<Waker> {
+        if self.holder != Some(seat) {
+            return None;
+        }
+        self.holder = None;
+        self.pass()
+    }
+
+    /// Gives the baton to the next who waits, unless somebody who has it is on the way.
+    fn pass(&mut self) -> Option<Waker> {
+        if self.holder.is_some() {
+            return None;
+        }
+        let outer_waits = self.seats[Baton::OUTER.0 as usize].waker.is_some();
+        let next = if outer_waits { Baton::OUTER } else { Seat(self.waiting.first()?) };
+        self.holder = Some(next);
+        self.stop_waiting(next)
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

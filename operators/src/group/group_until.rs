@@ -1,0 +1,376 @@
+//! `group_until`: a sub-stream for each key, until it has lasted.
+//!
+//! ```text
+//! in:     a-b-a-----a-|    each group lasts 5 from its first item
+//! out:    0-1-------2-|    groups open
+//! 0:      a---a(|)         key a
+//! 1:      --b----|         key b
+//! 2:      ----------a-|    key a again
+//! ```
+
+use std::fmt;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::{Stream, TryStream};
+use tokio::time::Instant;
+
+use super::groups::{Groups, Limit};
+use super::hub::{Out, Route};
+use super::lane::{Bounds, Lane};
+use super::substream::{Group, SubStreams};
+use super::table::Lookup;
+use super::until::{Signal, Until};
+use crate::{Counter, Flow, OperatorError};
+
+/// How many groups may be open if nothing else is said.
+const MAX_GROUPS: usize = 1 << 20;
+
+/// How many items a group's reader may be behind, and all readers together, if nothing else is said.
+pub(crate) const BOUNDS: Bounds = Bounds { each: 1 << 10, all: 1 << 16 };
+
+/// How long full buffers may hold back the source, if nothing else is said.
+pub(crate) const STALL_AFTER: Duration = Duration::from_secs(5);
+
+/// The stream of [`Flow::group_until`] and [`Flow::group_by`].
+#[must_use = "streams do nothing unless polled"]
+pub struct GroupUntil<S, F, W, K>
+where
+    S: TryStream,
+    W: Signal<K, S::Error>,
+{
+    state: State<S, F, W, K>,
+}
+
+enum State<S, F, W, K>
+where
+    S: TryStream,
+    W: Signal<K, S::Error>,
+{
+    /// Not polled yet: it can still be set up, or be made into one of `*_each`.
+    Parts(Parts<S, F, W>),
+    Running(SubStreams<S, ByKey<F, W, K, S::Ok, S::Error>, K>),
+    /// Only while one becomes the other.
+    Moving,
+}
+
+/// What grouping is made of.
+pub(super) struct Parts<S, F, W>
+where
+    S: TryStream,
+{
+    pub(super) source: S,
+    pub(super) key: F,
+    pub(super) until: Until<W>,
+    pub(super) limit: Limit<S::Error>,
+    bounds: Bounds,
+    stall_after: Duration,
+}
+
+impl<S: TryStream> Flow<S> {
+    /// Gives a sub-stream for each key: it opens with the first item of its key and lasts until `until` says so. The
+    /// next item of that key opens a new group.
+    ///
+    /// ```text
+    /// in:     a-b-a-----a-|    each group lasts 5 from its first item
+    /// out:    0-1-------2-|    groups open
+    /// 0:      a---a(|)         key a
+    /// 1:      --b----|         key b
+    /// 2:      ----------a-|    key a again
+    /// ```
+    ///
+    /// To get one result for each group, go on with [`count_each`](Flow::count_each), [`fold_each`](Flow::fold_each) and
+    /// their kin: no sub-streams are built then. To run a flow for each group and merge what they give, go on with
+    /// [`merge_map`](Flow::merge_map); its limit must be at least [`max_groups`](Flow::max_groups), or groups that
+    /// nobody reads yet fill their buffers and hold back those that are read.
+    ///
+    /// Groups and the outer stream may be read in any order and on any tasks. The source is shared: whoever is polled
+    /// and finds nothing polls it, and puts what is for others into their buffers. So a loop that takes a group and
+    /// reads it to its end before it takes the next goes on, as long as the buffers hold what comes in between.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | Emits | a group when an item comes whose key has no open group; the item is the group's first |
+    /// | Ends | with upstream; all open groups end at the same instant, and can still be read to their end |
+    /// | Errors | end it at once, and all open groups with it; what they hold is lost. A failing signal of [`Until::when`] fails its group alone |
+    /// | Holds | key and buffer of each open group. At most [`max_groups`](Flow::max_groups) are open (1,048,576 unless set); beyond, the oldest is closed early, as if `until` had fired. At most 1,024 unread items a group and 65,536 in all, groups not yet taken included, unless set by [`buffers`](Flow::buffers); then upstream is held back |
+    /// | Ahead | up to those bounds: while one reader waits for its item, those for others are buffered |
+    /// | Dropped | a dropped group discards its items until it ends. When the outer stream is dropped, groups that it gave live on, and no more open |
+    /// | Time | tokio's clock, read once a poll, and a poll reads at most 256 items; an item's time is when it was read from upstream. Deadlines are looked at even if upstream is always ready. Nothing runs unpolled: a consumer that polls late sees groups end late, with the items that were read before their deadline |
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::Stalled`] if buffers were full for 5 s (see [`stall_after`](Flow::stall_after)) while somebody
+    /// waited and nobody made room. [`OperatorError::TooManyGroups`] if asked for by
+    /// [`fail_beyond`](Flow::fail_beyond). So the error type must be `From<OperatorError>`, and `Clone`, because each
+    /// group fails with it: see [`fails_with`](Flow::fails_with) for flows that cannot fail. `*_each` ask for neither.
+    ///
+    /// # Panics
+    ///
+    /// Once `key` or upstream has panicked, so does whoever still reads: there is no right answer any more.
+    ///
+    /// # Keys
+    ///
+    /// Keys are hashed by `hashbrown`'s default hasher, seeded at random for each operator. That keeps keys that were
+    /// chosen without knowledge of the seed from colliding; it is not made to withstand an attacker who can measure
+    /// each look-up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let rt = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    /// # rt.block_on(async {
+    /// use std::time::Duration;
+    /// use anabranch_operators::{OperatorError, from_iter, group::Until};
+    ///
+    /// // The long names of each letter.
+    /// let rivers = from_iter(["Danube", "Don", "Rhine", "Dnieper", "Rhone"]).fails_with::<OperatorError>();
+    /// let mut long = rivers
+    ///     .group_until(|name| name.as_bytes()[0] as char, Until::idle(Duration::from_secs(10)))
+    ///     .merge_map(usize::MAX, |group| {
+    ///         let letter = *group.key();
+    ///         group.map(move |name| (letter, name)).filter(|(_, name)| name.len() > 4)
+    ///     });
+    /// assert_eq!(long.next().await, Ok(Some(('D', "Danube"))));
+    /// # });
+    /// ```
+    ///
+    /// # See also
+    ///
+    /// [`group_by`](Self::group_by), [`window_count`](Self::window_count), [`window_time`](Self::window_time). ReactiveX:
+    /// `group_by_until`, `groupBy` with a `duration`.
+    #[doc(alias = "groupByUntil")]
+    #[doc(alias = "group_by_until")]
+    pub fn group_until<K, F, W>(self, key: F, until: Until<W>) -> Flow<GroupUntil<S, F, W, K>>
+    where
+        F: FnMut(&S::Ok) -> K,
+        K: Hash + Eq,
+        W: Signal<K, S::Error>,
+    {
+        let limit = Limit { max_groups: MAX_GROUPS, fail: None, closed_early: Counter::new() };
+        let source = self.into_inner();
+        let parts = Parts { source, key, until, limit, bounds: BOUNDS, stall_after: STALL_AFTER };
+        Flow::new(GroupUntil { state: State::Parts(parts) })
+    }
+}
+
+/// How groups are kept. To be set before the first poll.
+impl<S, F, W, K> Flow<GroupUntil<S, F, W, K>>
+where
+    S: TryStream,
+    W: Signal<K, S::Error>,
+{
+    /// Lets at most `n` groups be open at once, 1,048,576 if not said. Beyond, the oldest is closed early, as if its
+    /// [`Until`] had fired, and [counted](Self::closed_early).
+    ///
+    /// # Panics
+    ///
+    /// If `n` is zero or does not fit 32 bits, or if the flow has been polled.
+    #[track_caller]
+    pub fn max_groups(mut self, n: usize) -> Self {
+        assert!(n > 0, "at least one group must be allowed to be open");
+        assert!(u32::try_from(n).is_ok_and(|n| n < u32::MAX), "no more than 4,294,967,294 groups can be open");
+        self.parts_mut().limit.max_groups = n;
+        self
+    }
+
+    /// Lets the flow fail, instead of closing the oldest group, when more than [`max_groups`](Self::max_groups) would
+    /// be open.
+    ///
+    /// # Panics
+    ///
+    /// If the flow has been polled.
+    #[track_caller]
+    pub fn fail_beyond(mut self) -> Self
+    where
+        S::Error: From<OperatorError>,
+    {
+        self.parts_mut().limit.fail = Some(S::Error::from);
+        self
+    }
+
+    /// Counts in `counter` the groups that were closed early because too many were open.
+    ///
+    /// # Panics
+    ///
+    /// If the flow has been polled.
+    #[track_caller]
+    pub fn closed_early(mut self, counter: &Counter) -> Self {
+        self.parts_mut().limit.closed_early = counter.clone();
+        self
+    }
+
+    /// Bounds what sub-streams buffer: `each` unread items in one, `all` in all of them together, with groups that have
+    /// not been taken yet; 1,024 and 65,536 if not said. `*_each` buffer nothing.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is zero, or if the flow has been polled.
+    #[track_caller]
+    pub fn buffers(mut self, each: usize, all: usize) -> Self {
+        assert!(each > 0 && all > 0, "a group must be able to hold at least one item");
+        self.parts_mut().bounds = Bounds { each, all };
+        self
+    }
+
+    /// Lets the flow fail when full buffers have held back the source for `span` while somebody waited and nobody made
+    /// room; 5 s if not said.
+    ///
+    /// # Panics
+    ///
+    /// If the flow has been polled.
+    #[track_caller]
+    pub fn stall_after(mut self, span: Duration) -> Self {
+        self.parts_mut().stall_after = span;
+        self
+    }
+
+    #[track_caller]
+    fn parts_mut(&mut self) -> &mut Parts<S, F, W> {
+        match &mut self.inner_mut().state {
+            State::Parts(parts) => parts,
+            State::Running(_) | State::Moving => panic!("{POLLED}"),
+        }
+    }
+}
+
+const POLLED: &str = "groups of this flow have been read already: set it up, and choose how to read it, before that";
+
+impl<S, F, W, K> GroupUntil<S, F, W, K>
+where
+    S: TryStream,
+    W: Signal<K, S::Error>,
+{
+    #[track_caller]
+    pub(super) fn into_parts(self) -> Parts<S, F, W> {
+        match self.state {
+            State::Parts(parts) => parts,
+            State::Running(_) | State::Moving => panic!("{POLLED}"),
+        }
+    }
+}
+
+/// Nothing in it is pinned before it moves into a box of its own.
+impl<S, F, W, K> Unpin for GroupUntil<S, F, W, K>
+where
+    S: TryStream,
+    W: Signal<K, S::Error>,
+{
+}
+
+impl<S, F, W, K> Stream for GroupUntil<S, F, W, K>
+where
+    S: TryStream,
+    S::Error: Clone + From<OperatorError>,
+    F: FnMut(&S::Ok) -> K,
+    K: Hash + Eq + Clone + fmt::Debug,
+    W: Signal<K, S::Error>,
+{
+    type Item = Result<Flow<Group<S, ByKey<F, W, K, S::Ok, S::Error>, K>>, S::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let State::Parts(_) = &self.state
+            && let State::Parts(parts) = std::mem::replace(&mut self.state, State::Moving)
+        {
+            let Parts { source, key, until, limit, bounds, stall_after } = parts;
+            let route = ByKey { key, groups: Groups::new(until, limit) };
+            self.state = State::Running(SubStreams::start(source, route, bounds, stall_after));
+        }
+        match &self.state {
+            State::Running(groups) => groups.poll_next(cx),
+            State::Parts(_) | State::Moving => Poll::Ready(None),
+        }
+    }
+}
+
+impl<S, F, W, K> fmt::Debug for GroupUntil<S, F, W, K>
+where
+    S: TryStream + fmt::Debug,
+    W: Signal<K, S::Error>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("GroupUntil");
+        if let State::Parts(parts) = &self.state {
+            debug.field("source", &parts.source).field("until", &parts.until);
+        }
+        debug.finish_non_exhaustive()
+    }
+}
+
+/// Sends items to the groups of their keys. Part of the type of a [`Group`]; bound on [`Grouped`](super::Grouped)
+/// rather than name it.
+pub struct ByKey<F, W, K, T, E>
+where
+    W: Signal<K, E>,
+{
+    key: F,
+    groups: Groups<K, Arc<Lane<K, T, E>>, W, E>,
+}
+
+impl<F, W, K, T, E> fmt::Debug for ByKey<F, W, K, T, E>
+where
+    W: Signal<K, E>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByKey").finish_non_exhaustive()
+    }
+}
+
+impl<F, W, K, T, E> Route<T, E> for ByKey<F, W, K, T, E>
+where
+    F: FnMut(&T) -> K,
+    K: Hash + Eq + Clone + fmt::Debug,
+    W: Signal<K, E>,
+{
+    type Key = K;
+
+    fn start(&mut self, _now: Instant, _out: &Out<K, T, E>) {}
+
+    fn tick(&mut self, cx: &mut Context<'_>, now: Instant, out: &Out<K, T, E>) {
+        self.groups.set_now(now);
+        while let Some((_, lane)) = self.groups.close_due() {
+            lane.end(&out.lanes);
+        }
+        while let Poll::Ready((_, lane, fired)) = self.groups.poll_fired(cx) {
+            match fired {
+                Ok(()) => lane.end(&out.lanes),
+                Err(error) => drop(lane.fail(&out.lanes, error)),
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.groups.deadline()
+    }
+
+    fn item(&mut self, item: T, out: &Out<K, T, E>) -> Result<Option<Arc<Lane<K, T, E>>>, E> {
+        let id = match self.groups.look_up((self.key)(&item)) {
+            Lookup::Open(id) => id,
+            Lookup::Absent(vacancy) => {
+                if let Some((_, oldest)) = self.groups.make_room()? {
+                    oldest.end(&out.lanes);
+                }
+                let Some(lane) = out.open(vacancy.key().clone()) else { return Ok(None) };
+                self.groups.open(vacancy, lane)
+            }
+        };
+        let lane = self.groups.value_mut(id);
+        let full = lane.push_or_drop(&out.lanes, item);
+        if let Some((_, lane)) = self.groups.count_item(id) {
+            lane.end(&out.lanes);
+        }
+        Ok(full)
+    }
+
+    fn take_open(&mut self) -> Option<Arc<Lane<K, T, E>>> {
+        self.groups.close_oldest().map(|(_, lane)| lane)
+    }
+
+    fn fullest(&self) -> Option<(String, usize)> {
+        let lane = self.groups.values().max_by_key(|lane| lane.len())?;
+        Some((format!("{:?}", lane.key), lane.len()))
+    }
+}

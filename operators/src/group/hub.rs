@@ -1,0 +1,360 @@
+//! [`Hub`]: one source, read by the operator's own reader and by those of its sub-streams.
+//!
+//! Whoever is polled and finds nothing takes the driver, polls the source and puts each item into its lane, until there
+//! is something in its own. While it does, the driver is out, so nobody waits for a lock: who finds it out waits to be
+//! woken. The source is always polled with the [`Baton`](super::baton::Baton) as its waker.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures::TryStream;
+use tokio::time::Instant;
+
+use super::baton::Baton;
+use super::lane::{Bounds, Lane, Lanes};
+use crate::OperatorError;
+use crate::budget::Budget;
+use crate::time::clock::{self, Timer};
+
+/// Decides which sub-streams there are and which item goes where: by key, by count, by time.
+pub(crate) trait Route<T, E> {
+    /// What a sub-stream is known by.
+    type Key;
+
+    /// The first poll: time zero.
+    fn start(&mut self, now: Instant, out: &Out<Self::Key, T, E>);
+
+    /// Ends, fails and opens what is due by now.
+    fn tick(&mut self, cx: &mut Context<'_>, now: Instant, out: &Out<Self::Key, T, E>);
+
+    /// When [`tick`](Self::tick) will have something to do.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// Puts an item into its lane, which is given if it may be full now.
+    fn item(&mut self, item: T, out: &Out<Self::Key, T, E>) -> Result<Option<Arc<Lane<Self::Key, T, E>>>, E>;
+
+    /// Takes an open lane out, oldest first.
+    fn take_open(&mut self) -> Option<Arc<Lane<Self::Key, T, E>>>;
+
+    /// The open lane that holds most, with its key in words.
+    fn fullest(&self) -> Option<(String, usize)>;
+}
+
+/// Where a [`Route`] sends sub-streams and their items.
+pub(crate) struct Out<K, T, E> {
+    pub(crate) lanes: Lanes,
+    outer: Lane<(), Arc<Lane<K, T, E>>, E>,
+}
+
+impl<K, T, E> Out<K, T, E> {
+    /// Opens a sub-stream, or gives nothing if the outer stream is gone, so that nobody could read it.
+    pub(crate) fn open(&self, key: K) -> Option<Arc<Lane<K, T, E>>> {
+        if self.outer.is_abandoned() {
+            return None;
+        }
+        let lane = Arc::new(self.lanes.lane(key));
+        if let Err(unread) = self.outer.push(&self.lanes, Arc::clone(&lane)) {
+            drop(unread.abandon(&self.lanes));
+            return None;
+        }
+        Some(lane)
+    }
+
+    /// What to blame if no open sub-stream is to blame.
+    fn unread(&self) -> (String, usize) {
+        ("groups that have ended, or that nobody took".to_owned(), self.outer.len())
+    }
+}
+
+pub(crate) struct Hub<S, R, K>
+where
+    S: TryStream,
+{
+    pub(crate) out: Out<K, S::Ok, S::Error>,
+    driver: Mutex<Place<S, R, K>>,
+}
+
+enum Place<S, R, K>
+where
+    S: TryStream,
+{
+    /// Nobody polls the source.
+    In(Box<Driver<S, R, K>>),
+    /// Somebody does.
+    Out,
+    /// The source has ended, and is gone.
+    Done,
+    /// A closure or the source panicked while it was polled: there can be no right answer any more.
+    Panicked,
+}
+
+impl<S, R, K> Hub<S, R, K>
+where
+    S: TryStream,
+    S::Error: Clone + From<OperatorError>,
+    R: Route<S::Ok, S::Error, Key = K>,
+{
+    /// The next item of a lane.
+    pub(crate) fn poll_lane<L, T>(
+        &self,
+        lane: &Lane<L, T, S::Error>,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Result<T, S::Error>>> {
+        let lanes = &self.out.lanes;
+        let mut polled = false;
+        loop {
+            if let Poll::Ready(signal) = lane.poll_take(lanes, cx, polled) {
+                return Poll::Ready(signal);
+            }
+            let Some((mut driver, turn)) = self.take_turn() else { return Poll::Pending };
+            lanes.baton.begin();
+            let drove = driver.drive(&self.out, || lane.is_ready());
+            polled = true;
+            match drove {
+                Drove::Served => turn.over(Place::In(driver)),
+                Drove::Ended => {
+                    drop(driver);
+                    turn.over(Place::Done);
+                }
+                Drove::Waits => {
+                    turn.over(Place::In(driver));
+                    lanes.baton.finish();
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// The next sub-stream.
+    pub(crate) fn poll_open(&self, cx: &Context<'_>) -> Poll<Option<Result<Opened<S, K>, S::Error>>> {
+        self.poll_lane(&self.out.outer, cx)
+    }
+
+    /// The driver, unless somebody else has it or it is done with.
+    fn take_turn(&self) -> Option<(Box<Driver<S, R, K>>, Turn<'_, S, R, K>)> {
+        let mut place = self.lock();
+        match std::mem::replace(&mut *place, Place::Out) {
+            Place::In(driver) => Some((driver, Turn { hub: self, panics: true })),
+            Place::Out => None,
+            Place::Done => {
+                *place = Place::Done;
+                None
+            }
+            Place::Panicked => {
+                *place = Place::Panicked;
+                drop(place);
+                self.out.lanes.baton.call();
+                panic!("what gives these groups panicked earlier: its source, or a closure that sorts its items");
+            }
+        }
+    }
+}
+
+/// The lane of a sub-stream.
+pub(crate) type Opened<S, K> = Arc<Lane<K, <S as TryStream>::Ok, <S as TryStream>::Error>>;
+
+impl<S, R, K> Hub<S, R, K>
+where
+    S: TryStream,
+{
+    pub(crate) fn new(source: S, route: R, bounds: Bounds, stall_after: Duration) -> Self {
+        let lanes = Lanes::new(bounds);
+        let driver = Driver {
+            waker: Waker::from(Arc::clone(&lanes.baton)),
+            source: Box::pin(source),
+            route,
+            started: false,
+            full: None,
+            stall: None,
+            stall_after,
+            timer: Timer::new(),
+        };
+        let outer = Lane::new((), Baton::OUTER);
+        Self { out: Out { lanes, outer }, driver: Mutex::new(Place::In(Box::new(driver))) }
+    }
+
+    /// The outer stream is gone: sub-streams that it gave live on, those that it did not are gone with it.
+    pub(crate) fn abandon(&self) {
+        for lane in self.out.outer.abandon(&self.out.lanes) {
+            drop(lane.abandon(&self.out.lanes));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Place<S, R, K>> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody's turn to poll the source. If a panic ends it, the others are told.
+struct Turn<'a, S, R, K>
+where
+    S: TryStream,
+{
+    hub: &'a Hub<S, R, K>,
+    panics: bool,
+}
+
+impl<S, R, K> Turn<'_, S, R, K>
+where
+    S: TryStream,
+{
+    fn over(mut self, place: Place<S, R, K>) {
+        self.panics = false;
+        *self.hub.lock() = place;
+    }
+}
+
+impl<S, R, K> Drop for Turn<'_, S, R, K>
+where
+    S: TryStream,
+{
+    fn drop(&mut self) {
+        if self.panics {
+            *self.hub.lock() = Place::Panicked;
+            self.hub.out.lanes.baton.call();
+        }
+    }
+}
+
+enum Drove {
+    /// There is something in the lane that was asked for.
+    Served,
+    /// The source, or the buffers, have nothing more for now, or others are to have their turn. The baton is called when
+    /// it is worth going on.
+    Waits,
+    /// The source has ended or failed, and so has every lane.
+    Ended,
+}
+
+struct Driver<S, R, K>
+where
+    S: TryStream,
+{
+    waker: Waker,
+    source: Pin<Box<S>>,
+    route: R,
+    started: bool,
+    /// A lane that was full when last seen.
+    full: Option<Opened<S, K>>,
+    stall: Option<Stall>,
+    stall_after: Duration,
+    timer: Timer,
+}
+
+/// The source is held back by full buffers.
+struct Stall {
+    until: Option<Instant>,
+    /// The time is over, and all readers have got one chance more: they may just have been busy elsewhere.
+    warned: bool,
+}
+
+impl<S, R, K> Driver<S, R, K>
+where
+    S: TryStream,
+    S::Error: Clone + From<OperatorError>,
+    R: Route<S::Ok, S::Error, Key = K>,
+{
+    fn drive(&mut self, out: &Out<K, S::Ok, S::Error>, served: impl Fn() -> bool) -> Drove {
+        let waker = self.waker.clone();
+        let mut cx = Context::from_waker(&waker);
+        let mut now = clock::now();
+        if !self.started {
+            self.started = true;
+            self.route.start(now, out);
+        }
+        let mut budget = Budget::new();
+        loop {
+            self.route.tick(&mut cx, now, out);
+            if served() {
+                return Drove::Served;
+            }
+            let mut wake_at = self.route.deadline();
+            if self.is_held(out) {
+                let until = match self.stall(&cx, now, out) {
+                    Ok(until) => until,
+                    Err(drove) => return drove,
+                };
+                // What was due and could not be done waits for room, too.
+                wake_at = wake_at.filter(|deadline| *deadline > now).into_iter().chain(until).min();
+            } else {
+                match self.source.as_mut().try_poll_next(&mut cx) {
+                    Poll::Ready(Some(Ok(item))) => {
+                        match self.route.item(item, out) {
+                            Ok(None) => {}
+                            full @ Ok(Some(_)) => self.full = full.ok().flatten(),
+                            Err(error) => return self.fail(out, error),
+                        }
+                        if budget.swallow(&cx).is_pending() {
+                            return Drove::Waits;
+                        }
+                        continue;
+                    }
+                    Poll::Ready(Some(Err(error))) => return self.fail(out, error),
+                    Poll::Ready(None) => return self.end(out),
+                    Poll::Pending => {}
+                }
+            }
+            match wake_at {
+                Some(deadline) if self.timer.poll_at(&mut cx, deadline).is_ready() => now = clock::now(),
+                _ => return Drove::Waits,
+            }
+        }
+    }
+
+    /// Whether full buffers keep the source from being polled.
+    fn is_held(&mut self, out: &Out<K, S::Ok, S::Error>) -> bool {
+        let full =
+            |driver: &Self| out.lanes.is_full() || driver.full.as_ref().is_some_and(|lane| lane.is_full(&out.lanes));
+        if full(self) {
+            out.lanes.hold();
+            if full(self) {
+                return true;
+            }
+        }
+        self.full = None;
+        self.stall = None;
+        false
+    }
+
+    /// Until when readers have time to make room.
+    fn stall(
+        &mut self,
+        cx: &Context<'_>,
+        now: Instant,
+        out: &Out<K, S::Ok, S::Error>,
+    ) -> Result<Option<Instant>, Drove> {
+        let after = self.stall_after;
+        let stall = self.stall.get_or_insert_with(|| Stall { until: now.checked_add(after), warned: false });
+        if stall.until.is_none_or(|until| now < until) {
+            return Ok(stall.until);
+        }
+        if !stall.warned {
+            stall.warned = true;
+            cx.waker().wake_by_ref();
+            return Err(Drove::Waits);
+        }
+        let (key, buffered) =
+            self.route.fullest().filter(|(_, buffered)| *buffered > 0).unwrap_or_else(|| out.unread());
+        Err(self.fail(out, OperatorError::Stalled { key, buffered, after }.into()))
+    }
+
+    fn end(&mut self, out: &Out<K, S::Ok, S::Error>) -> Drove {
+        while let Some(lane) = self.route.take_open() {
+            lane.end(&out.lanes);
+        }
+        out.outer.end(&out.lanes);
+        Drove::Ended
+    }
+
+    fn fail(&mut self, out: &Out<K, S::Ok, S::Error>, error: S::Error) -> Drove {
+        while let Some(lane) = self.route.take_open() {
+            drop(lane.fail(&out.lanes, error.clone()));
+        }
+        for unread in out.outer.fail(&out.lanes, error) {
+            drop(unread.abandon(&out.lanes));
+        }
+        Drove::Ended
+    }
+}

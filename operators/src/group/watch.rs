@@ -1,0 +1,75 @@
+//! [`Watch`]: the signals of all open groups that have one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures::Stream;
+use futures::future::{AbortHandle, Abortable};
+use futures::stream::FuturesUnordered;
+use pin_project::pin_project;
+
+use super::until::Signal;
+
+/// The signals of open groups, of which only those that were woken are polled.
+pub(super) struct Watch<W, K, E>
+where
+    W: Signal<K, E>,
+{
+    signal: W,
+    watched: FuturesUnordered<Abortable<Tagged<W::Fired>>>,
+}
+
+/// Stops watching a group's signal when it is dropped: the group has ended.
+pub(super) struct Watching(AbortHandle);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl<W, K, E> Watch<W, K, E>
+where
+    W: Signal<K, E>,
+{
+    pub(super) fn new(signal: W) -> Self {
+        Self { signal, watched: FuturesUnordered::new() }
+    }
+
+    /// Starts the signal of group `id`, if there is one for its key.
+    pub(super) fn start(&mut self, id: u32, key: &K) -> Option<Watching> {
+        let future = self.signal.watch(key)?;
+        let (future, handle) = futures::future::abortable(Tagged { id, future });
+        self.watched.push(future);
+        Some(Watching(handle))
+    }
+
+    /// A group whose signal has fired or failed.
+    pub(super) fn poll_fired(&mut self, cx: &mut Context<'_>) -> Poll<(u32, Result<(), E>)> {
+        while !self.watched.is_empty() {
+            // `Err` is a signal that was stopped; the set has dropped it now.
+            if let Some(Ok(fired)) = ready!(Pin::new(&mut self.watched).poll_next(cx)) {
+                return Poll::Ready(fired);
+            }
+        }
+        Poll::Pending
+    }
+}
+
+#[pin_project]
+struct Tagged<F> {
+    id: u32,
+    #[pin]
+    future: F,
+}
+
+impl<F: Future> Future for Tagged<F> {
+    type Output = (u32, F::Output);
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let output = ready!(this.future.poll(cx));
+        Poll::Ready((*this.id, output))
+    }
+}

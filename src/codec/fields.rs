@@ -1,0 +1,103 @@
+//! [`Fields`]: takes a record of a delimited file apart, and [`columns`], which does so with its header.
+
+use std::fmt;
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+
+use crate::{Error, ErrorKind};
+
+/// Splits and unquotes records, with buffers that are used again.
+#[derive(Clone)]
+pub(super) struct Fields {
+    core: Box<Reader>,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Fields {
+    pub(super) fn new(delimiter: u8) -> Self {
+        let core = Box::new(ReaderBuilder::new().delimiter(delimiter).build());
+        Self { core, text: Vec::new(), ends: Vec::new() }
+    }
+
+    /// The fields of a record, without their quotes.
+    pub(super) fn split(&mut self, mut data: &[u8]) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.core.reset();
+        // What looks like a byte order mark is data: that of the file is not in its records.
+        self.core.read_record(b"\n", &mut [0], &mut [0]);
+        self.text.resize(data.len().max(1), 0);
+        self.ends.resize(self.ends.capacity().max(16), 0);
+        let (mut written, mut fields) = (0, 0);
+        loop {
+            if fields == self.ends.len() {
+                self.ends.resize(2 * fields, 0);
+            }
+            let (result, read, text, ends) =
+                self.core.read_record(data, &mut self.text[written..], &mut self.ends[fields..]);
+            data = &data[read..];
+            written += text;
+            fields += ends;
+            // The text cannot be full with bytes left to read: unquoted, a record is never longer.
+            if matches!(result, ReadRecordResult::Record | ReadRecordResult::End) {
+                break;
+            }
+        }
+        let text = &self.text;
+        let mut start = 0;
+        self.ends[..fields].iter().map(move |&end| &text[std::mem::replace(&mut start, end)..end])
+    }
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fields").finish_non_exhaustive()
+    }
+}
+
+/// The names of a file's columns, from its header.
+///
+/// # Errors
+///
+/// [`Invalid`](ErrorKind::Invalid) if the header is not UTF-8 text of two or more different names, none of them empty.
+/// Where that is, is for the caller to [add](Error::at).
+pub fn columns(header: &[u8], delimiter: u8) -> Result<Vec<String>, Error> {
+    let invalid = |what: String, cure: String| Err(Error::new(ErrorKind::Invalid, what).cure(cure));
+    let (format, separated) = if delimiter == b'\t' { ("TSV", "tab") } else { ("CSV", "comma") };
+    let mut fields = Fields::new(delimiter);
+    let names: Option<Vec<String>> =
+        fields.split(header).map(|name| std::str::from_utf8(name).ok().map(str::to_owned)).collect();
+    let names = match names {
+        Some(names) if !header.contains(&0) => names,
+        _ => {
+            return invalid(
+                format!("the first line is not the header of a {format}: it is not UTF-8 text"),
+                format!("give a {separated}-separated text file, plain or gzip"),
+            );
+        }
+    };
+    if names.len() < 2 {
+        let other = if delimiter == b'\t' { b',' } else { b'\t' };
+        let cure = match (header.contains(&other), other) {
+            (true, b',') => "it has commas: read it as format=csv".to_owned(),
+            (true, _) => "it has tabs: read it as format=tsv".to_owned(),
+            (false, _) => format!("give a {separated}-separated text file whose first line names its columns"),
+        };
+        return invalid(format!("the first line is not the header of a {format}: there is no {separated} in it"), cure);
+    }
+    for (index, name) in names.iter().enumerate() {
+        let number = index + 1;
+        if name.is_empty() {
+            return invalid(
+                format!("column {number} of the header has no name"),
+                "give each column a name of its own".to_owned(),
+            );
+        }
+        if let Some(first) = names[..index].iter().position(|earlier| earlier == name) {
+            return invalid(
+                format!("columns {} and {number} of the header are both named {name:?}", first + 1),
+                "give each column a name of its own".to_owned(),
+            );
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,65 @@
+//! [`Minute`]: the minute that a time lies in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{Error, ErrorKind};
+
+/// A minute of UTC, printed, read and serialized as twelve digits: `201301011017`. Ordered as time is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Minute(i64);
+
+impl Minute {
+    /// The minute that `time` lies in.
+    pub fn of(time: DateTime<Utc>) -> Self {
+        Self(time.timestamp().div_euclid(60))
+    }
+
+    /// When it begins.
+    pub fn start(self) -> DateTime<Utc> {
+        // Every minute was made of a time, and so is one.
+        DateTime::from_timestamp(self.0 * 60, 0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Minute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let start = self.start();
+        let (year, month, day, hour, minute) = (start.year(), start.month(), start.day(), start.hour(), start.minute());
+        write!(f, "{year:04}{month:02}{day:02}{hour:02}{minute:02}")
+    }
+}
+
+impl FromStr for Minute {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let digits = |from: usize, to: usize| text.get(from..to)?.parse().ok();
+        let time = || {
+            let date = NaiveDate::from_ymd_opt(digits(0, 4)? as i32, digits(4, 6)?, digits(6, 8)?)?;
+            date.and_hms_opt(digits(8, 10)?, digits(10, 12)?, 0)
+        };
+        let shaped = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+        match time() {
+            Some(time) if shaped => Ok(Self::of(time.and_utc())),
+            _ => Err(Error::new(ErrorKind::Invalid, "this is not a minute")
+                .at(format!("{text:?}"))
+                .cure("write year, month, day, hour and minute as twelve digits: 201301011017")),
+        }
+    }
+}
+
+impl Serialize for Minute {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Minute {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}

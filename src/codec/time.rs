@@ -1,0 +1,143 @@
+//! [`parse_time`]: reads the time of an event.
+
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, Utc};
+
+/// What a text that should be a time is instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoTime {
+    /// Of another form, or of a day or an hour that there is not.
+    Malformed,
+    /// A time, as far as can be seen, but outside the years 0000 to 9999.
+    OutOfRange,
+}
+
+/// Reads a time as RFC 3339 writes it, and a little more: `2013-01-01T10:17:00Z`.
+///
+/// Between date and time stands `T` or a space. Seconds and their fraction may be left out. The zone is `Z` or an
+/// offset such as `+01:00`; without one the time is UTC. Years are 0000 to 9999, also once the offset is taken off.
+/// Anything else gives `None`.
+pub fn parse_time(text: &str) -> Option<DateTime<Utc>> {
+    parse(text.as_bytes()).ok()
+}
+
+pub(super) fn parse(text: &[u8]) -> Result<DateTime<Utc>, NoTime> {
+    fast(text).map_or_else(|| general(text), Ok)
+}
+
+/// `YYYY-MM-DDTHH:MM[:SS[.fraction]]Z` with a fraction of at most nine digits. What it does not know is no verdict.
+fn fast(text: &[u8]) -> Option<DateTime<Utc>> {
+    let (&[b'Z'], text) = text.split_last_chunk().map(|(head, tail)| (tail, head))? else { return None };
+    let (start, rest) = text.split_first_chunk::<16>()?;
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1] = *start else { return None };
+    let (second, nano) = match rest {
+        [] => (0, 0),
+        [b':', s0, s1] => (number(&[*s0, *s1])?, 0),
+        [b':', s0, s1, b'.', fraction @ ..] if (1..=9).contains(&fraction.len()) => {
+            (number(&[*s0, *s1])?, number(fraction)? * 10_u32.pow(9 - fraction.len() as u32))
+        }
+        _ => return None,
+    };
+    let year = number(&[y0, y1, y2, y3])? as i32;
+    let date = NaiveDate::from_ymd_opt(year, number(&[m0, m1])?, number(&[d0, d1])?)?;
+    Some(date.and_hms_nano_opt(number(&[h0, h1])?, number(&[n0, n1])?, second, nano)?.and_utc())
+}
+
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| 10 * number + u32::from(digit - b'0')))
+}
+
+/// All forms, by chrono. Their shape is looked at first, since chrono takes more than is meant here: spaces, signs.
+fn general(text: &[u8]) -> Result<DateTime<Utc>, NoTime> {
+    let text = std::str::from_utf8(text).map_err(|_| NoTime::Malformed)?;
+    if has_long_year(text) {
+        return Err(NoTime::OutOfRange);
+    }
+    let (local, zone) = split_zone(text).ok_or(NoTime::Malformed)?;
+    let format = match shape(local).as_str() {
+        "0000-00-00T00:00" => "%Y-%m-%dT%H:%M",
+        "0000-00-00 00:00" => "%Y-%m-%d %H:%M",
+        "0000-00-00T00:00:00" | "0000-00-00T00:00:00.0" => "%Y-%m-%dT%H:%M:%S%.f",
+        "0000-00-00 00:00:00" | "0000-00-00 00:00:00.0" => "%Y-%m-%d %H:%M:%S%.f",
+        _ => return Err(NoTime::Malformed),
+    };
+    // RFC 3339 allows a small `t`.
+    let local = local.replace('t', "T");
+    let local = NaiveDateTime::parse_from_str(&local, format).map_err(|_| NoTime::Malformed)?;
+    let time = local.and_local_timezone(zone).single().ok_or(NoTime::OutOfRange)?.to_utc();
+    if (0..=9999).contains(&time.year()) { Ok(time) } else { Err(NoTime::OutOfRange) }
+}
+
+/// The local time and the zone of a text.
+fn split_zone(text: &str) -> Option<(&str, FixedOffset)> {
+    let utc = FixedOffset::east_opt(0)?;
+    if let Some(local) = text.strip_suffix(['Z', 'z']) {
+        return Some((local, utc));
+    }
+    let Some((local, zone)) = text.len().checked_sub(6).and_then(|at| text.split_at_checked(at)) else {
+        return Some((text, utc));
+    };
+    let [sign @ (b'+' | b'-'), h0, h1, b':', m0, m1] = *zone.as_bytes() else { return Some((text, utc)) };
+    let (hours, minutes) = (number(&[h0, h1])?, number(&[m0, m1])?);
+    let seconds = (hours < 24 && minutes < 60).then_some((hours * 3600 + minutes * 60) as i32)?;
+    Some((local, FixedOffset::east_opt(if sign == b'+' { seconds } else { -seconds })?))
+}
+
+/// The text with `0` for each digit, and for each digit of a fraction together.
+fn shape(text: &str) -> String {
+    let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let mut shape: String =
+        whole.chars().map(|c| if c.is_ascii_digit() { '0' } else { c.to_ascii_uppercase() }).collect();
+    match fraction.strip_prefix('.') {
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => shape.push_str(".0"),
+        _ => shape.push_str(fraction),
+    }
+    shape
+}
+
+/// Whether this begins with a year of five digits or more, or with one before the year 0000.
+fn has_long_year(text: &str) -> bool {
+    let (sign, rest) = match text.strip_prefix(['+', '-']) {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    digits >= if sign { 4 } else { 5 } && rest[digits..].starts_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_fast_path_and_chrono_agree(
+            text in "[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9](:[0-6][0-9](\\.[0-9]{0,11})?)?(Z|z|[+-][0-2][0-9]:[0-6][0-9])?"
+        ) {
+            if let Some(time) = fast(text.as_bytes()) {
+                prop_assert_eq!(Ok(time), general(text.as_bytes()));
+            }
+        }
+
+        #[test]
+        fn the_fast_path_takes_all_times_of_its_form(
+            year in 0..=9999, day in 1_u32..=365, second in 0_u32..86_400, digits in 0_usize..=9, nano in 0_u32..1_000_000_000
+        ) {
+            let day = NaiveDate::from_yo_opt(year, day).unwrap();
+            let time = day.and_time(chrono::NaiveTime::from_num_seconds_from_midnight_opt(second, 0).unwrap());
+            let fraction = format!(".{nano:09}");
+            let fraction = if digits == 0 { "" } else { &fraction[..=digits] };
+            let text = format!("{}{fraction}Z", time.format("%Y-%m-%dT%H:%M:%S"));
+            prop_assert_eq!(fast(text.as_bytes()), general(text.as_bytes()).ok());
+            prop_assert!(fast(text.as_bytes()).is_some());
+        }
+
+        #[test]
+        fn any_bytes_are_looked_at_without_a_panic(text in proptest::collection::vec(any::<u8>(), 0..40)) {
+            if let Some(time) = fast(&text) {
+                prop_assert_eq!(Ok(time), general(&text));
+            }
+        }
+    }
+}

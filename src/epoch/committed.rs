@@ -1,0 +1,88 @@
+//! [`committed`]: what a ledger holds, read back.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use flate2::read::GzDecoder;
+use futures::stream;
+use serde::de::DeserializeOwned;
+
+use super::dead::DeadLine;
+use super::header::Header;
+use super::ledger::header_of;
+use super::retry::retried;
+use crate::store::Store;
+use crate::{BoxFlow, Error, ErrorKind, FlowExt};
+
+/// An epoch as it stands in a store.
+#[derive(Clone, Debug)]
+pub struct Epoch {
+    /// Its key.
+    pub key: String,
+    /// What it says of itself.
+    pub header: Header,
+    object: Bytes,
+}
+
+impl Epoch {
+    /// Its rows.
+    ///
+    /// # Errors
+    ///
+    /// If they are not what `T` says, or the object is damaged.
+    pub fn rows<T: DeserializeOwned>(&self) -> Result<Vec<T>, Error> {
+        lines(&self.key, &self.object)
+    }
+}
+
+/// All committed epochs of the ledger in `store`, in the order of their keys: hour by hour.
+///
+/// The result of a pipeline is the sum over all of them. Each is read whole, one at a time.
+pub fn committed(store: Arc<dyn Store>) -> BoxFlow<'static, Epoch, Error> {
+    let listing = (store, VecDeque::<String>::new(), None::<String>);
+    let epochs = stream::try_unfold(listing, |(store, mut keys, mut last)| async move {
+        loop {
+            let Some(key) = keys.pop_front() else {
+                keys = retried(|| store.list_after("dt=", last.as_deref())).await?.into();
+                match keys.back() {
+                    Some(key) => last = Some(key.clone()),
+                    None => return Ok(None),
+                }
+                continue;
+            };
+            // What is listed and gone again has been taken away meanwhile.
+            if let Some(object) = retried(|| store.get(&key)).await? {
+                let header = header_of(&*store, &key, &object)?;
+                return Ok(Some((Epoch { key, header, object }, (store, keys, last))));
+            }
+        }
+    });
+    epochs.try_into_flow().boxed()
+}
+
+/// The dead letters of a committed epoch.
+///
+/// # Errors
+///
+/// If they cannot be read, or are gone.
+pub async fn dead_letters(store: &dyn Store, header: &Header) -> Result<Vec<DeadLine>, Error> {
+    let Some(dead) = &header.dead else { return Ok(Vec::new()) };
+    let object = retried(|| store.get(&dead.key)).await?.ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, "the dead letters of an epoch are gone")
+            .at(format!("{}, {}", store.uri(), dead.key))
+            .cure("restore the object: the epoch's header names it")
+    })?;
+    lines(&dead.key, &object)
+}
+
+fn lines<T: DeserializeOwned>(key: &str, object: &[u8]) -> Result<Vec<T>, Error> {
+    let damaged = |what: &str| Error::new(ErrorKind::Invalid, what).at(key).cure("restore the object from a copy");
+    let mut text = Vec::new();
+    GzDecoder::new(object)
+        .read_to_end(&mut text)
+        .map_err(|error| damaged("an object cannot be decompressed").because(error))?;
+    let rows = serde_json::Deserializer::from_slice(&text).into_iter::<T>();
+    rows.map(|row| row.map_err(|error| damaged("a row cannot be read").because(error))).collect()
+}

@@ -1,0 +1,154 @@
+//! Gzip objects that carry a header which is known only when they are full. Pure.
+//!
+//! The header stands in the gzip header's extra field, which every reader of gzip skips, and so comes before all data;
+//! the data is compressed while it is made. So the pieces are put together at the end: gzip header, deflated data, check
+//! sum and length, as RFC 1952 has them.
+
+use std::io::Write;
+
+use flate2::write::DeflateEncoder;
+use flate2::{Compression, Crc};
+use serde::Serialize;
+
+use crate::{Error, ErrorKind};
+
+/// The longest header: the extra field has 65,535 bytes, four of which name the subfield.
+const LONGEST: usize = u16::MAX as usize - 4;
+
+/// As much of an object as holds any header.
+pub(super) const HEAD: usize = 12 + u16::MAX as usize;
+
+/// The name of our subfield.
+const NAME: [u8; 2] = *b"AB";
+
+/// JSON lines, compressed as they come.
+pub(super) struct GzipLines {
+    deflate: DeflateEncoder<Vec<u8>>,
+    crc: Crc,
+    line: Vec<u8>,
+    lines: u64,
+}
+
+impl GzipLines {
+    pub(super) fn new() -> Self {
+        let deflate = DeflateEncoder::new(Vec::new(), Compression::default());
+        Self { deflate, crc: Crc::new(), line: Vec::new(), lines: 0 }
+    }
+
+    pub(super) const fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    pub(super) fn push(&mut self, row: &impl Serialize) -> Result<(), Error> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, row).map_err(|error| {
+            Error::new(ErrorKind::Invalid, "a row cannot be written as JSON")
+                .cure("let the pipeline give rows that serde_json can write: maps need text as keys")
+                .because(error)
+        })?;
+        self.line.push(b'\n');
+        self.crc.update(&self.line);
+        self.deflate.write_all(&self.line).map_err(|error| {
+            Error::new(ErrorKind::Invalid, "a row cannot be compressed").because(error)
+        })?;
+        self.lines += 1;
+        Ok(())
+    }
+
+    /// The whole object, with `header` in it.
+    pub(super) fn finish(self, header: &[u8]) -> Result<Vec<u8>, Error> {
+        let too_long = || Error::new(ErrorKind::Invalid, format!("a header has more than {LONGEST} bytes"));
+        let len = u16::try_from(header.len()).ok().filter(|len| usize::from(*len) <= LONGEST).ok_or_else(too_long)?;
+        let data = self.deflate.finish().map_err(|error| {
+            Error::new(ErrorKind::Invalid, "an object cannot be compressed").because(error)
+        })?;
+        let mut object = Vec::with_capacity(HEAD.min(24 + header.len()) + data.len());
+        // Magic number, deflate, an extra field follows; no time, no level, unknown system.
+        object.extend_from_slice(&[0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255]);
+        object.extend_from_slice(&(len + 4).to_le_bytes());
+        object.extend_from_slice(&NAME);
+        object.extend_from_slice(&len.to_le_bytes());
+        object.extend_from_slice(header);
+        object.extend_from_slice(&data);
+        object.extend_from_slice(&self.crc.sum().to_le_bytes());
+        object.extend_from_slice(&self.crc.amount().to_le_bytes());
+        Ok(object)
+    }
+}
+
+/// Finds the header in an object's first bytes, of which [`HEAD`] are always enough.
+pub(super) fn header(object: &[u8]) -> Option<&[u8]> {
+    let (fixed, rest) = object.split_at_checked(12)?;
+    if !fixed.starts_with(&[0x1f, 0x8b, 8]) || fixed[3] & 4 == 0 {
+        return None;
+    }
+    let mut fields = rest.get(..usize::from(u16::from_le_bytes([fixed[10], fixed[11]])))?;
+    while let Some((name, rest)) = fields.split_at_checked(4) {
+        let (field, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes([name[2], name[3]])))?;
+        if name[..2] == NAME {
+            return Some(field);
+        }
+        fields = rest;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::io::Read;
+
+    use flate2::read::{GzDecoder, MultiGzDecoder};
+    use proptest::prelude::*;
+
+    fn object(rows: &[String], header: &[u8]) -> Vec<u8> {
+        let mut lines = GzipLines::new();
+        for row in rows {
+            lines.push(row).unwrap();
+        }
+        lines.finish(header).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn any_reader_gets_the_lines_and_we_get_the_header(
+            rows in prop::collection::vec(".{0,40}", 0..50),
+            head in prop::collection::vec(any::<u8>(), 0..2_000),
+        ) {
+            let object = object(&rows, &head);
+            let expected: String = rows.iter().map(|row| serde_json::to_string(row).unwrap() + "\n").collect();
+            let mut text = String::new();
+            GzDecoder::new(&object[..]).read_to_string(&mut text).unwrap();
+            prop_assert_eq!(&text, &expected);
+            text.clear();
+            MultiGzDecoder::new(&object[..]).read_to_string(&mut text).unwrap();
+            prop_assert_eq!(&text, &expected);
+            prop_assert_eq!(header(&object), Some(&head[..]));
+            prop_assert_eq!(header(&object[..object.len().min(HEAD)]), Some(&head[..]));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            header(&bytes);
+            header(&[&[0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255][..], &bytes].concat());
+        }
+    }
+
+    #[test]
+    fn the_longest_header_fits_and_a_longer_one_is_refused() {
+        let longest = vec![b'x'; LONGEST];
+        let object = object(&[], &longest);
+        assert_eq!(header(&object[..HEAD.min(object.len())]), Some(&longest[..]));
+        assert!(GzipLines::new().finish(&vec![b'x'; LONGEST + 1]).is_err());
+    }
+
+    #[test]
+    fn other_gzip_has_no_header_of_ours() {
+        assert_eq!(header(b""), None);
+        assert_eq!(header(b"plain text, and enough of it"), None);
+        let mut other = flate2::GzBuilder::new().extra(&b"BC\x02\x00\x00\x00"[..]).write(Vec::new(), Compression::fast());
+        other.write_all(b"text").unwrap();
+        assert_eq!(header(&other.finish().unwrap()), None);
+    }
+}

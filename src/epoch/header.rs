@@ -1,0 +1,101 @@
+//! [`Root`] and [`Header`]: what the ledger writes about itself. Pure.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::source::{Description, Start};
+use crate::{Error, ErrorKind, Partition, Position};
+
+/// The form of roots and headers; another one is refused.
+pub(super) const SCHEMA: u32 = 1;
+
+/// What a ledger was made for. Written once, under [`keys::ROOT`](super::keys::ROOT), and never changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// The form of this object.
+    pub schema: u32,
+    /// Whose results these are.
+    pub pipeline: String,
+    /// How they are written: the extension of their objects.
+    pub format: String,
+    /// Where they come from.
+    pub source: Description,
+    /// The partitions that the source had then. They start where the source says; later ones at their beginning.
+    pub partitions: Vec<Partition>,
+    /// When it was made, by this machine's clock.
+    pub created: DateTime<Utc>,
+}
+
+impl Root {
+    pub(super) fn start_of(&self, partition: &Partition) -> Start {
+        if self.partitions.contains(partition) { self.source.start.clone() } else { Start::Beginning }
+    }
+}
+
+/// What a committed epoch says of itself, in the very object that holds its output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// The form of this header.
+    pub schema: u32,
+    /// Whose result this is, and of which version of the pipeline.
+    pub pipeline: String,
+    /// The pipeline's version.
+    pub version: u32,
+    /// The partition.
+    pub partition: Partition,
+    /// The epoch's number in its partition, from zero.
+    pub n: u64,
+    /// The epoch begins behind this position; unset for the start of the partition.
+    pub from: Option<Position>,
+    /// The epoch ends with this position; unset if the partition has not had a record yet.
+    pub to: Option<Position>,
+    /// The key of the next epoch.
+    pub next: String,
+    /// Tells two attempts at one epoch apart.
+    pub nonce: String,
+    /// How many records the epoch has.
+    pub records: u64,
+    /// How many rows came of them.
+    pub rows: u64,
+    /// Where its dead letters are, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead: Option<Dead>,
+    /// Whether the partition is closed behind this epoch, for good.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub end: bool,
+    /// When the last of the epoch's records arrived at its source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_arrival: Option<DateTime<Utc>>,
+    /// When it was written, by this machine's clock.
+    pub committed: DateTime<Utc>,
+}
+
+/// The dead letters of an epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dead {
+    /// The key of the object that has them.
+    pub key: String,
+    /// How many there are.
+    pub letters: u64,
+}
+
+/// Reads a root or a header, which name their form first.
+pub(super) fn parse<'a, T: Deserialize<'a>>(what: &str, key: &str, json: &'a [u8]) -> Result<T, Error> {
+    #[derive(Deserialize)]
+    struct Form {
+        schema: u32,
+    }
+    let wrong = |error| {
+        Error::new(ErrorKind::Invalid, format!("{what} cannot be read"))
+            .at(key)
+            .cure("this prefix may hold something else: choose another one")
+            .because(error)
+    };
+    let Form { schema } = serde_json::from_slice(json).map_err(wrong)?;
+    if schema != SCHEMA {
+        return Err(Error::new(ErrorKind::Invalid, format!("{what} has form {schema}, this program knows {SCHEMA}"))
+            .at(key)
+            .cure("use the version of the program that wrote it, or a newer one"));
+    }
+    serde_json::from_slice(json).map_err(wrong)
+}

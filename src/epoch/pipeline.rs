@@ -1,0 +1,289 @@
+//! [`Epochs`] and [`Pipeline`]: a source, cut into epochs, through a closure, into a ledger.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{TryStream, TryStreamExt};
+use futures::future::{Either, select};
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::dead::DeadLetters;
+use super::every::Every;
+use super::gzip::GzipLines;
+use super::header::Root;
+use super::ledger::{Committed, Head, Ledger, Outcome};
+use super::records::{EpochRecords, Limits, More, Reader, Stop};
+use super::stats::{Report, Stats};
+use crate::source::{Listed, Source};
+use crate::create::FromResults;
+use crate::{Error, ErrorKind, Flow, FlowExt, Partition};
+
+/// How often the source is asked for new partitions.
+const DISCOVERY: Duration = Duration::from_secs(10);
+
+/// Cuts the partitions of a source into epochs: [`epochs`](Self::epochs) as a method of sources.
+pub trait SourceExt {
+    /// Cuts each partition into pieces that are committed whole.
+    fn epochs(self, every: Every) -> Epochs;
+}
+
+impl<S: Source> SourceExt for S {
+    fn epochs(self, every: Every) -> Epochs {
+        Epochs { source: Arc::new(self), every }
+    }
+}
+
+impl SourceExt for Arc<dyn Source> {
+    fn epochs(self, every: Every) -> Epochs {
+        Epochs { source: self, every }
+    }
+}
+
+/// A source, cut into epochs: see [`SourceExt::epochs`].
+#[derive(Clone, Debug)]
+#[must_use = "epochs do nothing until they are committed somewhere"]
+pub struct Epochs {
+    source: Arc<dyn Source>,
+    every: Every,
+}
+
+impl Epochs {
+    /// Runs `chain` on the records of each epoch, and commits the rows that it gives, with where the epoch begins and
+    /// ends, as one object.
+    ///
+    /// The closure gets the epoch's records and a place for its dead letters. What it makes ends with the epoch, so
+    /// operators in it need to know nothing of epochs: open groups end, and their rows are deltas that add up with those
+    /// of other epochs. It may run more than once for the same records, when an epoch could not be committed; so other
+    /// side effects in it are not exact.
+    pub fn commit_to<C, R>(self, ledger: Ledger, chain: C) -> Pipeline<C>
+    where
+        C: Fn(Flow<FromResults<EpochRecords>>, DeadLetters) -> R + Send + Sync + 'static,
+        R: TryStream<Error = Error> + Send + 'static,
+        R::Ok: Serialize + Send,
+    {
+        let Self { source, every } = self;
+        Pipeline { source, every, ledger, chain, once: false, stats: Stats::default() }
+    }
+}
+
+/// A pipeline that is ready to run: see [`Epochs::commit_to`].
+#[must_use = "a pipeline does nothing until it is run"]
+pub struct Pipeline<C> {
+    source: Arc<dyn Source>,
+    every: Every,
+    ledger: Ledger,
+    chain: C,
+    once: bool,
+    stats: Stats,
+}
+
+impl<C> fmt::Debug for Pipeline<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("source", &self.source)
+            .field("every", &self.every)
+            .field("ledger", &self.ledger)
+            .field("once", &self.once)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C, R> Pipeline<C>
+where
+    C: Fn(Flow<FromResults<EpochRecords>>, DeadLetters) -> R + Send + Sync + 'static,
+    R: TryStream<Error = Error> + Send + 'static,
+    R::Ok: Serialize + Send,
+{
+    /// Ends when the records that are there have been read and committed. Without it, a stream is followed until
+    /// shutdown; a file ends by itself.
+    pub const fn once(mut self, once: bool) -> Self {
+        self.once = once;
+        self
+    }
+
+    /// What the pipeline has done, to be read while it runs.
+    pub fn stats(&self) -> Stats {
+        self.stats.clone()
+    }
+
+    /// Runs until the source has nothing more, or until `shutdown` is ready; then reading stops, what was read is
+    /// committed, and the pipeline ends. The next run goes on from there.
+    ///
+    /// Each partition runs on its own task, parents before the children that came of them. Dropping the future stops at
+    /// once; what was not committed is read again by the next run.
+    ///
+    /// # Errors
+    ///
+    /// The first failure of the source, of the closure's flow or of the store. The other partitions stop reading and
+    /// commit what they have read; the epoch that failed is not committed.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Report, Error> {
+        let Self { source, every, ledger, chain, once, stats } = self;
+        let root = ledger.open(&*source).await?;
+        let (stop, stopped) = watch::channel(false);
+        let limits = Limits { every, once, stop: Stop(stopped), stats: stats.clone() };
+        let worker = Arc::new(Worker { source, ledger, root, chain, limits, stop });
+        let mut work = pin!(Arc::clone(&worker).run_all());
+        match select(&mut work, pin!(shutdown)).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(((), work)) => {
+                worker.stop.send_replace(true);
+                work.await
+            }
+        }?;
+        Ok(stats.report())
+    }
+}
+
+/// What the tasks of all partitions share.
+struct Worker<C> {
+    source: Arc<dyn Source>,
+    ledger: Ledger,
+    root: Root,
+    chain: C,
+    limits: Limits,
+    stop: watch::Sender<bool>,
+}
+
+/// What is known of a partition in this run.
+enum Known {
+    Running,
+    /// It has nothing more in this run; here its chain ends.
+    Done(Head),
+}
+
+impl<C, R> Worker<C>
+where
+    C: Fn(Flow<FromResults<EpochRecords>>, DeadLetters) -> R + Send + Sync + 'static,
+    R: TryStream<Error = Error> + Send + 'static,
+    R::Ok: Serialize + Send,
+{
+    /// Runs every partition as soon as its parents are done with, until there is none left to run.
+    async fn run_all(self: Arc<Self>) -> Result<(), Error> {
+        let mut known = HashMap::new();
+        let mut tasks = JoinSet::new();
+        let mut failure = None;
+        loop {
+            if failure.is_none() && !self.limits.stop.is_set() {
+                match self.source.partitions().await {
+                    Ok(listed) => self.start(listed, &mut known, &mut tasks),
+                    Err(error) if error.is_transient() && !tasks.is_empty() => {
+                        tracing::warn!(%error, "partitions cannot be listed; those that are known go on");
+                    }
+                    Err(error) => failure = Some(error),
+                }
+            }
+            // A partition that ends may have left children; others may appear at any time.
+            match tokio::time::timeout(DISCOVERY, tasks.join_next()).await {
+                Err(_still_running) => {}
+                Ok(None) => break,
+                Ok(Some(Ok((partition, Ok(head))))) => drop(known.insert(partition, Known::Done(head))),
+                Ok(Some(Ok((_, Err(error))))) => failure = failure.or(Some(error)),
+                Ok(Some(Err(error))) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_cancelled) => {}
+                },
+            }
+            if failure.is_some() {
+                self.stop.send_replace(true);
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn start(self: &Arc<Self>, listed: Vec<Listed>, known: &mut HashMap<Partition, Known>, tasks: &mut Tasks) {
+        for Listed { partition, parents } in listed {
+            if known.contains_key(&partition) {
+                continue;
+            }
+            let heads = parents.iter().map(|parent| match known.get(parent) {
+                Some(Known::Done(head)) if head.end => Some(head.clone()),
+                _ => None,
+            });
+            let Some(heads) = heads.collect::<Option<Vec<_>>>() else { continue };
+            known.insert(partition.clone(), Known::Running);
+            let worker = Arc::clone(self);
+            tasks.spawn(async move {
+                let head = worker.run_partition(&partition, &heads).await;
+                (partition, head)
+            });
+        }
+    }
+
+    async fn run_partition(&self, partition: &Partition, parents: &[Head]) -> Result<Head, Error> {
+        let first = self.ledger.first(&self.root, partition, parents);
+        let mut head = self.ledger.walk(partition, first).await?;
+        while !head.end {
+            let batches = self.source.read(partition, head.start(&self.root, partition));
+            let reader = Reader::new(batches, &self.limits);
+            let (reached, over) = self.run_epochs(partition, head, reader).await?;
+            head = reached;
+            if over {
+                break;
+            }
+        }
+        Ok(head)
+    }
+
+    /// Commits epoch after epoch until the reader has nothing more, and then says that the partition is over for this
+    /// run, or until another worker has committed one: then reading has to begin anew behind it.
+    async fn run_epochs(&self, partition: &Partition, mut head: Head, mut reader: Reader) -> Result<(Head, bool), Error> {
+        loop {
+            let more = poll_fn(|cx| reader.poll_more(cx, &self.limits)).await?;
+            if matches!(more, More::Over) && !reader.is_at_its_end() {
+                return Ok((head, true));
+            }
+            let (returned, outcome) = self.run_epoch(partition, reader).await?;
+            reader = returned;
+            let (records, rows) = (outcome.taken.records, outcome.rows.lines());
+            let letters = outcome.dead.as_ref().map_or(0, GzipLines::lines);
+            let stats = &self.limits.stats;
+            match self.ledger.commit(partition, &head, outcome).await? {
+                Committed::Ours(next) => {
+                    head = next;
+                    stats.committed.add(records);
+                    stats.rows.add(rows);
+                    stats.dead_letters.add(letters);
+                    stats.epochs.add(1);
+                }
+                Committed::Theirs(next) => {
+                    stats.lost.add(1);
+                    return Ok((next, false));
+                }
+            }
+            if head.end {
+                return Ok((head, true));
+            }
+        }
+    }
+
+    async fn run_epoch(&self, partition: &Partition, reader: Reader) -> Result<(Reader, Outcome), Error> {
+        let (records, returned) = EpochRecords::begin(reader, self.limits.clone());
+        let dead = DeadLetters::default();
+        let mut rows = GzipLines::new();
+        {
+            let mut chain = pin!((self.chain)(records.try_into_flow(), dead.clone()));
+            while let Some(row) = chain.as_mut().try_next().await? {
+                rows.push(&row)?;
+            }
+        }
+        let unread = |what: &str| {
+            Error::new(ErrorKind::Usage, what)
+                .at(partition)
+                .cure("let the closure of commit_to give a flow that reads all its records")
+        };
+        let (reader, taken) = returned.await.map_err(|_| unread("the records of an epoch were not given back"))?;
+        if taken.records == 0 && !reader.is_at_its_end() {
+            return Err(unread("a pipeline ended its epoch without reading any of its records"));
+        }
+        let end = reader.is_at_its_end();
+        Ok((reader, Outcome { taken, rows, dead: dead.take(), end }))
+    }
+}
+
+type Tasks = JoinSet<(Partition, Result<Head, Error>)>;

@@ -1,0 +1,192 @@
+//! [`EpochRecords`]: the records of one epoch, cut out of a partition.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures::Stream;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep};
+
+use super::every::Every;
+use super::stats::Stats;
+use crate::source::Batch;
+use crate::{BoxFlow, Error, Position, Record};
+
+/// The records of one epoch: what [`commit_to`](super::Epochs::commit_to) gives to the pipeline's closure.
+///
+/// It ends when the epoch is to be closed, and fails when its source does; then the epoch is not committed. If it is
+/// dropped before its end, the epoch ends with the last record that was taken.
+#[must_use = "streams do nothing unless polled"]
+pub struct EpochRecords {
+    /// Unset only after the reader has been handed back.
+    reader: Option<Reader>,
+    taken: Taken,
+    limits: Limits,
+    /// Until when the epoch may last; made with its first record.
+    timer: Option<Pin<Box<Sleep>>>,
+    done: bool,
+    back: Option<oneshot::Sender<(Reader, Taken)>>,
+}
+
+/// What ends epochs, beside the end of their source.
+#[derive(Clone)]
+pub(super) struct Limits {
+    pub(super) every: Every,
+    /// Ends with the records that are there.
+    pub(super) once: bool,
+    pub(super) stop: Stop,
+    pub(super) stats: Stats,
+}
+
+/// Tells all partitions when reading is to stop.
+#[derive(Clone, Debug)]
+pub(super) struct Stop(pub(super) tokio::sync::watch::Receiver<bool>);
+
+impl Stop {
+    pub(super) fn is_set(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Ready when it is set.
+    pub(super) async fn wait(mut self) {
+        // The sender lives as long as the pipeline runs; if it is gone, there is nothing to go on for.
+        let _ = self.0.wait_for(|set| *set).await;
+    }
+}
+
+/// How far an epoch has come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Taken {
+    pub(super) to: Option<Position>,
+    pub(super) records: u64,
+    pub(super) bytes: u64,
+    pub(super) last_arrival: Option<DateTime<Utc>>,
+}
+
+/// A partition that is being read, with what has been read ahead of the epochs.
+pub(super) struct Reader {
+    batches: BoxFlow<'static, Batch, Error>,
+    records: std::vec::IntoIter<Record>,
+    behind: Option<Duration>,
+    stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// The source gives nothing more.
+    pub(super) ended: bool,
+    /// The partition is closed for good.
+    pub(super) closed: bool,
+}
+
+/// What [`Reader::poll_more`] came to.
+pub(super) enum More {
+    /// There are records.
+    Records,
+    /// There are none, and none will come in this run.
+    Over,
+}
+
+impl Reader {
+    pub(super) fn new(batches: BoxFlow<'static, Batch, Error>, limits: &Limits) -> Self {
+        let stopped = Box::pin(limits.stop.clone().wait());
+        Self { batches, records: Vec::new().into_iter(), behind: None, stopped, ended: false, closed: false }
+    }
+
+    /// Reads until there are records to give or it is clear that there will be none.
+    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>, limits: &Limits) -> Poll<Result<More, Error>> {
+        while self.records.as_slice().is_empty() {
+            let caught_up = limits.once && self.behind.is_some_and(|behind| behind.is_zero());
+            if self.ended || caught_up || limits.stop.is_set() || self.stopped.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(More::Over));
+            }
+            match ready!(Pin::new(&mut self.batches).poll_next(cx)).transpose()? {
+                Some(batch) => {
+                    (self.behind, self.closed) = (batch.behind, batch.closed);
+                    self.ended |= batch.closed;
+                    self.records = batch.records.into_iter();
+                }
+                None => self.ended = true,
+            }
+        }
+        Poll::Ready(Ok(More::Records))
+    }
+
+    /// Whether the partition is closed for good behind what has been taken.
+    pub(super) fn is_at_its_end(&self) -> bool {
+        self.closed && self.records.as_slice().is_empty()
+    }
+}
+
+impl EpochRecords {
+    /// The next epoch of a reader. The reader comes back when this is dropped.
+    pub(super) fn begin(reader: Reader, limits: Limits) -> (Self, oneshot::Receiver<(Reader, Taken)>) {
+        let (back, returned) = oneshot::channel();
+        let taken = Taken::default();
+        (Self { reader: Some(reader), taken, limits, timer: None, done: false, back: Some(back) }, returned)
+    }
+
+    fn is_full(&self) -> bool {
+        self.taken.bytes >= self.limits.every.bytes || self.taken.records >= self.limits.every.records
+    }
+
+    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Record, Error>>> {
+        if self.is_full() {
+            return Poll::Ready(None);
+        }
+        let Some(reader) = &mut self.reader else { return Poll::Ready(None) };
+        let record = match reader.records.next() {
+            Some(record) => record,
+            None => {
+                if self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
+                    return Poll::Ready(None);
+                }
+                match ready!(reader.poll_more(cx, &self.limits)) {
+                    Ok(More::Over) => return Poll::Ready(None),
+                    Ok(More::Records) => match reader.records.next() {
+                        Some(record) => record,
+                        None => return Poll::Ready(None),
+                    },
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                }
+            }
+        };
+        if self.taken.records == 0 {
+            let until = Instant::now().checked_add(self.limits.every.span);
+            self.timer = until.map(|until| Box::pin(tokio::time::sleep_until(until)));
+        }
+        self.taken.records += 1;
+        self.taken.bytes += record.data.len() as u64;
+        self.taken.last_arrival = self.taken.last_arrival.max(Some(record.arrived));
+        self.taken.to = Some(record.position.clone());
+        self.limits.stats.records.add(1);
+        Poll::Ready(Some(Ok(record)))
+    }
+}
+
+impl Stream for EpochRecords {
+    type Item = Result<Record, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.done {
+            return Poll::Ready(None);
+        }
+        let record = ready!(self.poll_record(cx));
+        self.done = !matches!(record, Some(Ok(_)));
+        Poll::Ready(record)
+    }
+}
+
+impl Drop for EpochRecords {
+    fn drop(&mut self) {
+        if let (Some(reader), Some(back)) = (self.reader.take(), self.back.take()) {
+            // Nobody waits for it if the pipeline was dropped: then the reader is dropped as well.
+            let _ = back.send((reader, std::mem::take(&mut self.taken)));
+        }
+    }
+}
+
+impl std::fmt::Debug for EpochRecords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EpochRecords").field("taken", &self.taken).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,49 @@
+//! [`Stats`] and [`Report`]: what a pipeline has done.
+
+use crate::Counter;
+
+/// What a running pipeline has done so far, to be read meanwhile. Clones share the numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Records given to the pipeline's closure. Those of an epoch that was lost to another worker, and read again, count
+    /// again.
+    pub records: Counter,
+    /// Records in committed epochs.
+    pub committed: Counter,
+    /// Rows in committed epochs.
+    pub rows: Counter,
+    /// Dead letters in committed epochs.
+    pub dead_letters: Counter,
+    /// Committed epochs.
+    pub epochs: Counter,
+    /// Epochs that another worker committed first.
+    pub lost: Counter,
+}
+
+impl Stats {
+    pub(super) fn report(&self) -> Report {
+        Report {
+            records: self.committed.get(),
+            rows: self.rows.get(),
+            dead_letters: self.dead_letters.get(),
+            epochs: self.epochs.get(),
+            lost: self.lost.get(),
+        }
+    }
+}
+
+/// What a pipeline did in one run, as far as it is committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Records in the epochs that this run committed.
+    pub records: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Dead letters in them.
+    pub dead_letters: u64,
+    /// How many epochs they are.
+    pub epochs: u64,
+    /// Epochs that another worker committed first, so that this run's work on them was thrown away.
+    pub lost: u64,
+}

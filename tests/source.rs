@@ -1,0 +1,473 @@
+//! The sources that need no service: the suite, and what is particular to each.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "support/source_suite.rs"]
+mod suite;
+
+use std::fs;
+use std::io::Write;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anabranch::codec::EventDecoder;
+use anabranch::source::{self, Batch, Description, FileFormat, FileSource, Listed, RandomSource, Source, Start};
+use anabranch::{BoxFlow, Error, ErrorKind, Layout, Origin, Partition, Position, Record, from_results};
+use chrono::DateTime;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures::TryStreamExt;
+use futures::future::BoxFuture;
+use tempfile::TempDir;
+
+struct Files(TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn file(&self, name: &str, text: impl AsRef<[u8]>) -> FileSource {
+        fs::write(self.path(name), text).unwrap();
+        FileSource::builder(self.path(name)).build().unwrap()
+    }
+
+    fn append(&self, name: &str, text: &str) {
+        let mut file = fs::OpenOptions::new().append(true).open(self.path(name)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+}
+
+fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_ref()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A text of a little over a megabyte, so that it has several blocks, which end anywhere.
+fn long_text(delimiter: char, end: &str) -> String {
+    let mut text = format!("n{delimiter}kind{delimiter}note{end}");
+    for n in 0..40_000 {
+        let note = match n % 100 {
+            7 => format!("\"two{end}lines, \"\"{n}\"\"\""),
+            8 => String::new(),
+            _ => "-".repeat(n % 37),
+        };
+        text.push_str(&format!("{n}{delimiter}k{}{delimiter}{note}{end}", n % 10));
+    }
+    text
+}
+
+async fn all(source: &dyn Source, start: Start) -> Result<Vec<Record>, Error> {
+    let listed = source.partitions().await?;
+    suite::to_the_tip(source.read(&listed[0].partition, start)).await
+}
+
+fn data(records: &[Record]) -> Vec<&[u8]> {
+    records.iter().map(|record| &record.data[..]).collect()
+}
+
+#[tokio::test]
+async fn files_behave() {
+    let files = Files::new();
+    let text = long_text('\t', "\n");
+    suite::behaves(Arc::new(files.file("plain.tsv", &text))).await;
+    suite::behaves(Arc::new(files.file("zipped.tsv.gz", gzip(&text)))).await;
+    suite::behaves(Arc::new(files.file("dos.csv", long_text(',', "\r\n")))).await;
+    suite::behaves(Arc::new(files.file("no-end.csv", text.replace('\t', ",").trim_end()))).await;
+}
+
+#[tokio::test]
+async fn random_events_behave() {
+    suite::behaves(Arc::new(RandomSource::builder().count(5_000).build().unwrap())).await;
+    suite::behaves(source::open("random:?count=50&seed=7&types=3&step_ms=60000").await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn the_flights_are_all_read_and_understood() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/flights-2013-01.tsv.gz");
+    let source = source::open(&format!("file:{path}")).await.unwrap();
+    let mut decoder = EventDecoder::new("departed_at", "carrier");
+    decoder.check(&source.layout().await.unwrap()).unwrap();
+    let mut count = 0;
+    let mut records = source::records(source);
+    while let Some(record) = TryStreamExt::try_next(&mut records).await.unwrap() {
+        let event = decoder.decode(record).unwrap();
+        assert!(event.minute().to_string().starts_with("201301") || event.minute().to_string().starts_with("20130201"));
+        count += 1;
+    }
+    assert_eq!(count, 26_483);
+}
+
+#[tokio::test]
+async fn gzip_and_plain_have_the_same_records_at_the_same_positions() {
+    let files = Files::new();
+    let text = long_text(',', "\n");
+    let (first, second) = text.as_bytes().split_at(300_001);
+    let plain = files.file("a.csv", &text);
+    // Two members in a row, and a name that does not say that it is gzip.
+    let zipped = files.file("b.csv", [gzip(first), gzip(second)].concat());
+    let (plain, zipped) = (all(&plain, Start::Beginning).await.unwrap(), all(&zipped, Start::Beginning).await.unwrap());
+    assert_eq!(data(&plain), data(&zipped));
+    assert!(plain.iter().zip(&zipped).all(|(a, b)| a.position == b.position));
+}
+
+#[tokio::test]
+async fn a_position_is_the_records_end_and_line() {
+    let files = Files::new();
+    let source = files.file("a.tsv", "\u{feff}at\tkind\n1\tx\n\n2\t\"y\nz\"\n3\tx");
+    let records = all(&source, Start::Beginning).await.unwrap();
+    let found: Vec<_> = records.iter().map(|record| (record.position.clone(), &record.data[..])).collect();
+    let expected: [(Position, &[u8]); 3] =
+        [(Position::new(15, 2), b"1\tx"), (Position::new(24, 5), b"2\t\"y\nz\""), (Position::new(27, 6), b"3\tx")];
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn the_format_can_be_said() {
+    let files = Files::new();
+    fs::write(files.path("events"), "a,b\n1,2\n").unwrap();
+    let uri = format!("file:{}", files.path("events").display());
+    let error = source::open(&uri).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("say format=csv or format=tsv"), "{error}");
+    let source = source::open(&format!("{uri}?format=csv")).await.unwrap();
+    let layout = Layout::Delimited { delimiter: b',', columns: vec!["a".into(), "b".into()] };
+    assert_eq!(source.layout().await.unwrap(), layout);
+    let built = FileSource::builder(files.path("events")).format(FileFormat::Csv).build().unwrap();
+    assert_eq!(all(&built, Start::Beginning).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_is_opened_at_the_first_poll() {
+    let files = Files::new();
+    let source = FileSource::builder(files.path("late.csv")).build().unwrap();
+    let partition = source.partitions().await.unwrap()[0].partition.clone();
+    let flow = source.read(&partition, Start::Beginning);
+    fs::write(files.path("late.csv"), "a,b\n1,2\n").unwrap();
+    assert_eq!(suite::to_the_tip(flow).await.unwrap().len(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_dropped_flow_closes_its_file() {
+    let files = Files::new();
+    let source = files.file("a.csv", long_text(',', "\n"));
+    let path = fs::canonicalize(files.path("a.csv")).unwrap();
+    let open = || {
+        let descriptors = fs::read_dir("/proc/self/fd").unwrap();
+        descriptors.filter(|fd| fs::read_link(fd.as_ref().unwrap().path()).is_ok_and(|link| link == path)).count()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let partition = source.partitions().await.unwrap()[0].partition.clone();
+        let mut flow = source.read(&partition, Start::Beginning);
+        TryStreamExt::try_next(&mut flow).await.unwrap();
+    });
+    // Waits for what still runs on a thread for blocking work.
+    drop(runtime);
+    assert_eq!(open(), 0);
+}
+
+#[tokio::test]
+async fn a_grown_file_is_the_same_and_goes_on() {
+    let files = Files::new();
+    let source = files.file("a.csv", "a,b\n1,2\n");
+    let description = source.describe().await.unwrap();
+    let before = all(&source, Start::Beginning).await.unwrap();
+    files.append("a.csv", "3,4\n");
+    source.recognise(&description).await.unwrap();
+    let after = all(&source, Start::After(before[0].position.clone())).await.unwrap();
+    assert_eq!(data(&after), [b"3,4"]);
+    assert_eq!(after[0].position, Position::new(12, 3));
+}
+
+#[tokio::test]
+async fn a_last_line_without_an_end_may_get_one_but_not_go_on() {
+    let files = Files::new();
+    let source = files.file("a.csv", "a,b\n1,2");
+    let last = all(&source, Start::Beginning).await.unwrap()[0].position.clone();
+    files.append("a.csv", "\n3,4\n");
+    let after = all(&source, Start::After(last.clone())).await.unwrap();
+    assert_eq!((data(&after), after[0].position.minor()), (vec![&b"3,4"[..]], 3));
+    let source = files.file("a.csv", "a,b\n1,23\n");
+    let error = all(&source, Start::After(last)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.to_string().contains("has been continued since"), "{error}");
+}
+
+#[tokio::test]
+async fn a_changed_file_is_a_conflict() {
+    let files = Files::new();
+    for name in ["a.csv", "a.csv.gz"] {
+        let pack = |text: &str| if name.ends_with("gz") { gzip(text) } else { text.into() };
+        let source = files.file(name, pack("a,b\n1,2\n3,4\n"));
+        let description = source.describe().await.unwrap();
+        let end = Start::After(all(&source, Start::Beginning).await.unwrap()[1].position.clone());
+        for (text, what) in [("a,b\n", "is shorter than"), ("a,b\n9,2\n3,4\n", "beginning has changed")] {
+            fs::write(files.path(name), pack(text)).unwrap();
+            let error = source.recognise(&description).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Conflict);
+            let text = error.to_string();
+            assert!(text.contains(what) && text.contains(name) && text.contains("put the old file back"), "{text}");
+        }
+        fs::write(files.path(name), pack("a,b\n1,2\n")).unwrap();
+        let error = all(&source, end).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        let text = error.to_string();
+        assert!(text.contains("the file is shorter than the position") && text.contains("position 12.3"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn records_that_arrived_before_the_start_are_left_out() {
+    let files = Files::new();
+    let source = files.file("a.csv", "a,b\n1,2\n");
+    let arrived = all(&source, Start::Beginning).await.unwrap()[0].arrived;
+    assert_eq!(all(&source, Start::At(arrived)).await.unwrap().len(), 1);
+    assert_eq!(all(&source, Start::At(arrived + chrono::Duration::nanoseconds(1))).await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_no_such_file_is_refused_with_path_and_cure() {
+    let files = Files::new();
+    fs::create_dir(files.path("dir.tsv")).unwrap();
+    let binary: Vec<u8> = (0..=255).cycle().take(10_000).collect();
+    let cases: [(&str, Option<Vec<u8>>, ErrorKind, &str, &str); 9] = [
+        ("missing.tsv", None, ErrorKind::NotFound, "there is no such file", "check the path"),
+        ("missing.tsv/a.tsv", None, ErrorKind::NotFound, "there is no such file", "check the path"),
+        ("dir.tsv", None, ErrorKind::Invalid, "this is a directory", "name a file in it"),
+        ("empty.tsv", Some(vec![]), ErrorKind::Invalid, "the file is empty", "whose first line names its columns"),
+        ("blank.tsv", Some(b"\n\r\n\n".to_vec()), ErrorKind::Invalid, "the file is empty", "names its columns"),
+        ("bin.tsv", Some(binary), ErrorKind::Invalid, "not UTF-8 text", "give a tab-separated text file"),
+        ("text.tsv", Some(b"\nhello\n".to_vec()), ErrorKind::Invalid, "no tab in it", "text.tsv, line 2"),
+        ("commas.tsv", Some(b"a,b\n1,2\n".to_vec()), ErrorKind::Invalid, "no tab in it", "read it as format=csv"),
+        ("twice.tsv", Some(b"a\ta\n".to_vec()), ErrorKind::Invalid, "are both named \"a\"", "twice.tsv, line 1"),
+    ];
+    for (name, text, kind, what, cure) in cases {
+        if let Some(text) = text {
+            fs::write(files.path(name), text).unwrap();
+        }
+        let source = FileSource::builder(files.path(name)).build().unwrap();
+        let checked = source.check().await.unwrap_err();
+        let described = source.describe().await.unwrap_err();
+        let read = all(&source, Start::Beginning).await.unwrap_err();
+        for error in [checked, described, read] {
+            let text = error.to_string();
+            assert_eq!(error.kind(), kind, "{text}");
+            assert!(text.contains(what) && text.contains(cure) && text.contains(name), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_or_damaged_gzip_fails_with_its_line() {
+    let files = Files::new();
+    let text = long_text('\t', "\n");
+    let whole = gzip(&text);
+    let mut damaged = whole.clone();
+    damaged[whole.len() - 6] ^= 1;
+    for (name, bytes, what) in [
+        ("cut.tsv.gz", &whole[..whole.len() - 1000], "the gzip file is truncated"),
+        ("sum.tsv.gz", &damaged, "the gzip file is damaged"),
+        ("tail.tsv.gz", &[&whole[..], b"junk"].concat(), "the gzip file is"),
+    ] {
+        let source = files.file(name, bytes);
+        source.check().await.unwrap();
+        let error = all(&source, Start::Beginning).await.unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(text.contains(what) && text.contains(name) && text.contains("copy it again"), "{text}");
+        let line: u64 = text.split(", line ").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+        assert!((30_000..=40_402).contains(&line), "{text}");
+    }
+    let error = files.file("head.tsv.gz", &whole[..12]).check().await.unwrap_err();
+    assert!(error.to_string().contains("truncated") && error.to_string().contains("line 1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_record_is_kept_aside_and_the_rest_is_read() {
+    let files = Files::new();
+    let long = "x".repeat(3 << 20);
+    let text = format!("at\tkind\n2013-01-01T10:17Z\tUA\nbroken\n{long}\ty\nnever\tUA\n2013-01-01T10:18Z\tDL\n");
+    let source: Arc<dyn Source> = Arc::new(files.file("a.tsv", text));
+    let mut decode = EventDecoder::new("at", "kind").to_fn();
+    let mut records = source::records(source);
+    let (mut kinds, mut refused) = (Vec::new(), Vec::new());
+    while let Some(record) = TryStreamExt::try_next(&mut records).await.unwrap() {
+        match decode(record) {
+            Ok(event) => kinds.push(event.kind),
+            Err(undecodable) => refused.push(undecodable.to_string()),
+        }
+    }
+    assert_eq!(kinds, ["UA", "DL"]);
+    let found = [
+        ("line 3: ", "1 field where the header has 2"),
+        ("line 4: ", "longer than 1048576 bytes"),
+        ("line 5: ", "column \"at\" is not a time"),
+    ];
+    assert_eq!(refused.len(), found.len());
+    for (text, (line, why)) in refused.iter().zip(found) {
+        assert!(text.starts_with("a.tsv-") && text.contains(line) && text.contains(why), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_the_same_whatever_was_read_before() {
+    let more = RandomSource::builder().seed(7).count(3_000).build().unwrap();
+    let few = RandomSource::builder().seed(7).count(2_000).build().unwrap();
+    let (more, few) = (all(&more, Start::Beginning).await.unwrap(), all(&few, Start::Beginning).await.unwrap());
+    assert_eq!(data(&more)[..2_000], data(&few)[..]);
+    let other = all(&RandomSource::builder().seed(8).count(2_000).build().unwrap(), Start::Beginning).await.unwrap();
+    assert_ne!(data(&few), data(&other));
+    // What is read again next year must be the same, so it is written down here.
+    assert_eq!(few[1999].data, r#"{"departed_at":"2013-01-01T00:03:19.900Z","carrier":"AA","flight":801}"#);
+}
+
+#[tokio::test]
+async fn random_types_are_all_drawn_the_first_most_often() {
+    let source = RandomSource::builder().count(20_000).types(30).build().unwrap();
+    let mut decode = EventDecoder::new("departed_at", "carrier").to_fn();
+    let mut counts = std::collections::BTreeMap::new();
+    for record in all(&source, Start::Beginning).await.unwrap() {
+        let arrived = record.arrived;
+        let event = decode(record).unwrap();
+        assert_eq!(event.time, arrived);
+        *counts.entry(event.kind).or_insert(0) += 1;
+    }
+    assert_eq!(counts.len(), 30);
+    let share = |kind: &str| f64::from(counts[kind]) / 20_000.0;
+    // 1 / (1 + 1/2 + ... + 1/30) is 0.25.
+    assert!((share("AA") - 0.25).abs() < 0.02 && (share("AB") - 0.125).abs() < 0.02, "{counts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_is_kept_from_the_first_poll_on() {
+    let source = RandomSource::builder().rate(NonZeroU32::new(10).unwrap()).build().unwrap();
+    let partition = source.partitions().await.unwrap()[0].partition.clone();
+    let mut flow = source.read(&partition, Start::Beginning);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let begin = tokio::time::Instant::now();
+    for number in 1..=20 {
+        let batch = TryStreamExt::try_next(&mut flow).await.unwrap().unwrap();
+        assert_eq!((batch.records.len(), batch.behind), (1, Some(Duration::ZERO)));
+        let late = begin.elapsed().saturating_sub(Duration::from_millis(100 * number));
+        assert!(late < Duration::from_millis(3), "{number}: {late:?}");
+    }
+    tokio::time::advance(Duration::from_secs(3)).await;
+    let batch = TryStreamExt::try_next(&mut flow).await.unwrap().unwrap();
+    assert_eq!(batch.records.len(), 30);
+}
+
+#[tokio::test]
+async fn random_events_can_begin_at_an_instant() {
+    let source = RandomSource::builder().count(100).build().unwrap();
+    let events = all(&source, Start::Beginning).await.unwrap();
+    for (nanos, first) in [(0, 50), (1, 51)] {
+        let start = Start::At(events[50].arrived + chrono::Duration::nanoseconds(nanos));
+        assert_eq!(all(&source, start).await.unwrap()[0].position, events[first].position);
+    }
+}
+
+#[tokio::test]
+async fn another_source_is_not_recognised() {
+    let files = Files::new();
+    let file = files.file("a.csv", "a,b\n");
+    let random = RandomSource::builder().build().unwrap();
+    let seeded = RandomSource::builder().seed(7).build().unwrap();
+    let error = seeded.recognise(&random.describe().await.unwrap()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.to_string().contains("its seed was \"42\": random:, whose seed is \"7\""), "{error}");
+    assert!(seeded.recognise(&file.describe().await.unwrap()).await.is_err());
+    assert!(file.recognise(&random.describe().await.unwrap()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_uri_that_names_no_source_is_refused_with_what_there_is() {
+    for (uri, what, cure) in [
+        ("", "this names no source", "file:PATH or random:"),
+        ("flights.tsv", "this names no source", "file:PATH or random:"),
+        ("ftp://x", "this names no source", "file:PATH or random:"),
+        ("file:", "no path of a file", "name a file"),
+        ("file:a.tsv?fromat=csv", "there is no option \"fromat\"", "file: has format"),
+        ("file:a.tsv?format=xls", "\"xls\" is no value for the option \"format\"", "give csv or tsv"),
+        ("file:a.tsv?format=csv&format=tsv", "the option \"format\" is given twice", "give it once"),
+        ("random:x", "random: names no place", "random: and its options"),
+        ("random:?rate=0", "\"0\" is no value for the option \"rate\"", "from 1"),
+        ("random:?count=-1", "\"-1\" is no value for the option \"count\"", "a whole number"),
+        ("random:?types=0", "0 types cannot be drawn from", "1 to 1048576"),
+        ("random:?start=noon", "\"noon\" is no value for the option \"start\"", "2013-01-01T00:00:00Z"),
+        ("random:?speed=1", "there is no option \"speed\"", "seed, count, rate, types, start, step_ms"),
+    ] {
+        let error = source::open(uri).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        let text = error.to_string();
+        assert!(text.contains(what) && text.contains(cure), "{text}");
+    }
+}
+
+/// Two shards that are merged, and what came of them, of which nothing is listed before both are closed.
+#[derive(Debug)]
+struct Merged {
+    origin: Arc<Origin>,
+    closed: AtomicUsize,
+}
+
+impl Source for Merged {
+    fn describe(&self) -> BoxFuture<'_, Result<Description, Error>> {
+        let start = Start::At(DateTime::UNIX_EPOCH);
+        Box::pin(async { Ok(Description { identity: Default::default(), start }) })
+    }
+
+    fn recognise<'a>(&'a self, _: &'a Description) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>> {
+        let listed = |name: &str, parents: &[&str]| Listed {
+            partition: Partition::new(name),
+            parents: parents.iter().map(|parent| Partition::new(*parent)).collect(),
+        };
+        let mut all = vec![listed("child", &["left", "right", "long gone"]), listed("left", &[]), listed("right", &[])];
+        if self.closed.load(Ordering::Relaxed) == 0 {
+            all.remove(0);
+        }
+        Box::pin(async { Ok(all) })
+    }
+
+    fn read(&self, partition: &Partition, start: Start) -> BoxFlow<'static, Batch, Error> {
+        let parent = partition.as_str() != "child";
+        let expected = if parent { Start::At(DateTime::UNIX_EPOCH) } else { Start::Beginning };
+        assert_eq!(start, expected);
+        self.closed.fetch_add(1, Ordering::Relaxed);
+        let batch = |n: u64, closed| Batch {
+            records: vec![Record {
+                data: partition.as_str().to_owned().into(),
+                origin: Arc::clone(&self.origin),
+                position: Position::new(n, 0),
+                arrived: DateTime::UNIX_EPOCH,
+                key: "".into(),
+            }],
+            behind: None,
+            closed,
+        };
+        from_results(futures::stream::iter([Ok(batch(1, false)), Ok(batch(2, parent))])).boxed()
+    }
+}
+
+#[tokio::test]
+async fn all_partitions_are_read_children_behind_their_parents() {
+    let origin = Arc::new(Origin { partition: Partition::new("any"), layout: Layout::Json });
+    let source = Merged { origin, closed: AtomicUsize::new(0) };
+    let records: Vec<Record> = TryStreamExt::try_collect(source::records(Arc::new(source))).await.unwrap();
+    let mut names = data(&records);
+    assert_eq!(names.split_off(4), [b"child"; 2]);
+    names.sort();
+    assert_eq!(names, [&b"left"[..], b"left", b"right", b"right"]);
+}
