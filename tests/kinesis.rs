@@ -3,7 +3,13 @@
 #![cfg(feature = "kinesis")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/sink_suite.rs"]
+mod sink_suite;
+#[path = "support/source_suite.rs"]
+mod source_suite;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anabranch::sink::kinesis::KinesisSink;
@@ -94,6 +100,32 @@ async fn next_second() {
     while chrono::Utc::now().timestamp() == now {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn the_source_behaves() {
+    let cloud = cloud(2).await;
+    put(&mut sink(&cloud).await, messages(0..1_000)).await;
+    let source = KinesisSource::builder(STREAM).sdk_config(cloud.sdk_config()).idle(Duration::ZERO);
+    source_suite::behaves(Arc::new(source.build().await.unwrap())).await;
+}
+
+#[tokio::test]
+async fn the_sink_behaves() {
+    for suite in ["flush", "close"] {
+        let cloud = cloud(2).await;
+        let (sink, source) = (Box::pin(sink(&cloud).await), source(&cloud).await);
+        let arrived = async || read_all(&source).await.into_values().flatten().map(|record| record.data).collect();
+        match suite {
+            "flush" => sink_suite::all_is_delivered_after_a_flush(sink, arrived).await,
+            _ => sink_suite::all_is_delivered_after_a_close(sink, arrived).await,
+        }
+    }
+    let cloud = LocalCloud::start().unwrap();
+    cloud.create_stream(STREAM, 1).await.unwrap();
+    let sink = sink(&cloud).await;
+    drop(cloud);
+    sink_suite::holds_its_caller_back(Box::pin(sink), 2_500).await;
 }
 
 #[tokio::test]

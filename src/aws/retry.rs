@@ -123,6 +123,7 @@ pub(crate) fn jitter() -> StdRng {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::ErrorKind;
