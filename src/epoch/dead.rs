@@ -26,7 +26,7 @@ pub struct DeadLetter {
 impl From<Undecodable> for DeadLetter {
     fn from(undecodable: Undecodable) -> Self {
         let reason = undecodable.to_string();
-        Self { record: undecodable.record, reason }
+        Self { record: undecodable.into_parts().0, reason }
     }
 }
 

@@ -48,9 +48,9 @@ impl GzipLines {
         })?;
         self.line.push(b'\n');
         self.crc.update(&self.line);
-        self.deflate.write_all(&self.line).map_err(|error| {
-            Error::new(ErrorKind::Invalid, "a row cannot be compressed").because(error)
-        })?;
+        self.deflate
+            .write_all(&self.line)
+            .map_err(|error| Error::new(ErrorKind::Invalid, "a row cannot be compressed").because(error))?;
         self.lines += 1;
         Ok(())
     }
@@ -59,9 +59,10 @@ impl GzipLines {
     pub(super) fn finish(self, header: &[u8]) -> Result<Vec<u8>, Error> {
         let too_long = || Error::new(ErrorKind::Invalid, format!("a header has more than {LONGEST} bytes"));
         let len = u16::try_from(header.len()).ok().filter(|len| usize::from(*len) <= LONGEST).ok_or_else(too_long)?;
-        let data = self.deflate.finish().map_err(|error| {
-            Error::new(ErrorKind::Invalid, "an object cannot be compressed").because(error)
-        })?;
+        let data = self
+            .deflate
+            .finish()
+            .map_err(|error| Error::new(ErrorKind::Invalid, "an object cannot be compressed").because(error))?;
         let mut object = Vec::with_capacity(HEAD.min(24 + header.len()) + data.len());
         // Magic number, deflate, an extra field follows; no time, no level, unknown system.
         object.extend_from_slice(&[0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255]);
@@ -147,7 +148,8 @@ mod tests {
     fn other_gzip_has_no_header_of_ours() {
         assert_eq!(header(b""), None);
         assert_eq!(header(b"plain text, and enough of it"), None);
-        let mut other = flate2::GzBuilder::new().extra(&b"BC\x02\x00\x00\x00"[..]).write(Vec::new(), Compression::fast());
+        let mut other =
+            flate2::GzBuilder::new().extra(&b"BC\x02\x00\x00\x00"[..]).write(Vec::new(), Compression::fast());
         other.write_all(b"text").unwrap();
         assert_eq!(header(&other.finish().unwrap()), None);
     }

@@ -11,6 +11,9 @@ use crate::{Partition, Position};
 /// Where the ledger's root is.
 pub(super) const ROOT: &str = "_ledger/root";
 
+/// Escaped at the beginning of names: stores keep names with a dot for themselves.
+const UNSAFE_FIRST: &AsciiSet = &UNSAFE.add(b'.');
+
 /// Escaped in names: all but letters, digits, `-`, `_` and `.`.
 const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
@@ -52,8 +55,7 @@ fn escape(partition: &Partition) -> String {
     let name = partition.as_str();
     let mut escaped = String::new();
     for (at, char) in name.char_indices() {
-        // A name must not begin with a dot, which stores keep for themselves.
-        let unsafe_ones = if at == 0 { &UNSAFE.add(b'.') } else { UNSAFE };
+        let unsafe_ones = if at == 0 { UNSAFE_FIRST } else { UNSAFE };
         let char = utf8_percent_encode(&name[at..at + char.len_utf8()], unsafe_ones).to_string();
         if escaped.len() + char.len() > LONGEST {
             // Kept apart from other names that begin alike.
@@ -82,13 +84,17 @@ mod tests {
         let expected = "dt=2026-11-21/hour=05/events%2FshardId-000000000003/00000000000000000007-4096.12.jsonl.gz";
         assert_eq!(key, expected);
         assert_eq!(Hour::of_key(&key), Some(hour));
-        assert_eq!(dead(&shard, 0, None, "beef", "jsonl.gz"), "_dead/events%2FshardId-000000000003/00000000000000000000-start-beef.jsonl.gz");
+        assert_eq!(
+            dead(&shard, 0, None, "beef", "jsonl.gz"),
+            "_dead/events%2FshardId-000000000003/00000000000000000000-start-beef.jsonl.gz"
+        );
     }
 
     #[test]
     fn hours_order_as_text() {
         let hours = [(2025, 12, 31, 23), (2026, 1, 1, 0), (2026, 1, 1, 9), (2026, 1, 1, 10), (2026, 10, 1, 0)];
-        let hours = hours.map(|(year, month, day, hour)| Hour::of(Utc.with_ymd_and_hms(year, month, day, hour, 0, 0).unwrap()));
+        let hours =
+            hours.map(|(year, month, day, hour)| Hour::of(Utc.with_ymd_and_hms(year, month, day, hour, 0, 0).unwrap()));
         assert!(hours.is_sorted());
     }
 

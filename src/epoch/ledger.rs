@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use rand::Rng;
 
+use super::gzip::{self, GzipLines};
 use super::header::{Dead, Header, Root, SCHEMA, parse};
 use super::keys::{self, Hour};
 use super::records::Taken;
 use super::retry::retried;
-use super::gzip::{self, GzipLines};
 use crate::source::{Source, Start};
 use crate::store::{About, Put, Store};
 use crate::{Error, ErrorKind, Partition, Position};
@@ -143,7 +142,10 @@ impl Ledger {
                 .cure("choose another sink: a prefix or directory of its own for each pipeline"))
         };
         if *root.pipeline != *self.pipeline {
-            return conflict(format!("this sink has the results of the pipeline {:?}, not {:?}", root.pipeline, self.pipeline));
+            return conflict(format!(
+                "this sink has the results of the pipeline {:?}, not {:?}",
+                root.pipeline, self.pipeline
+            ));
         }
         if root.format != EXT {
             return conflict(format!("this sink has results in the format {:?}, not {EXT:?}", root.format));
@@ -175,9 +177,14 @@ impl Ledger {
     }
 
     /// Writes an epoch, if nobody else has.
-    pub(super) async fn commit(&self, partition: &Partition, head: &Head, outcome: Outcome) -> Result<Committed, Error> {
+    pub(super) async fn commit(
+        &self,
+        partition: &Partition,
+        head: &Head,
+        outcome: Outcome,
+    ) -> Result<Committed, Error> {
         let Outcome { taken, rows, dead, end } = outcome;
-        let nonce = format!("{:032x}", rand::rng().random::<u128>());
+        let nonce = format!("{:032x}", rand::random::<u128>());
         let committed = Utc::now();
         let dead = match dead {
             Some(lines) => Some(self.put_dead(partition, head, &nonce, lines).await?),
@@ -260,7 +267,9 @@ impl Ledger {
     }
 
     fn unwritable(&self, key: &str, error: serde_json::Error) -> Error {
-        Error::new(ErrorKind::Invalid, "the ledger's own data cannot be written as JSON").at(self.place(key)).because(error)
+        Error::new(ErrorKind::Invalid, "the ledger's own data cannot be written as JSON")
+            .at(self.place(key))
+            .because(error)
     }
 }
 

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{TryStream, TryStreamExt};
+use futures::TryStream;
 use futures::future::{Either, select};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -20,8 +20,8 @@ use super::header::Root;
 use super::ledger::{Committed, Head, Ledger, Outcome};
 use super::records::{EpochRecords, Limits, More, Reader, Stop};
 use super::stats::{Report, Stats};
-use crate::source::{Listed, Source};
 use crate::create::FromResults;
+use crate::source::{Listed, Source};
 use crate::{Error, ErrorKind, Flow, FlowExt, Partition};
 
 /// How often the source is asked for new partitions.
@@ -232,7 +232,12 @@ where
 
     /// Commits epoch after epoch until the reader has nothing more, and then says that the partition is over for this
     /// run, or until another worker has committed one: then reading has to begin anew behind it.
-    async fn run_epochs(&self, partition: &Partition, mut head: Head, mut reader: Reader) -> Result<(Head, bool), Error> {
+    async fn run_epochs(
+        &self,
+        partition: &Partition,
+        mut head: Head,
+        mut reader: Reader,
+    ) -> Result<(Head, bool), Error> {
         loop {
             let more = poll_fn(|cx| reader.poll_more(cx, &self.limits)).await?;
             if matches!(more, More::Over) && !reader.is_at_its_end() {
@@ -268,7 +273,7 @@ where
         let mut rows = GzipLines::new();
         {
             let mut chain = pin!((self.chain)(records.try_into_flow(), dead.clone()));
-            while let Some(row) = chain.as_mut().try_next().await? {
+            while let Some(row) = poll_fn(|cx| chain.as_mut().try_poll_next(cx)).await.transpose()? {
                 rows.push(&row)?;
             }
         }
