@@ -3,8 +3,10 @@
 #![cfg(feature = "kinesis")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[allow(unreachable_pub)]
 #[path = "support/sink_suite.rs"]
 mod sink_suite;
+#[allow(unreachable_pub)]
 #[path = "support/source_suite.rs"]
 mod source_suite;
 
@@ -398,4 +400,35 @@ async fn the_embedded_server_differs_from_kinesis_as_we_know() {
     assert_eq!((answer.records.len(), answer.millis_behind_latest), (10, Some(0)), "10 more are there");
     let token = client.list_shards().next_token("shardId-000000000000").send().await;
     assert!(token.is_err(), "a page token does not stand for its stream");
+}
+
+/// A process of its own, since the environment belongs to all tests of this one.
+#[tokio::test]
+async fn another_process_finds_the_server_by_its_environment() {
+    let cloud = cloud(2).await;
+    let child = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "writes_and_reads_by_uri", "--ignored"])
+        .envs(cloud.env())
+        .output()
+        .await
+        .unwrap();
+    let text = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && text.contains("1 passed"), "{text}");
+    assert_eq!(as_messages(read_all(&source(&cloud).await).await.values().flatten()), sorted(messages(0..10)));
+}
+
+#[tokio::test]
+#[ignore = "needs the environment that another test gives it"]
+async fn writes_and_reads_by_uri() {
+    let mut sink = anabranch::sink::open("kinesis:flights?linger_ms=0").await.unwrap();
+    for message in messages(0..10) {
+        sink.feed(message).await.unwrap();
+    }
+    sink.close().await.unwrap();
+    let source = anabranch::source::open("kinesis:flights?start=trim_horizon&idle_ms=200").await.unwrap();
+    let mut count = 0;
+    for listed in source.partitions().await.unwrap() {
+        count += source_suite::to_the_tip(source.read(&listed.partition, Start::Beginning)).await.unwrap().len();
+    }
+    assert_eq!(count, 10);
 }

@@ -1,6 +1,6 @@
 //! [`Retry`]: which failures are tried again, when, and for how long.
 
-use std::hash::{BuildHasher, RandomState};
+use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -37,6 +37,17 @@ pub(crate) enum Class {
 pub(crate) struct Trouble {
     pub(crate) class: Class,
     pub(crate) error: Error,
+}
+
+impl Trouble {
+    /// Tells that a call is tried again. That a service is busy is everyday business.
+    pub(crate) fn log(&self, wait: Duration) {
+        let cause = self.error.source().map(ToString::to_string).unwrap_or_default();
+        match self.class {
+            Class::Busy => tracing::debug!(error = %self.error, cause, ?wait, "a call failed and is tried again"),
+            _ => tracing::warn!(error = %self.error, cause, ?wait, "a call failed and is tried again"),
+        }
+    }
 }
 
 /// Exponential waiting with full jitter: any time up to a bound that doubles.
@@ -100,7 +111,7 @@ impl Retry {
             }
             // The last try is made when patience ends, not long after.
             let wait = backoff.next(&mut *self.random.lock().unwrap_or_else(PoisonError::into_inner)).min(left);
-            tracing::debug!(error = %trouble.error, ?wait, "a call failed and is tried again");
+            trouble.log(wait);
             tokio::time::sleep(wait).await;
         }
     }
@@ -119,7 +130,7 @@ impl Retry {
 
 /// Numbers that differ from process to process, for jitter.
 pub(crate) fn jitter() -> StdRng {
-    StdRng::seed_from_u64(RandomState::new().hash_one("jitter"))
+    StdRng::from_rng(&mut rand::rng())
 }
 
 #[cfg(test)]

@@ -190,7 +190,6 @@ impl KinesisSink {
             }
             Err(trouble) => trouble,
         };
-        tracing::debug!(error = %trouble.error, entries = entries.len(), "a request failed");
         self.batcher.failed(entries, now, &mut self.random);
         match trouble.class {
             Class::Busy => self.silent_since = None,
@@ -202,6 +201,7 @@ impl KinesisSink {
             }
             Class::Stale | Class::Fatal => return Err(trouble.error),
         }
+        trouble.log(self.batcher.wake_at().map(|at| at.duration_since(now)).unwrap_or_default());
         Ok(())
     }
 
