@@ -3,7 +3,15 @@
 #![cfg(feature = "kinesis")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[allow(unreachable_pub)]
+#[path = "support/sink_suite.rs"]
+mod sink_suite;
+#[allow(unreachable_pub)]
+#[path = "support/source_suite.rs"]
+mod source_suite;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anabranch::sink::kinesis::KinesisSink;
@@ -94,6 +102,32 @@ async fn next_second() {
     while chrono::Utc::now().timestamp() == now {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn the_source_behaves() {
+    let cloud = cloud(2).await;
+    put(&mut sink(&cloud).await, messages(0..1_000)).await;
+    let source = KinesisSource::builder(STREAM).sdk_config(cloud.sdk_config()).idle(Duration::ZERO);
+    source_suite::behaves(Arc::new(source.build().await.unwrap())).await;
+}
+
+#[tokio::test]
+async fn the_sink_behaves() {
+    for suite in ["flush", "close"] {
+        let cloud = cloud(2).await;
+        let (sink, source) = (Box::pin(sink(&cloud).await), source(&cloud).await);
+        let arrived = async || read_all(&source).await.into_values().flatten().map(|record| record.data).collect();
+        match suite {
+            "flush" => sink_suite::all_is_delivered_after_a_flush(sink, arrived).await,
+            _ => sink_suite::all_is_delivered_after_a_close(sink, arrived).await,
+        }
+    }
+    let cloud = LocalCloud::start().unwrap();
+    cloud.create_stream(STREAM, 1).await.unwrap();
+    let sink = sink(&cloud).await;
+    drop(cloud);
+    sink_suite::holds_its_caller_back(Box::pin(sink), 2_500).await;
 }
 
 #[tokio::test]
@@ -366,4 +400,35 @@ async fn the_embedded_server_differs_from_kinesis_as_we_know() {
     assert_eq!((answer.records.len(), answer.millis_behind_latest), (10, Some(0)), "10 more are there");
     let token = client.list_shards().next_token("shardId-000000000000").send().await;
     assert!(token.is_err(), "a page token does not stand for its stream");
+}
+
+/// A process of its own, since the environment belongs to all tests of this one.
+#[tokio::test]
+async fn another_process_finds_the_server_by_its_environment() {
+    let cloud = cloud(2).await;
+    let child = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "writes_and_reads_by_uri", "--ignored"])
+        .envs(cloud.env())
+        .output()
+        .await
+        .unwrap();
+    let text = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && text.contains("1 passed"), "{text}");
+    assert_eq!(as_messages(read_all(&source(&cloud).await).await.values().flatten()), sorted(messages(0..10)));
+}
+
+#[tokio::test]
+#[ignore = "needs the environment that another test gives it"]
+async fn writes_and_reads_by_uri() {
+    let mut sink = anabranch::sink::open("kinesis:flights?linger_ms=0").await.unwrap();
+    for message in messages(0..10) {
+        sink.feed(message).await.unwrap();
+    }
+    sink.close().await.unwrap();
+    let source = anabranch::source::open("kinesis:flights?start=trim_horizon&idle_ms=200").await.unwrap();
+    let mut count = 0;
+    for listed in source.partitions().await.unwrap() {
+        count += source_suite::to_the_tip(source.read(&listed.partition, Start::Beginning)).await.unwrap().len();
+    }
+    assert_eq!(count, 10);
 }

@@ -284,6 +284,7 @@ pub(crate) fn time(time: AwsTime) -> Option<DateTime<Utc>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

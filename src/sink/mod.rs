@@ -12,18 +12,18 @@
 //! | URI | sink | promise |
 //! |---|---|---|
 //! | `console:` | [`ConsoleSink`]: a line each on standard output | at most once |
+//! | `kinesis:STREAM?linger_ms=` | [`KinesisSink`](kinesis::KinesisSink): a stream by its name or ARN | at least once |
 //!
 //! [`open`] takes such a URI. In code there is also the [`queue`](queue()), which joins a producer and a consumer in one
 //! process.
 
 mod console;
+#[cfg(feature = "kinesis")]
+pub mod kinesis;
 mod queue;
 
 pub use self::console::ConsoleSink;
 pub use self::queue::{QueueSink, queue};
-
-#[cfg(feature = "kinesis")]
-pub mod kinesis;
 
 use std::pin::Pin;
 
@@ -39,11 +39,16 @@ pub type BoxSink = Pin<Box<dyn Sink<Message, Error = Error> + Send>>;
 ///
 /// # Errors
 ///
-/// [`Usage`](crate::ErrorKind::Usage) if there is no such scheme or option, with those that there are.
+/// [`Usage`](crate::ErrorKind::Usage) if there is no such scheme or option, with those that there are; and what building
+/// the sink fails with, such as a stream that is not there.
 pub async fn open(uri: &str) -> Result<BoxSink, Error> {
     let uri = Uri::parse(uri)?;
     match uri.scheme {
         "console" => Ok(Box::pin(ConsoleSink::from_uri(uri)?)),
-        _ => Err(uri.wrong("this names no sink for messages", "use console:")),
+        #[cfg(feature = "kinesis")]
+        "kinesis" => Ok(Box::pin(kinesis::KinesisSink::from_uri(uri).await?)),
+        #[cfg(not(feature = "kinesis"))]
+        "kinesis" => Err(uri.wrong("this was built without Kinesis", "build it with the feature \"kinesis\"")),
+        _ => Err(uri.wrong("this names no sink for messages", "use console: or kinesis:STREAM")),
     }
 }

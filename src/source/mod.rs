@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `file:PATH` | [`FileSource`]: a CSV or TSV file, plain or gzip | `format=csv`, `format=tsv` |
 //! | `random:` | [`RandomSource`]: made-up events, the same each time | `seed=`, `count=`, `rate=`, `types=` |
+//! | `kinesis:STREAM` | [`KinesisSource`](kinesis::KinesisSource): a stream by its name or ARN | `start=`, `idle_ms=` |
 //!
 //! [`open`] takes such a URI. What stands between the scheme and the `?` is taken as it is: nothing is decoded, and a
 //! path with a `?` in it needs [`FileSource::builder`].
@@ -11,15 +12,14 @@
 //! A [`queue`](crate::sink::queue()) is no source: it cannot be read twice.
 
 mod file;
+#[cfg(feature = "kinesis")]
+pub mod kinesis;
 mod random;
 mod records;
 
 pub use self::file::{FileFormat, FileSource, FileSourceBuilder};
 pub use self::random::{RandomSource, RandomSourceBuilder};
 pub use self::records::records;
-
-#[cfg(feature = "kinesis")]
-pub mod kinesis;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -121,6 +121,10 @@ pub async fn open(uri: &str) -> Result<Arc<dyn Source>, Error> {
     match uri.scheme {
         "file" => Ok(Arc::new(FileSource::from_uri(uri)?)),
         "random" => Ok(Arc::new(RandomSource::from_uri(uri)?)),
-        _ => Err(uri.wrong("this names no source", "use file:PATH or random:")),
+        #[cfg(feature = "kinesis")]
+        "kinesis" => Ok(Arc::new(kinesis::KinesisSource::from_uri(uri).await?)),
+        #[cfg(not(feature = "kinesis"))]
+        "kinesis" => Err(uri.wrong("this was built without Kinesis", "build it with the feature \"kinesis\"")),
+        _ => Err(uri.wrong("this names no source", "use file:PATH, random: or kinesis:STREAM")),
     }
 }

@@ -13,14 +13,14 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A call as the proxy sees it.
 #[derive(Debug)]
-pub struct Call {
-    pub operation: String,
-    pub body: Value,
+pub(crate) struct Call {
+    pub(crate) operation: String,
+    pub(crate) body: Value,
 }
 
 /// What to do with a call.
 #[derive(Debug)]
-pub enum Deed {
+pub(crate) enum Deed {
     Pass,
     /// Send this instead.
     Replace(Value),
@@ -37,7 +37,7 @@ pub enum Deed {
 type Decide = Arc<dyn Fn(&Call) -> Deed + Send + Sync>;
 
 /// Starts a proxy that ends with the runtime, and gives the configuration that leads to it.
-pub async fn proxy(cloud: &LocalCloud, decide: impl Fn(&Call) -> Deed + Send + Sync + 'static) -> SdkConfig {
+pub(crate) async fn proxy(cloud: &LocalCloud, decide: impl Fn(&Call) -> Deed + Send + Sync + 'static) -> SdkConfig {
     let decide: Decide = Arc::new(decide);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

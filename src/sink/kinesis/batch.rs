@@ -131,8 +131,14 @@ impl Batcher {
         for entry in &mut entries {
             entry.tries = entry.tries.saturating_add(1);
         }
-        let Some(tries) = entries.iter().map(|entry| entry.tries).max() else { return };
-        self.again.push(Again { due: now + Backoff::after(tries, random), entries: entries.into() });
+        // Each wait is that of the entry's own tries: one that failed often must not hold up those it travelled with.
+        entries.sort_by_key(|entry| entry.tries);
+        while let Some(first) = entries.first() {
+            let tries = first.tries;
+            let later = entries.split_off(entries.partition_point(|entry| entry.tries <= tries));
+            self.again.push(Again { due: now + Backoff::after(tries, random), entries: entries.into() });
+            entries = later;
+        }
     }
 }
 
@@ -160,6 +166,7 @@ impl Request {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::collections::HashMap;
 
@@ -254,6 +261,25 @@ mod tests {
         batcher.push(message(1, 10), now);
         let due = batcher.wake_at().unwrap();
         assert_eq!(keys(&batcher.request(due, false).unwrap()), [0, 1]);
+    }
+
+    #[test]
+    fn each_entry_waits_for_its_own_tries() {
+        let mut now = Instant::now();
+        let random = &mut StdRng::seed_from_u64(7);
+        let mut batcher = batcher(1, 10, now);
+        for _ in 0..6 {
+            let request = batcher.request(now, true).unwrap();
+            batcher.failed(request, now, random);
+            now = batcher.wake_at().unwrap();
+        }
+        batcher.push(message(1, 10), now);
+        let request = batcher.request(now, true).unwrap();
+        assert_eq!(keys(&request), [0, 1]);
+        batcher.failed(request, now, random);
+        let soon = batcher.wake_at().unwrap();
+        assert!(soon <= now + Duration::from_millis(100));
+        assert_eq!(keys(&batcher.request(soon, true).unwrap()), [1]);
     }
 
     #[test]

@@ -61,6 +61,7 @@ use self::batch::{Batcher, Entry};
 use self::client::{Put, StreamWriter};
 use crate::aws::kinesis::{StreamClient, StreamName, entry_trouble};
 use crate::aws::retry::{self, Class, Retry, Trouble};
+use crate::uri::Uri;
 use crate::{Error, ErrorKind, Message};
 
 /// A record's largest size where the stream does not say: its own default.
@@ -112,6 +113,15 @@ impl KinesisSink {
             patience: retry::PATIENCE,
             config: None,
         }
+    }
+
+    pub(super) async fn from_uri(mut uri: Uri<'_>) -> Result<Self, Error> {
+        let mut builder = Self::builder(uri.place);
+        if let Some(millis) = uri.parsed("linger_ms", "a whole number of milliseconds")? {
+            builder = builder.linger(Duration::from_millis(millis));
+        }
+        uri.finish(&["linger_ms"])?;
+        builder.build().await
     }
 
     fn new(kinesis: Arc<dyn Put>, builder: &KinesisSinkBuilder, max_record: usize, random: StdRng) -> Self {
@@ -180,7 +190,6 @@ impl KinesisSink {
             }
             Err(trouble) => trouble,
         };
-        tracing::debug!(error = %trouble.error, entries = entries.len(), "a request failed");
         self.batcher.failed(entries, now, &mut self.random);
         match trouble.class {
             Class::Busy => self.silent_since = None,
@@ -192,6 +201,7 @@ impl KinesisSink {
             }
             Class::Stale | Class::Fatal => return Err(trouble.error),
         }
+        trouble.log(self.batcher.wake_at().map(|at| at.duration_since(now)).unwrap_or_default());
         Ok(())
     }
 

@@ -58,6 +58,7 @@ use self::read::{Reader, Target};
 use super::{Batch, Description, Listed, Source, Start};
 use crate::aws::kinesis::{StreamClient, StreamName};
 use crate::aws::retry::{self, Class, Retry, Trouble};
+use crate::uri::Uri;
 use crate::{BoxFlow, Error, ErrorKind, Partition, from_results};
 
 /// How often a listing is begun again because its pages took longer than a page token lives.
@@ -90,6 +91,16 @@ pub enum InitialPosition {
     At(DateTime<Utc>),
 }
 
+impl InitialPosition {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "trim_horizon" => Some(Self::TrimHorizon),
+            "latest" => Some(Self::Latest),
+            time => DateTime::parse_from_rfc3339(time).ok().map(|time| Self::At(time.to_utc())),
+        }
+    }
+}
+
 /// Makes a [`KinesisSource`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
@@ -111,6 +122,19 @@ impl KinesisSource {
             patience: retry::PATIENCE,
             config: None,
         }
+    }
+
+    pub(super) async fn from_uri(mut uri: Uri<'_>) -> Result<Self, Error> {
+        let mut builder = Self::builder(uri.place);
+        let form = "trim_horizon, latest, or a time such as 2013-01-01T00:00:00Z";
+        if let Some(start) = uri.option("start", form, InitialPosition::parse)? {
+            builder = builder.start(start);
+        }
+        if let Some(millis) = uri.parsed("idle_ms", "a whole number of milliseconds")? {
+            builder = builder.idle(Duration::from_millis(millis));
+        }
+        uri.finish(&["start", "idle_ms"])?;
+        builder.build().await
     }
 
     /// All pages of the shard list, from the first one.

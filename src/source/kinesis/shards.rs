@@ -50,6 +50,7 @@ pub(super) fn listing(stream: &str, shards: &[Shard]) -> Vec<Listed> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

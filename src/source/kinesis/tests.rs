@@ -311,3 +311,23 @@ async fn another_stream_or_one_made_again_is_a_conflict() {
         assert!(error.to_string().contains(says) && error.to_string().contains(value), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_uri_says_where_to_start_and_how_often_to_look() {
+    let parse = InitialPosition::parse;
+    assert_eq!(parse("trim_horizon"), Some(InitialPosition::TrimHorizon));
+    assert_eq!(parse("latest"), Some(InitialPosition::Latest));
+    assert_eq!(parse("1970-01-01T01:00:10+01:00"), Some(InitialPosition::At(time(10))));
+    assert_eq!(parse("LATEST"), None);
+    for (uri, says) in [
+        ("kinesis:", "1 to 128 letters"),
+        ("kinesis:a/b", "1 to 128 letters"),
+        ("kinesis:s?start=now", "give trim_horizon, latest, or a time"),
+        ("kinesis:s?idle_ms=x", "give a whole number"),
+        ("kinesis:s?from=latest", "kinesis: has start, idle_ms"),
+    ] {
+        let error = crate::source::open(uri).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{uri}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
