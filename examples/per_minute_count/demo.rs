@@ -80,14 +80,14 @@ async fn count_by_hand(file: Arc<dyn Source>, options: &Options) -> Result<Count
 
 /// Compares every count in the store with the one made by hand.
 async fn check(store: Arc<dyn Store>, expected: &Counts) -> Result<(), Error> {
-    let epochs = epoch::committed(store).try_map(|epoch| epoch.rows::<Count>());
-    let counted = epochs.fold(Counts::new(), |mut counts, rows| {
-        for Count { kind, minute, count } in rows {
-            *counts.entry((kind, minute)).or_default() += count;
+    let mut counted = Counts::new();
+    let mut epochs = epoch::committed(store);
+    while let Some(epoch) = epochs.next().await? {
+        for row in epoch.rows() {
+            let Count { kind, minute, count } = row?;
+            *counted.entry((kind, minute)).or_default() += count;
         }
-        counts
-    });
-    let counted = counted.await?;
+    }
     let events = |counts: &Counts| counts.values().sum::<usize>();
     if counted != *expected {
         let (found, wanted) = (events(&counted), events(expected));

@@ -64,7 +64,7 @@ struct Options {
     epoch: Duration,
 
     /// How many counts may be open at once in a partition; beyond, the oldest is given early.
-    #[arg(long, value_name = "N", default_value = "1000000", value_parser = clap::value_parser!(u32).range(1..u32::MAX.into()))]
+    #[arg(long, value_name = "N", default_value = "250000", value_parser = clap::value_parser!(u32).range(1..u32::MAX.into()))]
     max_groups: u32,
 
     /// Reads what is there, commits it, and ends.
