@@ -9,7 +9,7 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// Few enough that timers and other tasks get their turn, many enough that yielding costs nothing to speak of.
-    pub(crate) const ITEMS: u32 = 256;
+    const ITEMS: u32 = 256;
 
     pub(crate) const fn new() -> Self {
         Self { left: Self::ITEMS }

@@ -28,9 +28,9 @@ pub struct Interval {
 
 /// A flow that gives 0, 1, 2, … at one period, two periods, three periods after its first poll, without end.
 ///
-/// **Emits** a number at each multiple of the period. **Ends** never. **Holds** nothing. **Time**: the first number
-/// comes after one period, as in ReactiveX (tokio's `interval` ticks at once). A consumer that polls late gets the
-/// numbers that are due one after another, without loss, and is then in step again.
+/// **Emits** a number at each multiple of the period. **Ends** never. **Holds** nothing. **Dropped**: nothing is lost.
+/// **Time**: the first number comes after one period, as in ReactiveX (tokio's `interval` ticks at once). A consumer
+/// that polls late gets the numbers that are due one after another, without loss, and is then in step again.
 ///
 /// # Panics
 ///

@@ -1,0 +1,131 @@
+//! `concat_map`: a flow for each item, one after another.
+//!
+//! ```text
+//! in:   a-b------|
+//! a:    1---2|
+//! b:         3-4|
+//! out:  1---23-4-|
+//! ```
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures::{Stream, TryStream};
+use pin_project::pin_project;
+
+use crate::Flow;
+use crate::budget::Budget;
+
+/// The stream of [`Flow::concat_map`].
+#[must_use = "streams do nothing unless polled"]
+#[pin_project]
+pub struct ConcatMap<S, P, F> {
+    /// Dropped when it has ended, or when anything has failed.
+    #[pin]
+    upstream: Option<S>,
+    #[pin]
+    inner: Option<P>,
+    f: F,
+}
+
+impl<S: TryStream> Flow<S> {
+    /// Runs the stream `f(item)` of each item, one at a time and in order, and gives what they give.
+    ///
+    /// ```text
+    /// in:   a-b------|
+    /// a:    1---2|
+    /// b:         3-4|
+    /// out:  1---23-4-|
+    /// ```
+    ///
+    /// | | |
+    /// |---|---|
+    /// | Emits | when the inner stream gives an item |
+    /// | Ends | when upstream and the last inner stream have ended |
+    /// | Errors | of upstream or of the inner stream end it at once; upstream's is seen when it is next read |
+    /// | Holds | 1 inner stream; upstream is not polled while it runs |
+    /// | Dropped | the inner stream |
+    /// | Time | none; an inner stream is made and first polled at the instant the one before it has ended |
+    ///
+    /// Not for use behind [`group_until`](Self::group_until): while one group is read, nobody reads the others. That is
+    /// [`merge_map`](Self::merge_map)'s work.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use anabranch_operators::from_iter;
+    ///
+    /// let Ok(all) = from_iter([1, 10]).concat_map(|n| from_iter([n, n + 1])).collect::<Vec<_>>().await;
+    /// assert_eq!(all, [1, 2, 10, 11]);
+    /// # });
+    /// ```
+    ///
+    /// # See also
+    ///
+    /// [`merge_map`](Self::merge_map) for several at once, [`map_async`](Self::map_async) for futures,
+    /// [`concat`](crate::concat()) for flows that are there from the start. futures: `StreamExt::flat_map`. ReactiveX:
+    /// `concatMap`, `flat_map` with one at a time.
+    #[doc(alias = "concatMap")]
+    pub fn concat_map<P, F>(self, f: F) -> Flow<ConcatMap<S, P, F>>
+    where
+        P: TryStream<Error = S::Error>,
+        F: FnMut(S::Ok) -> P,
+    {
+        Flow::new(ConcatMap { upstream: Some(self.into_inner()), inner: None, f })
+    }
+}
+
+impl<S: fmt::Debug, P: fmt::Debug, F> fmt::Debug for ConcatMap<S, P, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConcatMap")
+            .field("upstream", &self.upstream)
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, P, F> Stream for ConcatMap<S, P, F>
+where
+    S: TryStream,
+    P: TryStream<Error = S::Error>,
+    F: FnMut(S::Ok) -> P,
+{
+    type Item = Result<P::Ok, S::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut this = self.project();
+        let mut budget = Budget::new();
+        loop {
+            if let Some(inner) = this.inner.as_mut().as_pin_mut() {
+                match ready!(inner.try_poll_next(cx)) {
+                    None => this.inner.set(None),
+                    Some(given) => {
+                        if given.is_err() {
+                            this.inner.set(None);
+                            this.upstream.set(None);
+                        }
+                        return Poll::Ready(Some(given));
+                    }
+                }
+            }
+            let Some(upstream) = this.upstream.as_mut().as_pin_mut() else {
+                return Poll::Ready(None);
+            };
+            ready!(budget.swallow(cx));
+            match ready!(upstream.try_poll_next(cx)) {
+                Some(Ok(item)) => this.inner.set(Some((this.f)(item))),
+                end => {
+                    this.upstream.set(None);
+                    return Poll::Ready(end.and_then(Result::err).map(Err));
+                }
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (least, most) = self.inner.as_ref().map_or((0, Some(0)), P::size_hint);
+        (least, if self.upstream.is_some() { None } else { most })
+    }
+}

@@ -1,0 +1,221 @@
+//! `spawn`: moves what stands before it onto a task of its own.
+//!
+//! ```text
+//! in:   a-b-c-|
+//! out:  a-b-c-|             but upstream runs on another thread, or while this one works
+//! ```
+
+use std::fmt;
+use std::future::poll_fn;
+use std::panic::resume_unwind;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::vec;
+
+use futures::{Stream, TryStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::Flow;
+
+/// How many signals are handed over at once, at most.
+const CHUNK: usize = 256;
+
+/// How many chunks may wait for the consumer.
+const CHUNKS: usize = 4;
+
+/// What upstream gave one after another: items, and perhaps a failure as the last.
+type Chunk<S> = Vec<Result<<S as TryStream>::Ok, <S as TryStream>::Error>>;
+
+/// The stream of [`Flow::spawn`].
+#[must_use = "streams do nothing unless polled"]
+pub struct Spawn<S: TryStream> {
+    state: State<S>,
+}
+
+enum State<S: TryStream> {
+    /// Not polled yet, so there is no task.
+    Idle(S),
+    Running(Running<S>),
+    Ended,
+}
+
+struct Running<S: TryStream> {
+    chunk: vec::IntoIter<Result<S::Ok, S::Error>>,
+    chunks: mpsc::Receiver<Chunk<S>>,
+    task: JoinHandle<()>,
+}
+
+/// Upstream is not pinned here: it is moved to its task before it is first polled.
+impl<S: TryStream> Unpin for Spawn<S> {}
+
+impl<S: TryStream> Flow<S> {
+    /// Runs what stands before it on a tokio task of its own, side by side with what stands behind.
+    ///
+    /// ```text
+    /// in:   a-b-c-|
+    /// out:  a-b-c-|             but upstream runs on another thread, or while this one works
+    /// ```
+    ///
+    /// What it gives is not changed by it, and the order is kept. Items are handed over in chunks of up to 256, as soon as
+    /// upstream has nothing more at the moment; so a fast upstream costs little per item, and an item of a slow one waits
+    /// for no other.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | Emits | when upstream gives an item |
+    /// | Ends | with upstream, after all items |
+    /// | Errors | keep their place: they end it after all items that came before |
+    /// | Holds | up to 6 chunks of 256 items |
+    /// | Ahead | as many |
+    /// | Dropped | the task is aborted: upstream is dropped the next time that it waits, and the items held are lost |
+    /// | Time | none; the task starts at the first poll, and goes on while nobody polls until it is as far ahead as it may |
+    ///
+    /// A panic upstream goes on in the consumer, in the place of the items of the unfinished chunk.
+    ///
+    /// # Panics
+    ///
+    /// If it is first polled outside a tokio runtime, or if the runtime was shut down while it ran: what it has given is
+    /// then not all that there was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let rt = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # rt.block_on(async {
+    /// let lengths = anabranch_operators::from_iter(["reed", "mud"]).map(str::len).spawn();
+    /// let Ok(total) = lengths.fold(0, |total, n| total + n).await;
+    /// assert_eq!(total, 7);
+    /// # });
+    /// ```
+    ///
+    /// # See also
+    ///
+    /// [`map_async`](Self::map_async) for several futures at once. ReactiveX: `observe_on`, `subscribe_on`; Kotlin:
+    /// `flowOn`; Pekko: `async`.
+    #[doc(alias = "observe_on")]
+    #[doc(alias = "observeOn")]
+    #[doc(alias = "subscribe_on")]
+    #[doc(alias = "subscribeOn")]
+    pub fn spawn(self) -> Flow<Spawn<S>>
+    where
+        S: Send + 'static,
+        S::Ok: Send,
+        S::Error: Send,
+    {
+        Flow::new(Spawn { state: State::Idle(self.into_inner()) })
+    }
+}
+
+impl<S: TryStream> fmt::Debug for Spawn<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Idle(_) => "Idle",
+            State::Running(_) => "Running",
+            State::Ended => "Ended",
+        };
+        f.debug_struct("Spawn").field("state", &state).finish_non_exhaustive()
+    }
+}
+
+impl<S> Stream for Spawn<S>
+where
+    S: TryStream + Send + 'static,
+    S::Ok: Send,
+    S::Error: Send,
+{
+    type Item = Result<S::Ok, S::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if let State::Idle(_) = &this.state
+            && let State::Idle(stream) = std::mem::replace(&mut this.state, State::Ended)
+        {
+            this.state = State::Running(Running::start(stream));
+        }
+        let State::Running(running) = &mut this.state else {
+            return Poll::Ready(None);
+        };
+        let given = ready!(running.poll_signal(cx));
+        if !matches!(given, Some(Ok(_))) {
+            this.state = State::Ended;
+        }
+        Poll::Ready(given)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.state {
+            State::Idle(stream) => stream.size_hint(),
+            State::Running(running) => (running.chunk.len(), None),
+            State::Ended => (0, Some(0)),
+        }
+    }
+}
+
+impl<S> Running<S>
+where
+    S: TryStream + Send + 'static,
+    S::Ok: Send,
+    S::Error: Send,
+{
+    fn start(stream: S) -> Self {
+        let (sender, chunks) = mpsc::channel(CHUNKS);
+        let task = tokio::spawn(run(stream, sender));
+        Self { chunk: Vec::new().into_iter(), chunks, task }
+    }
+
+    fn poll_signal(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<S::Ok, S::Error>>> {
+        loop {
+            if let Some(signal) = self.chunk.next() {
+                return Poll::Ready(Some(signal));
+            }
+            let Some(chunk) = ready!(self.chunks.poll_recv(cx)) else {
+                break;
+            };
+            self.chunk = chunk.into_iter();
+        }
+        match ready!(Pin::new(&mut self.task).poll(cx)) {
+            Ok(()) => Poll::Ready(None),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_) => panic!("the task of spawn was cancelled with its runtime before upstream had ended"),
+            },
+        }
+    }
+}
+
+impl<S: TryStream> Drop for Running<S> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Reads the stream to its end, as far ahead of the receiver as the channel allows.
+async fn run<S: TryStream>(stream: S, sender: mpsc::Sender<Chunk<S>>) {
+    let mut stream = pin!(stream);
+    let mut room = 0;
+    let mut over = false;
+    while !over {
+        // What came together last time is likely to come together again.
+        let mut chunk = Vec::with_capacity(room);
+        poll_fn(|cx| {
+            while chunk.len() < CHUNK && !over {
+                match stream.as_mut().try_poll_next(cx) {
+                    Poll::Ready(Some(signal)) => {
+                        over = signal.is_err();
+                        chunk.push(signal);
+                    }
+                    Poll::Ready(None) => over = true,
+                    Poll::Pending if chunk.is_empty() => return Poll::Pending,
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+        room = chunk.len();
+        if sender.send(chunk).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `all`.
+
+use anabranch_operators::from_iter;
+use anabranch_operators::testing::{Failed, Script, probe, probe_stuttering, virtual_time};
+use futures::FutureExt;
+use proptest::prelude::*;
+
+#[test]
+fn answers_at_the_first_item_that_fails_the_test() {
+    virtual_time(async {
+        let start = tokio::time::Instant::now();
+        let (flow, seen) = probe(Script::marbles("1-2-3-4#"));
+        assert_eq!(flow.all(|item| item < '3').await, Ok(false));
+        assert_eq!((start.elapsed().as_millis(), seen.items()), (4, 3));
+    });
+}
+
+#[test]
+fn answers_when_upstream_ends() {
+    for text in ["1-2-|", "1|", "|"] {
+        assert_eq!(virtual_time(Script::marbles(text).all(|item| item < '3')), Ok(true), "{text}");
+        let (stuttering, _) = probe_stuttering(Script::marbles(text));
+        assert_eq!(virtual_time(stuttering.all(|item| item < '3')), Ok(true), "{text}");
+    }
+    assert_eq!(virtual_time(async { Script::marbles("1--").all(|_| true).now_or_never() }), None);
+}
+
+#[test]
+fn fails_with_upstream_before_the_answer() {
+    assert_eq!(virtual_time(Script::marbles("1-#").all(|_| true)), Err(Failed::Scripted));
+}
+
+#[test]
+fn runs_when_awaited_and_lets_others_run() {
+    let (flow, seen) = probe(from_iter(0..1_000));
+    let mut all = flow.all(|_| true);
+    assert_eq!(seen.polls(), 0);
+    assert_eq!((&mut all).now_or_never(), None);
+    assert_eq!(seen.items(), 256);
+    drop(all);
+    assert!(seen.dropped());
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_an_iterator(items: Vec<u8>, limit: u8) {
+        let expected = items.iter().all(|item| *item < limit);
+        prop_assert_eq!(virtual_time(from_iter(items).all(|item| item < limit)), Ok(expected));
+    }
+}

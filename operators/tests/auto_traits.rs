@@ -1,0 +1,150 @@
+//! Whether an operator is `Send`, `Sync` and `Unpin` follows from its parts: a row for every type and part.
+
+use std::cell::Cell;
+use std::marker::PhantomPinned;
+use std::rc::Rc;
+
+use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
+use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
+use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
+use anabranch_operators::testing::{Probed, Script};
+use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapErr, Scan, TryMap};
+use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow};
+
+/// Whether a type implements a trait: the inherent constant exists only then, and goes before the trait's.
+macro_rules! implements {
+    ($type:ty: $bound:path) => {{
+        struct Ask<T: ?Sized>(std::marker::PhantomData<T>);
+        #[allow(dead_code, reason = "it is the answer for other types")]
+        trait Otherwise {
+            const ANSWER: bool = false;
+        }
+        impl<T: ?Sized> Otherwise for Ask<T> {}
+        #[allow(dead_code, reason = "it is the answer for some types")]
+        impl<T: ?Sized + $bound> Ask<T> {
+            const ANSWER: bool = true;
+        }
+        Ask::<$type>::ANSWER
+    }};
+}
+
+macro_rules! traits {
+    ($type:ty) => {
+        [implements!($type: Send), implements!($type: Sync), implements!($type: Unpin)]
+    };
+}
+
+/// `P` is the part in question. Its row says what is asked of the type when the part is not `Send` and not `Sync`, not
+/// `Sync`, not `Unpin`.
+macro_rules! row {
+    ($type:ty, $rc:expr, $cell:expr, $pinned:expr) => {{
+        type Row<P> = $type;
+        assert_eq!(traits!(Row<()>), [true; 3], "{}", stringify!($type));
+        assert_eq!(traits!(Row<Rc<()>>), $rc, "{} of Rc", stringify!($type));
+        assert_eq!(traits!(Row<Cell<()>>), $cell, "{} of Cell", stringify!($type));
+        assert_eq!(traits!(Row<PhantomPinned>), $pinned, "{} of PhantomPinned", stringify!($type));
+    }};
+}
+
+/// The part is pinned with the operator: all three traits follow it.
+macro_rules! pinned {
+    ($($type:ty,)*) => {
+        $(row!($type, [false, false, true], [true, false, true], [true, true, false]);)*
+    };
+}
+
+/// The part is held, but never pinned: the operator is `Unpin` whatever it is.
+macro_rules! held {
+    ($($type:ty,)*) => {
+        $(row!($type, [false, false, true], [true, false, true], [true, true, true]);)*
+    };
+}
+
+/// The operator has no value of that type.
+macro_rules! named {
+    ($($type:ty,)*) => {
+        $(row!($type, [true; 3], [true; 3], [true; 3]);)*
+    };
+}
+
+#[test]
+fn upstream_decides() {
+    pinned! {
+        Flow<P>,
+        FromItems<P>,
+        FromResults<P>,
+
+        Enumerate<P>,
+        ErrInto<P, ()>,
+        FailsWith<P, ()>,
+        Inspect<P, ()>,
+        Map<P, ()>,
+        MapErr<P, ()>,
+        Scan<P, (), ()>,
+        TryMap<P, ()>,
+
+        Filter<P, ()>,
+        FilterMap<P, ()>,
+        Skip<P>,
+        SkipWhile<P, ()>,
+        Take<P>,
+        TakeUntil<P, (), ByFlow>,
+        TakeUntil<(), P, ByFuture>,
+        TakeWhile<P, ()>,
+
+        All<P, ()>,
+        Any<P, ()>,
+        Collect<P, ()>,
+        Count<P>,
+        Fold<P, (), ()>,
+        ForEach<P, ()>,
+        Forward<P, ()>,
+        Forward<(), P>,
+        IntoItems<P>,
+
+        Probed<P>,
+    }
+}
+
+#[test]
+fn closures_and_states_decide_but_are_never_pinned() {
+    held! {
+        FromIter<P>,
+        Inspect<(), P>,
+        Map<(), P>,
+        MapErr<(), P>,
+        Scan<(), P, ()>,
+        Scan<(), (), P>,
+        TryMap<(), P>,
+        Filter<(), P>,
+        FilterMap<(), P>,
+        SkipWhile<(), P>,
+        TakeWhile<(), P>,
+        All<(), P>,
+        Any<(), P>,
+        Collect<(), P>,
+        Fold<(), P, ()>,
+        Fold<(), (), P>,
+        ForEach<(), P>,
+        Next<'static, P>,
+    }
+}
+
+#[test]
+fn types_that_are_only_named_decide_nothing() {
+    named! {
+        ErrInto<(), P>,
+        FailsWith<(), P>,
+        TakeUntil<(), (), P>,
+    }
+}
+
+#[test]
+fn boxes_and_clocks_are_what_they_say() {
+    assert_eq!(traits!(BoxFlow<'static, Rc<()>, ()>), [true, false, true]);
+    assert_eq!(traits!(LocalBoxFlow<'static, (), ()>), [false, false, true]);
+    assert_eq!(traits!(Interval), [true; 3]);
+    assert_eq!(traits!(Script<(), ()>), [true; 3]);
+    assert_eq!(traits!(Script<PhantomPinned, ()>), [true; 3]);
+    assert_eq!(traits!(Script<Rc<()>, ()>), [false, false, true]);
+}

@@ -1,0 +1,82 @@
+//! Ignoring a flow or a future is flagged: a row for every type that does nothing unless it is polled.
+//!
+//! Each row expects the lint; where the lint does not fire, the expectation fails to compile.
+#![deny(unfulfilled_lint_expectations)]
+
+use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
+use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
+use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
+use anabranch_operators::testing::{Probed, Script};
+use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapErr, Scan, TryMap};
+use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
+
+/// A value of any type, which is never made.
+fn value<T>() -> Option<T> {
+    None
+}
+
+/// A function whose result is flagged only for its type.
+fn given<T>(value: T) -> T {
+    value
+}
+
+macro_rules! flagged {
+    ($($type:ty,)*) => {
+        /// How many rows the table has; that it compiles is the proof.
+        fn rows() -> usize {
+            0 $(+ {
+                #[expect(unused_must_use, reason = "the row is about this")]
+                if let Some(ignored) = value::<$type>() {
+                    given(ignored);
+                }
+                1
+            })*
+        }
+    };
+}
+
+flagged! {
+    Flow<()>,
+    BoxFlow<'_, (), ()>,
+    LocalBoxFlow<'_, (), ()>,
+
+    FromItems<()>,
+    FromIter<()>,
+    FromResults<()>,
+    Interval,
+
+    Enumerate<()>,
+    ErrInto<(), ()>,
+    FailsWith<(), ()>,
+    Inspect<(), ()>,
+    Map<(), ()>,
+    MapErr<(), ()>,
+    Scan<(), (), ()>,
+    TryMap<(), ()>,
+
+    Filter<(), ()>,
+    FilterMap<(), ()>,
+    Skip<()>,
+    SkipWhile<(), ()>,
+    Take<()>,
+    TakeUntil<(), (), ByFuture>,
+    TakeWhile<(), ()>,
+
+    All<(), ()>,
+    Any<(), ()>,
+    Collect<(), ()>,
+    Count<()>,
+    Fold<(), (), ()>,
+    ForEach<(), ()>,
+    Forward<(), ()>,
+    IntoItems<()>,
+    Next<'_, ()>,
+
+    Probed<()>,
+    Script<(), ()>,
+}
+
+#[test]
+fn every_type_is_flagged_when_ignored() {
+    assert!(rows() > 30);
+}

@@ -1,0 +1,148 @@
+//! What every operator must have, so that no review need look for it.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use common::{FAMILIES, functions_in, opens_flow_impl, read, root, rust_files};
+
+/// A file of `src` that holds an operator or a way in: it defines what it is named after.
+struct Operator {
+    name: String,
+    path: PathBuf,
+    source: String,
+}
+
+fn operators() -> Vec<Operator> {
+    let files = FAMILIES.iter().flat_map(|family| rust_files(Path::new("src").join(family)));
+    files
+        .filter_map(|path| {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let source = read(&path);
+            let method = functions_in(&source, opens_flow_impl, true).contains(&name);
+            let function = ["(", "<"].iter().any(|after| source.contains(&format!("\npub fn {name}{after}")));
+            (method || function).then_some(Operator { name, path, source })
+        })
+        .collect()
+}
+
+/// Fails with all that is missing at once.
+fn each_has(what: &str, has: impl Fn(&Operator) -> bool) {
+    let operators = operators();
+    assert!(operators.len() > 30, "only {} operators were found", operators.len());
+    let missing: Vec<_> = operators.iter().filter(|operator| !has(operator)).map(|operator| &operator.path).collect();
+    assert!(missing.is_empty(), "these lack {what}: {missing:#?}");
+}
+
+#[test]
+fn every_operator_has_a_test_file() {
+    each_has("a test file `tests/<name>.rs` with tests", |operator| {
+        let path = root().join("tests").join(format!("{}.rs", operator.name));
+        std::fs::read_to_string(path).is_ok_and(|source| source.contains("#[test]") || source.contains("proptest!"))
+    });
+}
+
+#[test]
+fn every_operator_has_a_row_in_the_chooser_table() {
+    let page = read("README.md");
+    let rows: Vec<_> = page.lines().filter(|line| line.starts_with('|')).collect();
+    each_has("a row in the chooser table of operators/README.md", |operator| {
+        rows.iter().any(|row| row.contains(&format!("[`{}`]", operator.name)))
+    });
+}
+
+#[test]
+fn every_operator_begins_with_a_sentence_and_a_marble_picture() {
+    each_has("a first line ``//! `name`: what it does.`` with marbles below", |operator| {
+        let head: Vec<_> = operator.source.lines().take_while(|line| line.starts_with("//!")).collect();
+        head.first().is_some_and(|line| line.starts_with(&format!("//! `{}`: ", operator.name)))
+            && head.contains(&"//! ```text")
+    });
+}
+
+#[test]
+fn every_operator_says_how_it_behaves() {
+    each_has("the behaviour table: Emits, Ends, Errors, Holds, Dropped, Time", |operator| {
+        let says = |topic: &str| {
+            let in_table = format!("/// | {topic} | ");
+            operator.source.contains(&in_table) || operator.source.contains(&format!("**{topic}**"))
+        };
+        // What an end of a flow gives is its answer. A way in cannot fail, and need not wait.
+        let way_in = operator.path.parent().is_some_and(|folder| folder.ends_with("create"));
+        let gives = says("Answers") || (says("Emits") && says("Ends"));
+        gives && says("Holds") && says("Dropped") && (way_in || says("Errors") && says("Time"))
+    });
+}
+
+#[test]
+fn every_operator_has_an_example_and_its_neighbours() {
+    each_has("an example with an assertion, and a See also", |operator| {
+        let assertion = operator.source.contains("/// assert") || operator.source.contains("///     assert");
+        operator.source.contains("/// # Examples") && assertion && operator.source.contains("/// # See also")
+    });
+}
+
+#[test]
+fn every_type_that_is_polled_has_its_rows() {
+    let tables = ["must_use.rs", "debug.rs", "auto_traits.rs"].map(|name| (name, read(Path::new("tests").join(name))));
+    let mut missing = Vec::new();
+    for family in FAMILIES {
+        for path in rust_files(Path::new("src").join(family)) {
+            let source = read(&path);
+            for line in source.lines().filter(|line| line.starts_with("impl")) {
+                let polled = [" Stream for ", " Future for "].iter().find_map(|of| line.split_once(of));
+                let Some((_, implementor)) = polled else { continue };
+                let name = implementor.split(['<', ' ']).next().unwrap();
+                if !source.contains(&format!("\npub struct {name}")) {
+                    continue;
+                }
+                for (table, text) in &tables {
+                    let found = ["<", "\"", ",", ")", " {"].iter().any(|after| {
+                        [" ", "\"", "("].iter().any(|before| text.contains(&format!("{before}{name}{after}")))
+                    });
+                    if !found {
+                        missing.push(format!("{name} in tests/{table}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "rows are missing for {missing:#?}");
+}
+
+#[test]
+fn every_picture_says_what_the_head_of_the_file_says() {
+    each_has("the same marbles in the head of the file and on the page of the method", |operator| {
+        let picture = |mark: &str| {
+            let lines: Vec<_> = operator.source.lines().map(str::trim_start).collect();
+            let from = lines.iter().position(|line| *line == format!("{mark} ```text"))?;
+            let body = lines[from + 1..].iter().take_while(|line| **line != format!("{mark} ```"));
+            Some(body.map(|line| line.trim_start_matches(mark)).collect::<Vec<_>>())
+        };
+        let page = picture("///");
+        page.is_none() || page == picture("//!")
+    });
+}
+
+#[test]
+fn every_name_that_reactivex_has_for_it_can_be_searched_for() {
+    let ours: BTreeSet<_> = operators().into_iter().map(|operator| operator.name).collect();
+    each_has("a `#[doc(alias = ...)]` for a name behind ``ReactiveX:`` on its page", |operator| {
+        let page: String = operator
+            .source
+            .lines()
+            .map(str::trim_start)
+            .filter_map(|line| line.strip_prefix("///"))
+            .map(|line| format!("{} ", line.trim()))
+            .collect();
+        // The names themselves come first: `a`, `b`.
+        let names = page.split("ReactiveX: ").nth(1).unwrap_or_default();
+        let listed = names.split(", ").map_while(|name| name.strip_prefix('`')?.split_once('`'));
+        let mut ends_here = false;
+        listed
+            .take_while(|(_, rest)| !std::mem::replace(&mut ends_here, !rest.is_empty()))
+            .all(|(name, _)| name == operator.name || operator.source.contains(&format!("#[doc(alias = \"{name}\")]")))
+    });
+}
