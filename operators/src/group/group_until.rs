@@ -350,6 +350,9 @@ where
         let id = match self.groups.look_up((self.key)(&item)) {
             Lookup::Open(id) => id,
             Lookup::Absent(vacancy) => {
+                if !out.can_open() {
+                    return Ok(None);
+                }
                 if let Some((_, oldest)) = self.groups.make_room()? {
                     oldest.end(&out.lanes);
                 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::TryStream;
 use tokio::time::Instant;
 
-use super::baton::Baton;
+use super::baton::{Baton, Seat};
 use super::lane::{Bounds, Lane, Lanes};
 use crate::OperatorError;
 use crate::budget::Budget;
@@ -51,15 +51,17 @@ pub(crate) struct Out<K, T, E> {
 impl<K, T, E> Out<K, T, E> {
     /// Opens a sub-stream, or gives nothing if the outer stream is gone, so that nobody could read it.
     pub(crate) fn open(&self, key: K) -> Option<Arc<Lane<K, T, E>>> {
-        if self.outer.is_abandoned() {
-            return None;
-        }
         let lane = Arc::new(self.lanes.lane(key));
         if let Err(unread) = self.outer.push(&self.lanes, Arc::clone(&lane)) {
             drop(unread.abandon(&self.lanes));
             return None;
         }
         Some(lane)
+    }
+
+    /// Whether sub-streams can still open: not when the outer stream is gone.
+    pub(crate) fn can_open(&self) -> bool {
+        !self.outer.is_abandoned()
     }
 
     /// What to blame if no open sub-stream is to blame.
@@ -108,8 +110,8 @@ where
             if let Poll::Ready(signal) = lane.poll_take(lanes, cx, polled) {
                 return Poll::Ready(signal);
             }
-            let Some((mut driver, turn)) = self.take_turn() else { return Poll::Pending };
-            lanes.baton.begin();
+            let Some((mut driver, turn)) = self.take_turn(lane.seat()) else { return Poll::Pending };
+            lanes.baton.begin(lane.seat());
             let drove = driver.drive(&self.out, || lane.is_ready());
             polled = true;
             match drove {
@@ -120,8 +122,10 @@ where
                 }
                 Drove::Waits => {
                     turn.over(Place::In(driver));
-                    lanes.baton.finish();
-                    return Poll::Pending;
+                    lanes.baton.finish(lane.seat());
+                    if !lane.is_ready() {
+                        return Poll::Pending;
+                    }
                 }
             }
         }
@@ -133,10 +137,10 @@ where
     }
 
     /// The driver, unless somebody else has it or it is done with.
-    fn take_turn(&self) -> Option<(Box<Driver<S, R, K>>, Turn<'_, S, R, K>)> {
+    fn take_turn(&self, seat: Seat) -> Option<(Box<Driver<S, R, K>>, Turn<'_, S, R, K>)> {
         let mut place = self.lock();
         match std::mem::replace(&mut *place, Place::Out) {
-            Place::In(driver) => Some((driver, Turn { hub: self, panics: true })),
+            Place::In(driver) => Some((driver, Turn { hub: self, seat, panics: true })),
             Place::Out => None,
             Place::Done => {
                 *place = Place::Done;
@@ -145,7 +149,7 @@ where
             Place::Panicked => {
                 *place = Place::Panicked;
                 drop(place);
-                self.out.lanes.baton.call();
+                self.out.lanes.baton.served(seat, true);
                 panic!("what gives these groups panicked earlier: its source, or a closure that sorts its items");
             }
         }
@@ -193,6 +197,7 @@ where
     S: TryStream,
 {
     hub: &'a Hub<S, R, K>,
+    seat: Seat,
     panics: bool,
 }
 
@@ -213,7 +218,7 @@ where
     fn drop(&mut self) {
         if self.panics {
             *self.hub.lock() = Place::Panicked;
-            self.hub.out.lanes.baton.call();
+            self.hub.out.lanes.baton.served(self.seat, true);
         }
     }
 }
