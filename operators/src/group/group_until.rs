@@ -372,8 +372,11 @@ where
         self.groups.close_oldest().map(|(_, lane)| lane)
     }
 
-    fn fullest(&self) -> Option<(String, usize)> {
-        let lane = self.groups.values().max_by_key(|lane| lane.len())?;
-        Some((format!("{:?}", lane.key), lane.len()))
+    fn fullest(&self) -> Option<&Arc<Lane<K, T, E>>> {
+        self.groups.values().max_by_key(|lane| lane.len())
+    }
+
+    fn name(key: &K) -> String {
+        format!("{key:?}")
     }
 }

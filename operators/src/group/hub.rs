@@ -38,8 +38,11 @@ pub(crate) trait Route<T, E> {
     /// Takes an open lane out, oldest first.
     fn take_open(&mut self) -> Option<Arc<Lane<Self::Key, T, E>>>;
 
-    /// The open lane that holds most, with its key in words.
-    fn fullest(&self) -> Option<(String, usize)>;
+    /// The open lane that holds most.
+    fn fullest(&self) -> Option<&Arc<Lane<Self::Key, T, E>>>;
+
+    /// A key in words.
+    fn name(key: &Self::Key) -> String;
 }
 
 /// Where a [`Route`] sends sub-streams and their items.
@@ -62,11 +65,6 @@ impl<K, T, E> Out<K, T, E> {
     /// Whether sub-streams can still open: not when the outer stream is gone.
     pub(crate) fn can_open(&self) -> bool {
         !self.outer.is_abandoned()
-    }
-
-    /// What to blame if no open sub-stream is to blame.
-    fn unread(&self) -> (String, usize) {
-        ("groups that have ended, or that nobody took".to_owned(), self.outer.len())
     }
 }
 
@@ -340,9 +338,17 @@ where
             cx.waker().wake_by_ref();
             return Err(Drove::Waits);
         }
-        let (key, buffered) =
-            self.route.fullest().filter(|(_, buffered)| *buffered > 0).unwrap_or_else(|| out.unread());
+        let (key, buffered) = self.blame(out);
         Err(self.fail(out, OperatorError::Stalled { key, buffered, after }.into()))
+    }
+
+    /// Who is not read, and what it holds: the fullest group, the first of many that nobody took, or those that have
+    /// ended and of which nothing more is known.
+    fn blame(&self, out: &Out<K, S::Ok, S::Error>) -> (String, usize) {
+        let open = self.route.fullest().map(|lane| (R::name(&lane.key), lane.len()));
+        let open = open.filter(|(_, buffered)| *buffered > 0 && *buffered >= out.outer.len());
+        let first = || out.outer.first().map(|lane| (R::name(&lane.key), lane.len()));
+        open.or_else(first).unwrap_or_else(|| ("groups that have ended".to_owned(), out.lanes.buffered()))
     }
 
     fn end(&mut self, out: &Out<K, S::Ok, S::Error>) -> Drove {

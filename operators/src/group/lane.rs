@@ -55,7 +55,12 @@ impl Lanes {
 
     /// Whether no more items may be buffered.
     pub(crate) fn is_full(&self) -> bool {
-        self.buffered.load(Ordering::SeqCst) >= self.bounds.all
+        self.buffered() >= self.bounds.all
+    }
+
+    /// Items in all lanes together.
+    pub(crate) fn buffered(&self) -> usize {
+        self.buffered.load(Ordering::SeqCst)
     }
 
     /// The source is held back from now on. Buffers are to be looked at once more after this: an item taken before it
@@ -205,5 +210,12 @@ impl<K, T, E> Lane<K, T, E> {
 
     fn lock(&self) -> MutexGuard<'_, State<T, E>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K, T, E> Lane<(), Arc<Lane<K, T, E>>, E> {
+    /// Of the sub-streams that nobody has taken, the one that opened first.
+    pub(crate) fn first(&self) -> Option<Arc<Lane<K, T, E>>> {
+        self.lock().items.front().cloned()
     }
 }
