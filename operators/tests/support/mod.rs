@@ -64,6 +64,17 @@ impl<S: TryStream> Reader<S> {
         }
     }
 
+    /// Takes the item that is there, and finds no other.
+    #[track_caller]
+    pub(crate) fn waits_after_item(&mut self) -> S::Ok
+    where
+        S::Error: std::fmt::Debug,
+    {
+        let item = self.item();
+        self.waits();
+        item
+    }
+
     /// The failure that is there.
     #[track_caller]
     pub(crate) fn failure(&mut self) -> S::Error {
@@ -88,6 +99,13 @@ pub(crate) fn channel<T>()
 -> (mpsc::UnboundedSender<T>, Flow<impl Stream<Item = Result<T, OperatorError>> + Unpin + use<T>>) {
     let (sender, receiver) = mpsc::unbounded();
     (sender, receiver.into_flow().fails_with::<OperatorError>())
+}
+
+/// A flow that fails when it is told to.
+pub(crate) fn results<T>()
+-> (mpsc::UnboundedSender<Result<T, OperatorError>>, Flow<impl Stream<Item = Result<T, OperatorError>> + use<T>>) {
+    let (sender, receiver) = mpsc::unbounded();
+    (sender, receiver.try_into_flow())
 }
 
 /// Sends each of `items`.
