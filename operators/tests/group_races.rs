@@ -5,10 +5,16 @@ mod support;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use anabranch_operators::OperatorError;
 use anabranch_operators::group::Until;
-use anabranch_operators::testing::{probe, virtual_time};
+use anabranch_operators::testing::{Probe, probe, probe_stuttering, virtual_time};
+use anabranch_operators::{Flow, FlowExt, OperatorError, from_iter};
+use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt};
 
 use self::support::{Reader, channel, send};
 
@@ -102,7 +108,7 @@ fn a_group_can_be_read_where_another_was_given_up() {
         send(&source, "ab".chars());
         let (mut a, mut b) = (outer.next().await.unwrap().unwrap(), outer.next().await.unwrap().unwrap());
         assert_eq!((a.next().await, b.next().await), (Ok(Some('a')), Ok(Some('b'))));
-        let soon = std::time::Duration::from_millis(10);
+        let soon = Duration::from_millis(10);
         assert!(tokio::time::timeout(soon, b.next()).await.is_err());
         assert!(tokio::time::timeout(soon, outer.next()).await.is_err());
         let later = async {
@@ -206,7 +212,7 @@ fn when_a_key_closure_panics_every_reader_panics() {
 fn a_wake_from_inside_the_poll_is_not_lost() {
     // The source says "not yet" and wakes at once, whoever polls it.
     let (source, flow) = channel();
-    let (flow, _) = anabranch_operators::testing::probe_stuttering(flow);
+    let (flow, _) = probe_stuttering(flow);
     let mut outer = Reader::new(flow.group_by(|c: &char| *c));
     send(&source, "ab".chars());
     outer.waits();
@@ -237,4 +243,162 @@ fn groups_over_parts_that_can_be_sent_can_be_sent() {
     check_send(&outer);
     let (_source, flow) = channel::<Cell<u8>>();
     check_send(&flow.group_by(Cell::get).count_each());
+}
+
+/// Counts how often a reader is polled.
+#[pin_project::pin_project]
+struct Counted<S> {
+    #[pin]
+    stream: S,
+    polls: Rc<Cell<usize>>,
+}
+
+impl<S: Stream> Stream for Counted<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let this = self.project();
+        this.polls.set(this.polls.get() + 1);
+        this.stream.poll_next(cx)
+    }
+}
+
+const GROUPS: usize = 100_000;
+
+/// Opens as many groups as there are, and gives an item to each in another order; between all of them it waits.
+fn one_by_one() -> (Flow<impl Stream<Item = Result<usize, OperatorError>>>, Probe) {
+    let again = (0..GROUPS).map(|n| n * 7919 % GROUPS);
+    probe_stuttering(from_iter((0..GROUPS).chain(again)).fails_with())
+}
+
+#[track_caller]
+fn check_linear(seen: &Probe, polls: usize) {
+    let items = 2 * GROUPS;
+    assert_eq!(seen.items(), items);
+    assert!(seen.polls() <= 4 * items, "the source is polled {} times for {items} items", seen.polls());
+    assert!(polls <= 6 * items, "groups are polled {polls} times for {items} items");
+}
+
+#[test]
+fn wakes_do_not_grow_with_the_number_of_groups_in_a_merge() {
+    let polls = Rc::new(Cell::new(0));
+    let (source, seen) = one_by_one();
+    let merged = source.group_by(|n| *n).merge_map(usize::MAX, |group| {
+        let polls = Rc::clone(&polls);
+        Counted { stream: group, polls }
+    });
+    assert_eq!(futures::executor::block_on(merged.count()), Ok(2 * GROUPS));
+    check_linear(&seen, polls.get());
+}
+
+#[test]
+fn wakes_do_not_grow_with_the_number_of_groups_in_a_loop_of_ones_own() {
+    let polls = Rc::new(Cell::new(0));
+    let (source, seen) = one_by_one();
+    let mut outer = source.group_by(|n| *n);
+    let items = futures::executor::block_on(async {
+        let mut groups = FuturesUnordered::new();
+        let mut items = 0;
+        let mut open = true;
+        while open || !groups.is_empty() {
+            tokio::select! {
+                group = outer.next(), if open => match group.unwrap() {
+                    Some(stream) => groups.push(Counted { stream, polls: Rc::clone(&polls) }.into_future()),
+                    None => open = false,
+                },
+                Some((item, rest)) = groups.next() => if item.is_some_and(|item| item.is_ok()) {
+                    items += 1;
+                    groups.push(rest.into_future());
+                },
+            }
+        }
+        items
+    });
+    assert_eq!(items, 2 * GROUPS);
+    check_linear(&seen, polls.get());
+}
+
+/// A small generator of numbers that look random.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+/// Lets others run now and then.
+async fn now_and_then(random: &mut Random) {
+    for _ in 0..random.below(4).saturating_sub(1) {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Items with random keys from another task, groups read on tasks of their own, some of them given up midway; all that
+/// is not given up arrives, in order.
+async fn read_on_many_tasks(seed: u64) {
+    const ITEMS: u64 = 600;
+    let mut random = Random(seed);
+    let (keys, per_group) = (1 + random.below(12), 1 + random.below(20) as usize);
+    let (each, all) = (1 + random.below(6) as usize, 1 + random.below(24) as usize);
+    let gives_up = random.below(3) == 0;
+    let drops_outer = random.below(4) == 0;
+    let (sender, receiver) = tokio::sync::mpsc::channel(1 + random.below(8) as usize);
+    let seed = random.below(u64::MAX);
+    let sends = tokio::spawn(async move {
+        let mut random = Random(seed);
+        for n in 0..ITEMS {
+            if sender.send((random.below(keys), n)).await.is_err() {
+                return;
+            }
+            now_and_then(&mut random).await;
+        }
+    });
+    let source = tokio_stream::wrappers::ReceiverStream::new(receiver).into_flow().fails_with::<OperatorError>();
+    let until = Until::count(per_group).or(Until::when(|key: &u64| {
+        let fires = *key == 3;
+        futures::stream::poll_fn(move |_| if fires { Poll::Ready(None::<Result<(), _>>) } else { Poll::Pending })
+    }));
+    let mut groups = source.group_until(|(key, _)| *key, until).buffers(each, all).max_groups(8);
+    let mut readers = tokio::task::JoinSet::new();
+    while let Some(mut group) = groups.next().await.unwrap() {
+        let mut own = Random(seed ^ readers.len() as u64);
+        readers.spawn(async move {
+            let key = *group.key();
+            let mut items = Vec::new();
+            while let Some((of, n)) = group.next().await.unwrap() {
+                assert_eq!(of, key);
+                items.push(n);
+                if gives_up && own.below(9) == 0 {
+                    break;
+                }
+                now_and_then(&mut own).await;
+            }
+            assert!(items.is_sorted() && items.len() <= per_group);
+            items
+        });
+        if drops_outer && random.below(20) == 0 {
+            break;
+        }
+        now_and_then(&mut random).await;
+    }
+    drop(groups);
+    let mut items = readers.join_all().await.concat();
+    sends.await.unwrap();
+    items.sort_unstable();
+    let all = items.len();
+    items.dedup();
+    assert_eq!(items.len(), all, "an item was given twice");
+    assert!(gives_up || drops_outer || items.len() == ITEMS as usize, "{} of {ITEMS} arrived", items.len());
+}
+
+#[test]
+fn no_wake_is_lost_when_groups_are_read_on_many_tasks() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
+    for seed in 0..400 {
+        let read = runtime.spawn(read_on_many_tasks(seed));
+        let watched = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), read).await });
+        watched.unwrap_or_else(|_| panic!("seed {seed}: a wake was lost")).unwrap();
+    }
 }
