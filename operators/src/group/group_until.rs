@@ -350,6 +350,9 @@ where
         let id = match self.groups.look_up((self.key)(&item)) {
             Lookup::Open(id) => id,
             Lookup::Absent(vacancy) => {
+                if !out.can_open() {
+                    return Ok(None);
+                }
                 if let Some((_, oldest)) = self.groups.make_room()? {
                     oldest.end(&out.lanes);
                 }
@@ -369,8 +372,11 @@ where
         self.groups.close_oldest().map(|(_, lane)| lane)
     }
 
-    fn fullest(&self) -> Option<(String, usize)> {
-        let lane = self.groups.values().max_by_key(|lane| lane.len())?;
-        Some((format!("{:?}", lane.key), lane.len()))
+    fn fullest(&self) -> Option<&Arc<Lane<K, T, E>>> {
+        self.groups.values().max_by_key(|lane| lane.len())
+    }
+
+    fn name(key: &K) -> String {
+        format!("{key:?}")
     }
 }

@@ -153,7 +153,11 @@ impl<T, E> Route<T, E> for ByCount<T, E> {
         self.open.take()
     }
 
-    fn fullest(&self) -> Option<(String, usize)> {
-        self.open.as_ref().map(|lane| (format!("window {}", lane.key), lane.len()))
+    fn fullest(&self) -> Option<&Arc<Lane<u64, T, E>>> {
+        self.open.as_ref()
+    }
+
+    fn name(number: &u64) -> String {
+        format!("window {number}")
     }
 }
