@@ -1,5 +1,5 @@
 //! Groups whose readers come in any order and on any task: who is woken, how often, and that nobody waits for ever.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod support;
 
@@ -71,9 +71,8 @@ fn a_dropped_reader_without_the_baton_wakes_nobody() {
     let mut outer = Reader::new(flow.group_by(|c: &char| *c));
     send(&source, "ab".chars());
     let (mut a, mut b) = (Reader::new(outer.item()), Reader::new(outer.item()));
-    (a.item(), b.item());
-    a.waits();
-    b.waits();
+    a.waits_after_item();
+    b.waits_after_item();
     outer.waits();
     drop(a);
     assert_eq!((outer.wakes(), b.wakes()), (0, 0));
@@ -85,8 +84,8 @@ fn a_reader_that_has_got_the_baton_but_reads_no_more_holds_up_nobody_who_polls()
     let mut outer = Reader::new(flow.group_by(|c: &char| *c));
     send(&source, "ab".chars());
     let (mut a, mut b) = (Reader::new(outer.item()), Reader::new(outer.item()));
-    (a.item(), b.item());
-    b.waits(); // As in a select that another branch wins.
+    a.item();
+    b.waits_after_item(); // As in a select that another branch wins.
     outer.waits();
     send(&source, "c".chars());
     let mut c = Reader::new(outer.item());
