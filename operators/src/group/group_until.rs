@@ -362,10 +362,11 @@ where
                 self.groups.open(vacancy, lane)
             }
         };
-        let lane = self.groups.value_mut(id);
+        let (lane, last) = self.groups.count_item(id);
         let full = lane.push_or_drop(&out.lanes, item);
-        if let Some((_, lane)) = self.groups.count_item(id) {
+        if last {
             lane.end(&out.lanes);
+            self.groups.close(id);
         }
         Ok(full)
     }
