@@ -267,8 +267,8 @@ fn an_item_that_is_read_last_before_others_get_their_turn_reaches_its_reader() {
     let mut a = Reader::new(outer.item());
     drop(outer.item());
     assert_eq!(a.item(), 'a');
-    outer.waits();
     for others in 250..260 {
+        outer.waits();
         send(&source, std::iter::repeat_n('b', others).chain(['a']));
         a.wakes();
         let mut polled = a.poll();
