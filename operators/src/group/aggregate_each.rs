@@ -214,32 +214,35 @@ where
                     continue;
                 }
             };
-            let mut evicted = None;
-            let id = match groups.look_up((this.key)(&item)) {
+            match groups.look_up((this.key)(&item)) {
                 Lookup::Open(id) => {
-                    aggregator.add(groups.value_mut(id), item);
-                    id
+                    let (state, last) = groups.count_item(id);
+                    aggregator.add(state, item);
+                    if last {
+                        let (key, state) = groups.close(id);
+                        return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
+                    }
                 }
                 Lookup::Absent(vacancy) => {
-                    match groups.make_room() {
-                        Ok(group) => evicted = group,
+                    let evicted = match groups.make_room() {
+                        Ok(evicted) => evicted,
                         Err(error) => {
                             *this.state = State::Done;
                             return Poll::Ready(Some(Err(error)));
                         }
-                    }
-                    let state = aggregator.open(vacancy.key(), item);
+                    };
                     look = groups.has_signals();
-                    groups.open(vacancy, state)
+                    let state = aggregator.open(vacancy.key(), item);
+                    let id = groups.open(vacancy, state);
+                    let last = groups.count_item(id).1.then(|| groups.close(id));
+                    let mut closed = evicted.into_iter().chain(last).map(|(key, state)| (key, aggregator.close(state)));
+                    if let Some(group) = closed.next() {
+                        if let Some(second) = closed.next() {
+                            *this.state = State::AlsoClosed(second);
+                        }
+                        return Poll::Ready(Some(Ok(group)));
+                    }
                 }
-            };
-            let full = groups.count_item(id);
-            let mut closed = evicted.into_iter().chain(full).map(|(key, state)| (key, aggregator.close(state)));
-            if let Some(group) = closed.next() {
-                if let Some(second) = closed.next() {
-                    *this.state = State::AlsoClosed(second);
-                }
-                return Poll::Ready(Some(Ok(group)));
             }
             ready!(budget.swallow(cx));
         }

@@ -91,6 +91,7 @@ where
     ///
     /// [`reduce_each`](Flow::reduce_each), [`aggregate_each`](Flow::aggregate_each), [`fold`](Flow::fold). ReactiveX:
     /// `group_by` with `flat_map` and `reduce`.
+    #[allow(clippy::type_complexity)]
     #[track_caller]
     pub fn fold_each<V, I, G>(self, init: I, f: G) -> Flow<AggregateEach<S, F, W, Fold<I, G>, K>>
     where

@@ -19,7 +19,7 @@ use futures::{Stream, TryStream};
 use tokio::time::Instant;
 
 use super::groups::{Groups, Limit};
-use super::hub::{Out, Route};
+use super::hub::{Filled, Out, Route};
 use super::lane::{Bounds, Lane};
 use super::substream::{Group, SubStreams};
 use super::table::Lookup;
@@ -52,10 +52,12 @@ where
 {
     /// Not polled yet: it can still be set up, or be made into one of `*_each`.
     Parts(Parts<S, F, W>),
-    Running(SubStreams<S, ByKey<F, W, K, S::Ok, S::Error>, K>),
+    Running(Running<S, F, W, K>),
     /// Only while one becomes the other.
     Moving,
 }
+
+type Running<S, F, W, K> = SubStreams<S, ByKey<F, W, K, <S as TryStream>::Ok, <S as TryStream>::Error>, K>;
 
 /// What grouping is made of.
 pub(super) struct Parts<S, F, W>
@@ -346,7 +348,7 @@ where
         self.groups.deadline()
     }
 
-    fn item(&mut self, item: T, out: &Out<K, T, E>) -> Result<Option<Arc<Lane<K, T, E>>>, E> {
+    fn item(&mut self, item: T, out: &Out<K, T, E>) -> Result<Filled<K, T, E>, E> {
         let id = match self.groups.look_up((self.key)(&item)) {
             Lookup::Open(id) => id,
             Lookup::Absent(vacancy) => {
@@ -360,10 +362,11 @@ where
                 self.groups.open(vacancy, lane)
             }
         };
-        let lane = self.groups.value_mut(id);
+        let (lane, last) = self.groups.count_item(id);
         let full = lane.push_or_drop(&out.lanes, item);
-        if let Some((_, lane)) = self.groups.count_item(id) {
+        if last {
             lane.end(&out.lanes);
+            self.groups.close(id);
         }
         Ok(full)
     }

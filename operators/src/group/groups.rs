@@ -69,6 +69,7 @@ where
         })
     }
 
+    #[inline]
     pub(super) fn look_up(&self, key: K) -> Lookup<K> {
         self.table.look_up(key)
     }
@@ -93,13 +94,12 @@ where
         id
     }
 
-    pub(super) fn value_mut(&mut self, id: u32) -> &mut V {
-        &mut self.table.value_mut(id).value
-    }
-
-    /// Counts an item of a group; gives the group if that was its last.
-    pub(super) fn count_item(&mut self, id: u32) -> Option<(K, V)> {
-        self.table.count_item(id).then(|| self.close(id))
+    /// Counts an item of a group. Gives what is kept of the group, and whether that was its last item, so that it is to
+    /// be [closed](Self::close).
+    #[inline]
+    pub(super) fn count_item(&mut self, id: u32) -> (&mut V, bool) {
+        let (open, last) = self.table.count_item(id);
+        (&mut open.value, last)
     }
 
     pub(super) fn close_oldest(&mut self) -> Option<(K, V)> {
@@ -110,7 +110,7 @@ where
         self.table.values().map(|open| &open.value)
     }
 
-    fn close(&mut self, id: u32) -> (K, V) {
+    pub(super) fn close(&mut self, id: u32) -> (K, V) {
         let (key, open) = self.table.close(id);
         (key, open.value)
     }
