@@ -16,7 +16,7 @@ use pin_project::pin_project;
 use super::group_until::{GroupUntil, Parts};
 use super::groups::Groups;
 use super::table::Lookup;
-use super::until::Signal;
+use super::until::GroupSignal;
 use crate::Flow;
 use crate::budget::Budget;
 use crate::time::clock::{self, Timer};
@@ -45,7 +45,7 @@ pub trait Aggregator<K, T> {
 pub struct AggregateEach<S, F, W, A, K>
 where
     S: TryStream,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
     A: Aggregator<K, S::Ok>,
 {
     #[pin]
@@ -72,7 +72,7 @@ where
     S: TryStream,
     F: FnMut(&S::Ok) -> K,
     K: Hash + Eq,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
     /// Gives `(key, result)` of each group when it ends, the result made by `aggregator`.
     ///
@@ -153,7 +153,7 @@ where
     S: TryStream,
     F: FnMut(&S::Ok) -> K,
     K: Hash + Eq,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
     A: Aggregator<K, S::Ok>,
 {
     type Item = Result<(K, A::Output), S::Error>;
@@ -252,7 +252,7 @@ where
 impl<S, F, W, A, K> fmt::Debug for AggregateEach<S, F, W, A, K>
 where
     S: TryStream + fmt::Debug,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
     A: Aggregator<K, S::Ok>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

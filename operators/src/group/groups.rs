@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 use super::table::{Lookup, Table, Vacancy};
-use super::until::{Signal, Until};
+use super::until::{GroupSignal, Until};
 use super::watch::{Watch, Watching};
 use crate::{Counter, OperatorError};
 
@@ -20,7 +20,7 @@ pub(super) struct Limit<E> {
 
 pub(super) struct Groups<K, V, W, E>
 where
-    W: Signal<K, E>,
+    W: GroupSignal<K, E>,
 {
     table: Table<K, Open<V>>,
     watch: Watch<W, K, E>,
@@ -36,7 +36,7 @@ struct Open<V> {
 impl<K, V, W, E> Groups<K, V, W, E>
 where
     K: Hash + Eq,
-    W: Signal<K, E>,
+    W: GroupSignal<K, E>,
 {
     pub(super) fn new(until: Until<W>, limit: Limit<E>) -> Self {
         Self { table: Table::new(&until), watch: Watch::new(until.signal), limit }

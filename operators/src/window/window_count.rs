@@ -95,9 +95,9 @@ where
     }
 }
 
-impl<S: TryStream> fmt::Debug for WindowCount<S> {
+impl<S: TryStream + fmt::Debug> fmt::Debug for WindowCount<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WindowCount").finish_non_exhaustive()
+        f.debug_struct("WindowCount").field("source", &self.0.source()).finish_non_exhaustive()
     }
 }
 
