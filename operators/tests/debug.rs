@@ -1,5 +1,7 @@
 //! `Debug` shows which operators a flow is made of, whatever closures are inside: a row for every type.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fmt::Debug;
 use std::future::{pending, ready};
 use std::time::Duration;
