@@ -96,7 +96,14 @@ mod tests {
 
     #[test]
     fn hours_order_as_text() {
-        let hours = [(2025, 12, 31, 23), (2026, 1, 1, 0), (2026, 1, 1, 9), (2026, 1, 1, 10), (2026, 10, 1, 0), (9999, 12, 31, 23)];
+        let hours = [
+            (2025, 12, 31, 23),
+            (2026, 1, 1, 0),
+            (2026, 1, 1, 9),
+            (2026, 1, 1, 10),
+            (2026, 10, 1, 0),
+            (9999, 12, 31, 23),
+        ];
         let hours =
             hours.map(|(year, month, day, hour)| Hour::of(Utc.with_ymd_and_hms(year, month, day, hour, 0, 0).unwrap()));
         assert!(hours.is_sorted());
