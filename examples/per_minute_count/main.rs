@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch::codec::{Event, EventDecoder, Minute, Undecodable};
-use anabranch::epoch::{DeadLetter, Every, Ledger, Report, SourceExt};
+use anabranch::epoch::{Every, Ledger, Report, SourceExt};
 use anabranch::group::Until;
 use anabranch::source::{self, Source};
 use anabranch::store::{self, Store};
@@ -64,7 +64,7 @@ struct Options {
     epoch: Duration,
 
     /// How many counts may be open at once in a partition; beyond, the oldest is given early.
-    #[arg(long, value_name = "N", default_value = "1000000", value_parser = clap::value_parser!(u32).range(1..u32::MAX.into()))]
+    #[arg(long, value_name = "N", default_value = "250000", value_parser = clap::value_parser!(u32).range(1..u32::MAX.into()))]
     max_groups: u32,
 
     /// Reads what is there, commits it, and ends.
@@ -98,13 +98,18 @@ where
 }
 
 /// Counts into a store, exactly.
-async fn count_exactly(source: Arc<dyn Source>, store: Arc<dyn Store>, options: &Options) -> Result<Report, Error> {
+async fn count_exactly(
+    source: Arc<dyn Source>,
+    store: Arc<dyn Store>,
+    options: &Options,
+    shutdown: impl Future<Output = ()>,
+) -> Result<Report, Error> {
     let each = options.clone();
     let pipeline = source
         .epochs(Every::span(options.epoch))
         .commit_to(Ledger::new(store, "per_minute_count"), move |records, dead| counts(records, dead, &each))
         .once(options.once);
-    view::with_progress(pipeline.stats(), pipeline.run(shutdown())).await
+    view::with_progress(pipeline.stats(), pipeline.run(shutdown)).await
 }
 
 /// Counts into a sink that takes messages: what a crash loses is lost.
@@ -112,7 +117,7 @@ async fn count_loosely(source: Arc<dyn Source>, sink: &str, options: &Options) -
     let sink = sink::open(sink).await?;
     let records: BoxFlow<'static, Record, Error> = source::records(source).take_until(shutdown()).boxed();
     let complain = futures::sink::unfold((), |(), undecodable: Undecodable| async move {
-        eprintln!("set aside: {}", DeadLetter::from(undecodable).reason);
+        eprintln!("set aside: {undecodable}");
         Ok::<_, Error>(())
     });
     let messages = anabranch::from_results(counts(records, complain, options)).try_map(|count| {
@@ -131,8 +136,16 @@ async fn run(options: Options) -> Result<(), Error> {
         .map_err(|error| error.at(from))?;
     if to.starts_with("dir:") || to.starts_with("s3:") {
         let store = store::open(to, store::Options::default()).await?;
-        let report = count_exactly(source, Arc::clone(&store), &options).await?;
-        view::show(store, report).await.map(drop)
+        let report = count_exactly(source, Arc::clone(&store), &options, shutdown()).await?;
+        tokio::select! {
+            shown = view::show(store, report) => shown,
+            // All is committed by then.
+            () = asked() => std::process::exit(130),
+        }
+    } else if options.once {
+        Err(Error::new(ErrorKind::Usage, "--once goes on another time where it stopped, and this sink keeps no place")
+            .at(to)
+            .cure("leave it out, or use dir:PATH or s3://BUCKET/PREFIX"))
     } else {
         count_loosely(source, to, &options).await
     }
@@ -140,23 +153,25 @@ async fn run(options: Options) -> Result<(), Error> {
 
 /// Ready when the program is asked to stop: what was read is then committed. Asked twice, it stops at once.
 async fn shutdown() {
-    let asked = || async {
-        #[cfg(unix)]
-        if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-        let _ = tokio::signal::ctrl_c().await;
-    };
     asked().await;
     eprintln!("stopping: committing what was read; once more stops at once");
     tokio::spawn(async move {
         asked().await;
         std::process::exit(130);
     });
+}
+
+/// Ctrl-C, or the signal by which other programs end this one.
+async fn asked() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 fn positive(text: &str) -> Result<Duration, String> {

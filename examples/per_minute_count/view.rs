@@ -62,14 +62,15 @@ pub(crate) async fn show(store: Arc<dyn Store>, report: Report) -> Result<(), Er
         totals.records += epoch.header.records;
         totals.dead_letters += epoch.header.dead.as_ref().map_or(0, |dead| dead.letters);
         totals.objects += 1;
-        for Count { kind, minute, count } in epoch.rows()? {
+        for row in epoch.rows() {
+            let Count { kind, minute, count } = row?;
             *totals.minutes.entry(minute).or_default() += count;
             *totals.kinds.entry(kind).or_default() += count;
         }
     }
     let counted: usize = totals.minutes.values().sum();
     plot(&totals.minutes);
-    println!("{}\n", side_by_side(&busiest(&totals.minutes), &by_type(&totals.kinds)));
+    println!("\n{}\n", side_by_side(&busiest(&totals.minutes), &by_type(&totals.kinds)));
 
     println!(
         "This run: {} events in {} epochs, {} of them set aside.",

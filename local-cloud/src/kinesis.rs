@@ -12,6 +12,9 @@ use serde_json::json;
 /// How long the service takes over a change of a stream: enough for callers to see the states between.
 const CHANGE_MS: u64 = 10;
 
+/// The longest body of a request: `ferrokinesis` takes 5 MiB of records, which are base64 in JSON.
+pub(crate) const MAX_REQUEST: usize = 8 << 20;
+
 /// The server's settings; it goes on with what is in `durable`.
 pub(crate) fn options(durable: Option<PathBuf>, shard_limit: u32, enforce_limits: bool) -> StoreOptions {
     StoreOptions {

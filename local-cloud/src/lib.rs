@@ -31,6 +31,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use axum::extract::DefaultBodyLimit;
 use ferrokinesis::store::Store;
 use tempfile::TempDir;
 use tokio::runtime::{self, Runtime};
@@ -214,6 +215,7 @@ impl Builder {
             ferrokinesis::create_app(options)
         };
         kinesis::check(&store)?;
+        let router = router.layer(DefaultBodyLimit::max(kinesis::MAX_REQUEST));
         let streams = Streams { store, runtime: runtime.handle().clone() };
         let (stop, stopped) = oneshot::channel::<()>();
         let served = objects.clone();

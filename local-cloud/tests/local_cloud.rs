@@ -176,3 +176,15 @@ async fn refuses_streams_that_the_service_would_refuse() {
     }
     cloud.create_stream("few", 4).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn takes_requests_of_five_mebibytes() {
+    let cloud = LocalCloud::start().unwrap();
+    cloud.create_stream("large", 1).await.unwrap();
+    let entry = |key: usize| {
+        let data = Blob::new(vec![b'x'; 1_000_000]);
+        PutRecordsRequestEntry::builder().partition_key(key.to_string()).data(data).build().unwrap()
+    };
+    let put = kinesis(&cloud).put_records().stream_name("large").set_records(Some((0..5).map(entry).collect()));
+    assert_eq!(put.send().await.unwrap().failed_record_count(), Some(0));
+}

@@ -40,7 +40,7 @@ impl fmt::Display for OperatorError {
             Self::TooManyGroups { max_groups } => write!(
                 f,
                 "more than {max_groups} groups would be open at once: raise max_groups, end groups sooner, or let the \
-                 oldest be closed early (OnLimit::CloseOldest)"
+                 oldest be closed early (leave fail_beyond out)"
             ),
         }
     }

@@ -1,11 +1,11 @@
 //! [`committed`]: what a ledger holds, read back.
 
 use std::collections::VecDeque;
-use std::io::Read;
+use std::io::BufReader;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use flate2::read::GzDecoder;
+use bytes::{Buf, Bytes};
+use flate2::bufread::GzDecoder;
 use futures::stream;
 use serde::de::DeserializeOwned;
 
@@ -27,13 +27,13 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// Its rows.
+    /// Its rows, decompressed and read one by one.
     ///
     /// # Errors
     ///
-    /// If they are not what `T` says, or the object is damaged.
-    pub fn rows<T: DeserializeOwned>(&self) -> Result<Vec<T>, Error> {
-        lines(&self.key, &self.object)
+    /// If one is not what `T` says, or the object is damaged; nothing comes after that.
+    pub fn rows<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, Error>> + use<T> {
+        lines(self.key.clone(), self.object.clone())
     }
 }
 
@@ -74,15 +74,22 @@ pub async fn dead_letters(store: &dyn Store, header: &Header) -> Result<Vec<Dead
             .at(format!("{}, {}", store.uri(), dead.key))
             .cure("restore the object: the epoch's header names it")
     })?;
-    lines(&dead.key, &object)
+    lines(dead.key.clone(), object).collect()
 }
 
-fn lines<T: DeserializeOwned>(key: &str, object: &[u8]) -> Result<Vec<T>, Error> {
-    let damaged = |what: &str| Error::new(ErrorKind::Invalid, what).at(key).cure("restore the object from a copy");
-    let mut text = Vec::new();
-    GzDecoder::new(object)
-        .read_to_end(&mut text)
-        .map_err(|error| damaged("an object cannot be decompressed").because(error))?;
-    let rows = serde_json::Deserializer::from_slice(&text).into_iter::<T>();
-    rows.map(|row| row.map_err(|error| damaged("a row cannot be read").because(error))).collect()
+fn lines<T: DeserializeOwned>(key: String, object: Bytes) -> impl Iterator<Item = Result<T, Error>> {
+    let damaged = move |error| {
+        Error::new(ErrorKind::Invalid, "a row cannot be read")
+            .at(&key)
+            .cure("the object is damaged, or its rows are of another type: restore it from a copy")
+            .because(error)
+    };
+    // Text is read in larger pieces than the decompressor gives: serde_json takes it byte by byte.
+    let text = BufReader::new(GzDecoder::new(object.reader()));
+    let rows = serde_json::Deserializer::from_reader(text).into_iter::<T>();
+    let up_to_failure = |failed: &mut bool, row: Result<T, Error>| {
+        let before = std::mem::replace(failed, row.is_err());
+        (!before).then_some(row)
+    };
+    rows.map(move |row| row.map_err(&damaged)).scan(false, up_to_failure)
 }

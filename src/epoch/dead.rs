@@ -19,14 +19,17 @@ use crate::{Error, Partition, Position, Record};
 pub struct DeadLetter {
     /// The record as its source gave it.
     pub record: Record,
+    /// On which line of a file it begins.
+    pub line: Option<u64>,
     /// What was wrong with it, for people.
     pub reason: String,
 }
 
 impl From<Undecodable> for DeadLetter {
     fn from(undecodable: Undecodable) -> Self {
-        let reason = undecodable.to_string();
-        Self { record: undecodable.into_parts().0, reason }
+        let line = undecodable.line();
+        let (record, reason) = undecodable.into_parts();
+        Self { record, line, reason: reason.to_string() }
     }
 }
 
@@ -35,8 +38,11 @@ impl From<Undecodable> for DeadLetter {
 pub struct DeadLine {
     /// The partition of the record.
     pub partition: Partition,
-    /// Its position. In a file, the number behind the dot is its line.
+    /// Its position.
     pub position: Position,
+    /// On which line of a file it begins; unset if it is from none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
     /// When it arrived at its source.
     pub arrived: DateTime<Utc>,
     /// What was wrong with it.
@@ -50,11 +56,11 @@ pub struct DeadLine {
 }
 
 impl From<DeadLetter> for DeadLine {
-    fn from(DeadLetter { record, reason }: DeadLetter) -> Self {
+    fn from(DeadLetter { record, line, reason }: DeadLetter) -> Self {
         let text = str::from_utf8(&record.data).ok().map(str::to_owned);
         let base64 = text.is_none().then(|| STANDARD.encode(&record.data));
         let Record { origin, position, arrived, .. } = record;
-        Self { partition: origin.partition.clone(), position, arrived, reason, text, base64 }
+        Self { partition: origin.partition.clone(), position, line, arrived, reason, text, base64 }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 ///
 /// What is not said has its default: a minute, 64 MiB, 10,000,000 records. Time counts from the epoch's first record, so an
 /// idle partition makes no epochs; bytes are those of the records as the source gives them. The last record may go beyond
-/// the bytes.
+/// the bytes, and every epoch has one record at least.
 ///
 /// Short epochs show results sooner; long ones make fewer and larger objects. What an epoch makes is held in memory,
 /// compressed, until it is committed.

@@ -21,18 +21,22 @@ pub(super) const HEAD: usize = 12 + u16::MAX as usize;
 /// The name of our subfield.
 const NAME: [u8; 2] = *b"AB";
 
+/// How many bytes of lines are compressed at a time.
+const CHUNK: usize = 32 << 10;
+
 /// JSON lines, compressed as they come.
 pub(super) struct GzipLines {
     deflate: DeflateEncoder<Vec<u8>>,
     crc: Crc,
-    line: Vec<u8>,
+    /// Whole lines that are still to be compressed.
+    text: Vec<u8>,
     lines: u64,
 }
 
 impl GzipLines {
     pub(super) fn new() -> Self {
         let deflate = DeflateEncoder::new(Vec::new(), Compression::default());
-        Self { deflate, crc: Crc::new(), line: Vec::new(), lines: 0 }
+        Self { deflate, crc: Crc::new(), text: Vec::new(), lines: 0 }
     }
 
     pub(super) const fn lines(&self) -> u64 {
@@ -40,25 +44,30 @@ impl GzipLines {
     }
 
     pub(super) fn push(&mut self, row: &impl Serialize) -> Result<(), Error> {
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, row).map_err(|error| {
-            Error::new(ErrorKind::Invalid, "a row cannot be written as JSON")
+        let whole = self.text.len();
+        if let Err(error) = serde_json::to_writer(&mut self.text, row) {
+            self.text.truncate(whole);
+            return Err(Error::new(ErrorKind::Invalid, "a row cannot be written as JSON")
                 .cure("let the pipeline give rows that serde_json can write: maps need text as keys")
-                .because(error)
-        })?;
-        self.line.push(b'\n');
-        self.crc.update(&self.line);
-        self.deflate
-            .write_all(&self.line)
-            .map_err(|error| Error::new(ErrorKind::Invalid, "a row cannot be compressed").because(error))?;
+                .because(error));
+        }
+        self.text.push(b'\n');
         self.lines += 1;
-        Ok(())
+        if self.text.len() >= CHUNK { self.compress() } else { Ok(()) }
+    }
+
+    fn compress(&mut self) -> Result<(), Error> {
+        self.crc.update(&self.text);
+        let written = self.deflate.write_all(&self.text);
+        self.text.clear();
+        written.map_err(|error| Error::new(ErrorKind::Invalid, "rows cannot be compressed").because(error))
     }
 
     /// The whole object, with `header` in it.
-    pub(super) fn finish(self, header: &[u8]) -> Result<Vec<u8>, Error> {
+    pub(super) fn finish(mut self, header: &[u8]) -> Result<Vec<u8>, Error> {
         let too_long = || Error::new(ErrorKind::Invalid, format!("a header has more than {LONGEST} bytes"));
         let len = u16::try_from(header.len()).ok().filter(|len| usize::from(*len) <= LONGEST).ok_or_else(too_long)?;
+        self.compress()?;
         let data = self
             .deflate
             .finish()

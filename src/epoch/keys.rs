@@ -2,7 +2,7 @@
 //!
 //! A key is made of numbers, positions, dates and the escaped name of a partition, never of what a record says.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
@@ -22,7 +22,11 @@ const UNSAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.
 pub(super) struct Hour(String);
 
 impl Hour {
+    /// Years of more than four digits would not order as text: what claims to be of one is of the last that can be
+    /// written.
     pub(super) fn of(instant: DateTime<Utc>) -> Self {
+        let last = NaiveDate::from_ymd_opt(9999, 12, 31).and_then(|date| date.and_hms_opt(23, 0, 0));
+        let instant = last.map_or(instant, |last| instant.min(last.and_utc()));
         Self(instant.format("dt=%Y-%m-%d/hour=%H").to_string())
     }
 
@@ -92,10 +96,18 @@ mod tests {
 
     #[test]
     fn hours_order_as_text() {
-        let hours = [(2025, 12, 31, 23), (2026, 1, 1, 0), (2026, 1, 1, 9), (2026, 1, 1, 10), (2026, 10, 1, 0)];
+        let hours = [
+            (2025, 12, 31, 23),
+            (2026, 1, 1, 0),
+            (2026, 1, 1, 9),
+            (2026, 1, 1, 10),
+            (2026, 10, 1, 0),
+            (9999, 12, 31, 23),
+        ];
         let hours =
             hours.map(|(year, month, day, hour)| Hour::of(Utc.with_ymd_and_hms(year, month, day, hour, 0, 0).unwrap()));
         assert!(hours.is_sorted());
+        assert_eq!(Hour::of(Utc.with_ymd_and_hms(12_000, 1, 1, 0, 0, 0).unwrap()), hours[6]);
     }
 
     proptest! {

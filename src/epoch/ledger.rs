@@ -118,14 +118,16 @@ impl Ledger {
             }
         };
         self.check(&root)?;
-        source.recognise(&root.source).await.map_err(|error| {
-            let cure = "choose another sink for another source, or delete this one to begin anew";
-            Error::new(error.kind(), "this sink has the results of another source")
-                .at(self.store.uri())
-                .cure(cure)
-                .because(error)
-        })?;
-        Ok(root)
+        match source.recognise(&root.source).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                let cure = "choose another sink for another source, or delete this one to begin anew";
+                Err(Error::new(ErrorKind::Conflict, "this sink has the results of another source")
+                    .at(self.store.uri())
+                    .cure(cure)
+                    .because(error))
+            }
+            recognised => recognised.map(|()| root),
+        }
     }
 
     async fn root(&self) -> Result<Option<Root>, Error> {
@@ -153,10 +155,10 @@ impl Ledger {
         Ok(())
     }
 
-    /// The first epoch of a partition, whose key follows from the root and from the end of its parents' chains.
-    pub(super) fn first(&self, root: &Root, partition: &Partition, parents: &[Head]) -> Head {
-        let hours = parents.iter().filter_map(|parent| Hour::of_key(&parent.key));
-        let hour = hours.chain([Hour::of(root.created)]).max().unwrap_or_else(|| Hour::of(root.created));
+    /// The first epoch of a partition. Its key follows from the root alone: what else could be asked, the partitions
+    /// that it came from, is listed no more some day, and then the chain would begin a second time under another key.
+    pub(super) fn first(&self, root: &Root, partition: &Partition) -> Head {
+        let hour = Hour::of(root.created);
         Head { n: 0, key: keys::epoch(&hour, partition, 0, None, EXT), from: None, end: false }
     }
 
@@ -166,14 +168,19 @@ impl Ledger {
         while !head.end
             && let Some(header) = self.header(&head.key).await?
         {
-            if header.partition != *partition || header.n != head.n || header.from != head.from {
-                return Err(Error::new(ErrorKind::Invalid, "this object does not continue the chain that leads to it")
-                    .at(self.place(&head.key))
-                    .cure("the ledger was tampered with: restore it, or begin with another sink"));
-            }
-            head = Head::behind(header);
+            head = self.follow(partition, &head, header)?;
         }
         Ok(head)
+    }
+
+    /// What comes behind a committed epoch, if that is the one that the chain leads to.
+    fn follow(&self, partition: &Partition, head: &Head, header: Header) -> Result<Head, Error> {
+        if header.partition != *partition || header.n != head.n || header.from != head.from {
+            return Err(Error::new(ErrorKind::Invalid, "this object does not continue the chain that leads to it")
+                .at(self.place(&head.key))
+                .cure("the ledger was tampered with: restore it, or begin with another sink"));
+        }
+        Ok(Head::behind(header))
     }
 
     /// Writes an epoch, if nobody else has.
@@ -233,7 +240,7 @@ impl Ledger {
                         .cure("check whether something else writes or deletes objects there")
                 })?;
                 let ours = winner.nonce == header.nonce;
-                let head = Head::behind(winner);
+                let head = self.follow(partition, head, winner)?;
                 Ok(if ours { Committed::Ours(head) } else { Committed::Theirs(head) })
             }
         }

@@ -153,8 +153,10 @@ struct Worker<C> {
 /// What is known of a partition in this run.
 enum Known {
     Running,
-    /// It has nothing more in this run; here its chain ends.
-    Done(Head),
+    /// It has nothing more in this run.
+    Paused,
+    /// Its chain has an end mark, so the partitions that came of it can be read.
+    Ended,
 }
 
 impl<C, R> Worker<C>
@@ -182,7 +184,9 @@ where
             match tokio::time::timeout(DISCOVERY, tasks.join_next()).await {
                 Err(_still_running) => {}
                 Ok(None) => break,
-                Ok(Some(Ok((partition, Ok(head))))) => drop(known.insert(partition, Known::Done(head))),
+                Ok(Some(Ok((partition, Ok(end))))) => {
+                    known.insert(partition, if end { Known::Ended } else { Known::Paused });
+                }
                 Ok(Some(Ok((_, Err(error))))) => failure = failure.or(Some(error)),
                 Ok(Some(Err(error))) => match error.try_into_panic() {
                     Ok(panic) => std::panic::resume_unwind(panic),
@@ -201,33 +205,35 @@ where
             if known.contains_key(&partition) {
                 continue;
             }
-            let heads = parents.iter().map(|parent| match known.get(parent) {
-                Some(Known::Done(head)) if head.end => Some(head.clone()),
-                _ => None,
-            });
-            let Some(heads) = heads.collect::<Option<Vec<_>>>() else { continue };
+            if !parents.iter().all(|parent| matches!(known.get(parent), Some(Known::Ended))) {
+                continue;
+            }
             known.insert(partition.clone(), Known::Running);
             let worker = Arc::clone(self);
             tasks.spawn(async move {
-                let head = worker.run_partition(&partition, &heads).await;
-                (partition, head)
+                let end = worker.run_partition(&partition).await;
+                (partition, end)
             });
         }
     }
 
-    async fn run_partition(&self, partition: &Partition, parents: &[Head]) -> Result<Head, Error> {
-        let first = self.ledger.first(&self.root, partition, parents);
-        let mut head = self.ledger.walk(partition, first).await?;
-        while !head.end {
+    /// Runs a partition as far as it goes now; whether that is its end for good.
+    async fn run_partition(&self, partition: &Partition) -> Result<bool, Error> {
+        let mut head = self.ledger.first(&self.root, partition);
+        loop {
+            // Whoever has lost an epoch may be several behind.
+            head = self.ledger.walk(partition, head).await?;
+            if head.end {
+                return Ok(true);
+            }
             let batches = self.source.read(partition, head.start(&self.root, partition));
             let reader = Reader::new(batches, &self.limits);
             let (reached, over) = self.run_epochs(partition, head, reader).await?;
             head = reached;
             if over {
-                break;
+                return Ok(head.end);
             }
         }
-        Ok(head)
     }
 
     /// Commits epoch after epoch until the reader has nothing more, and then says that the partition is over for this
@@ -291,4 +297,4 @@ where
     }
 }
 
-type Tasks = JoinSet<(Partition, Result<Head, Error>)>;
+type Tasks = JoinSet<(Partition, Result<bool, Error>)>;

@@ -125,8 +125,10 @@ impl EpochRecords {
         (Self { reader: Some(reader), taken, limits, timer: None, done: false, back: Some(back) }, returned)
     }
 
+    /// Whether it is to be closed: never before it has a record, whatever the limits are.
     fn is_full(&self) -> bool {
-        self.taken.bytes >= self.limits.every.bytes || self.taken.records >= self.limits.every.records
+        let Taken { records, bytes, .. } = self.taken;
+        records > 0 && (bytes >= self.limits.every.bytes || records >= self.limits.every.records)
     }
 
     fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Record, Error>>> {

@@ -25,6 +25,8 @@ struct Roster {
     waiting: List<Place>,
     /// Who was woken to poll the source and has not yet come.
     holder: Option<Seat>,
+    /// Who polls the source now, and will see by itself what comes for it.
+    polling: Option<Seat>,
     /// Whether the source called while somebody was polling it.
     called: bool,
 }
@@ -40,7 +42,8 @@ impl Default for Roster {
         let mut seats = Slab::new();
         let outer = seats.insert(Place { waker: None, links: Links::new() });
         debug_assert_eq!(outer, Baton::OUTER.0 as usize);
-        Self { seats, waiting: List::new(|place| &mut place.links), holder: None, called: false }
+        let waiting = List::new(|place: &mut Place| &mut place.links);
+        Self { seats, waiting, holder: None, polling: None, called: false }
     }
 }
 
@@ -66,19 +69,19 @@ impl Baton {
         wake(next);
     }
 
-    /// The reader waits, and is to be woken by this waker. Gives back the one that it waited with before.
+    /// The reader waits, and is to be woken by this waker. Gives back a waker that is not needed.
     #[must_use = "a waker is dropped outside of all locks"]
-    pub(crate) fn wait(&self, seat: Seat, waker: &Waker) -> Option<Waker> {
+    pub(crate) fn wait(&self, seat: Seat, waker: Waker) -> Option<Waker> {
         let mut roster = self.lock();
         if roster.holder == Some(seat) {
             roster.holder = None; // It has come, and will poll the source next.
         }
         let place = &mut roster.seats[seat.0 as usize];
         match &place.waker {
-            Some(old) if old.will_wake(waker) => None,
-            Some(_) => place.waker.replace(waker.clone()),
+            Some(old) if old.will_wake(&waker) => Some(waker),
+            Some(_) => place.waker.replace(waker),
             None => {
-                place.waker = Some(waker.clone());
+                place.waker = Some(waker);
                 let Roster { seats, waiting, .. } = &mut *roster;
                 waiting.push(seats, seat.0);
                 None
@@ -90,6 +93,7 @@ impl Baton {
     pub(crate) fn served(&self, seat: Seat, polled: bool) {
         let mut roster = self.lock();
         let waker = roster.stop_waiting(seat);
+        roster.stop_polling(seat);
         let next = if polled { roster.pass() } else { roster.release(seat) };
         drop(roster);
         drop(waker);
@@ -99,21 +103,27 @@ impl Baton {
     /// Something has come for this reader. It may have left meanwhile: waking whoever has its seat now does no harm.
     pub(crate) fn notify(&self, seat: Seat) {
         let mut roster = self.lock();
-        let waker = if roster.seats.contains(seat.0 as usize) { roster.stop_waiting(seat) } else { None };
+        let known = roster.seats.contains(seat.0 as usize) && roster.polling != Some(seat);
+        let waker = if known { roster.stop_waiting(seat) } else { None };
         drop(roster);
         wake(waker);
     }
 
-    /// A reader begins to poll the source.
-    pub(crate) fn begin(&self) {
-        self.lock().called = false;
+    /// A reader begins to poll the source: whoever was woken to do that need not come any more. It may have turned to
+    /// something else, and then nobody is to wait for it.
+    pub(crate) fn begin(&self, seat: Seat) {
+        let mut roster = self.lock();
+        roster.called = false;
+        roster.holder = None;
+        roster.polling = Some(seat);
     }
 
     /// A reader has stopped polling the source, which others can poll from now on.
     ///
     /// Whoever was woken by a call that came meanwhile found the source taken, and waits again.
-    pub(crate) fn finish(&self) {
+    pub(crate) fn finish(&self, seat: Seat) {
         let mut roster = self.lock();
+        roster.stop_polling(seat);
         let next = if roster.called { roster.pass() } else { None };
         drop(roster);
         wake(next);
@@ -148,6 +158,13 @@ impl Roster {
         let waker = self.seats[seat.0 as usize].waker.take()?;
         self.waiting.remove(&mut self.seats, seat.0);
         Some(waker)
+    }
+
+    /// By now another reader may have begun.
+    fn stop_polling(&mut self, seat: Seat) {
+        if self.polling == Some(seat) {
+            self.polling = None;
+        }
     }
 
     /// Hands the baton on, if this reader had it.

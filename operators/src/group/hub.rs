@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::TryStream;
 use tokio::time::Instant;
 
-use super::baton::Baton;
+use super::baton::{Baton, Seat};
 use super::lane::{Bounds, Lane, Lanes};
 use crate::OperatorError;
 use crate::budget::Budget;
@@ -33,14 +33,20 @@ pub(crate) trait Route<T, E> {
     fn deadline(&self) -> Option<Instant>;
 
     /// Puts an item into its lane, which is given if it may be full now.
-    fn item(&mut self, item: T, out: &Out<Self::Key, T, E>) -> Result<Option<Arc<Lane<Self::Key, T, E>>>, E>;
+    fn item(&mut self, item: T, out: &Out<Self::Key, T, E>) -> Result<Filled<Self::Key, T, E>, E>;
 
     /// Takes an open lane out, oldest first.
     fn take_open(&mut self) -> Option<Arc<Lane<Self::Key, T, E>>>;
 
-    /// The open lane that holds most, with its key in words.
-    fn fullest(&self) -> Option<(String, usize)>;
+    /// The open lane that holds most.
+    fn fullest(&self) -> Option<&Arc<Lane<Self::Key, T, E>>>;
+
+    /// A key in words.
+    fn name(key: &Self::Key) -> String;
 }
+
+/// A lane that may be full now.
+pub(crate) type Filled<K, T, E> = Option<Arc<Lane<K, T, E>>>;
 
 /// Where a [`Route`] sends sub-streams and their items.
 pub(crate) struct Out<K, T, E> {
@@ -51,9 +57,6 @@ pub(crate) struct Out<K, T, E> {
 impl<K, T, E> Out<K, T, E> {
     /// Opens a sub-stream, or gives nothing if the outer stream is gone, so that nobody could read it.
     pub(crate) fn open(&self, key: K) -> Option<Arc<Lane<K, T, E>>> {
-        if self.outer.is_abandoned() {
-            return None;
-        }
         let lane = Arc::new(self.lanes.lane(key));
         if let Err(unread) = self.outer.push(&self.lanes, Arc::clone(&lane)) {
             drop(unread.abandon(&self.lanes));
@@ -62,9 +65,9 @@ impl<K, T, E> Out<K, T, E> {
         Some(lane)
     }
 
-    /// What to blame if no open sub-stream is to blame.
-    fn unread(&self) -> (String, usize) {
-        ("groups that have ended, or that nobody took".to_owned(), self.outer.len())
+    /// Whether sub-streams can still open: not when the outer stream is gone.
+    pub(crate) fn can_open(&self) -> bool {
+        !self.outer.is_abandoned()
     }
 }
 
@@ -108,8 +111,8 @@ where
             if let Poll::Ready(signal) = lane.poll_take(lanes, cx, polled) {
                 return Poll::Ready(signal);
             }
-            let Some((mut driver, turn)) = self.take_turn() else { return Poll::Pending };
-            lanes.baton.begin();
+            let Some((mut driver, turn)) = self.take_turn(lane.seat()) else { return Poll::Pending };
+            lanes.baton.begin(lane.seat());
             let drove = driver.drive(&self.out, || lane.is_ready());
             polled = true;
             match drove {
@@ -120,23 +123,27 @@ where
                 }
                 Drove::Waits => {
                     turn.over(Place::In(driver));
-                    lanes.baton.finish();
-                    return Poll::Pending;
+                    lanes.baton.finish(lane.seat());
+                    if !lane.is_ready() {
+                        return Poll::Pending;
+                    }
                 }
             }
         }
     }
 
     /// The next sub-stream.
+    #[allow(clippy::type_complexity)]
     pub(crate) fn poll_open(&self, cx: &Context<'_>) -> Poll<Option<Result<Opened<S, K>, S::Error>>> {
         self.poll_lane(&self.out.outer, cx)
     }
 
     /// The driver, unless somebody else has it or it is done with.
-    fn take_turn(&self) -> Option<(Box<Driver<S, R, K>>, Turn<'_, S, R, K>)> {
+    #[allow(clippy::type_complexity)]
+    fn take_turn(&self, seat: Seat) -> Option<(Box<Driver<S, R, K>>, Turn<'_, S, R, K>)> {
         let mut place = self.lock();
         match std::mem::replace(&mut *place, Place::Out) {
-            Place::In(driver) => Some((driver, Turn { hub: self, panics: true })),
+            Place::In(driver) => Some((driver, Turn { hub: self, seat, panics: true })),
             Place::Out => None,
             Place::Done => {
                 *place = Place::Done;
@@ -145,7 +152,7 @@ where
             Place::Panicked => {
                 *place = Place::Panicked;
                 drop(place);
-                self.out.lanes.baton.call();
+                self.out.lanes.baton.served(seat, true);
                 panic!("what gives these groups panicked earlier: its source, or a closure that sorts its items");
             }
         }
@@ -193,6 +200,7 @@ where
     S: TryStream,
 {
     hub: &'a Hub<S, R, K>,
+    seat: Seat,
     panics: bool,
 }
 
@@ -213,7 +221,7 @@ where
     fn drop(&mut self) {
         if self.panics {
             *self.hub.lock() = Place::Panicked;
-            self.hub.out.lanes.baton.call();
+            self.hub.out.lanes.baton.served(self.seat, true);
         }
     }
 }
@@ -318,7 +326,8 @@ where
         false
     }
 
-    /// Until when readers have time to make room.
+    /// Until when readers have time to make room. Outside of a runtime nothing can be waited for: there, a stall is seen
+    /// when somebody polls.
     fn stall(
         &mut self,
         cx: &Context<'_>,
@@ -328,16 +337,24 @@ where
         let after = self.stall_after;
         let stall = self.stall.get_or_insert_with(|| Stall { until: now.checked_add(after), warned: false });
         if stall.until.is_none_or(|until| now < until) {
-            return Ok(stall.until);
+            return Ok(stall.until.filter(|_| clock::can_wait()));
         }
         if !stall.warned {
             stall.warned = true;
             cx.waker().wake_by_ref();
             return Err(Drove::Waits);
         }
-        let (key, buffered) =
-            self.route.fullest().filter(|(_, buffered)| *buffered > 0).unwrap_or_else(|| out.unread());
+        let (key, buffered) = self.blame(out);
         Err(self.fail(out, OperatorError::Stalled { key, buffered, after }.into()))
+    }
+
+    /// Who is not read, and what it holds: the fullest group, the first of many that nobody took, or those that have
+    /// ended and of which nothing more is known.
+    fn blame(&self, out: &Out<K, S::Ok, S::Error>) -> (String, usize) {
+        let open = self.route.fullest().map(|lane| (R::name(&lane.key), lane.len()));
+        let open = open.filter(|(_, buffered)| *buffered > 0 && *buffered >= out.outer.len());
+        let first = || out.outer.first().map(|lane| (R::name(&lane.key), lane.len()));
+        open.or_else(first).unwrap_or_else(|| ("groups that have ended".to_owned(), out.lanes.buffered()))
     }
 
     fn end(&mut self, out: &Out<K, S::Ok, S::Error>) -> Drove {

@@ -55,7 +55,12 @@ impl Lanes {
 
     /// Whether no more items may be buffered.
     pub(crate) fn is_full(&self) -> bool {
-        self.buffered.load(Ordering::SeqCst) >= self.bounds.all
+        self.buffered() >= self.bounds.all
+    }
+
+    /// Items in all lanes together.
+    pub(crate) fn buffered(&self) -> usize {
+        self.buffered.load(Ordering::SeqCst)
     }
 
     /// The source is held back from now on. Buffers are to be looked at once more after this: an item taken before it
@@ -76,6 +81,11 @@ impl<K, T, E> Lane<K, T, E> {
     pub(crate) fn new(key: K, seat: Seat) -> Self {
         let state = State { items: VecDeque::new(), ended: None, waits: false, abandoned: false };
         Self { key, seat, ready: AtomicBool::new(false), state: Mutex::new(state) }
+    }
+
+    /// Where its reader waits.
+    pub(crate) const fn seat(&self) -> Seat {
+        self.seat
     }
 
     /// Whether its reader would get something now.
@@ -146,16 +156,26 @@ impl<K, T, E> Lane<K, T, E> {
     /// The next item, or the end. If there is neither, the reader waits in its seat. A reader that polled the source to
     /// get it says so, and lets another go on.
     pub(crate) fn poll_take(&self, lanes: &Lanes, cx: &Context<'_>, polled: bool) -> Poll<Option<Result<T, E>>> {
+        loop {
+            if self.is_ready() {
+                return Poll::Ready(self.take(lanes, polled));
+            }
+            let waker = cx.waker().clone();
+            let mut state = self.lock();
+            // Waiting begins under the lock, so that an item cannot come in between unnoticed.
+            if state.items.is_empty() && state.ended.is_none() {
+                state.waits = true;
+                let unneeded = lanes.baton.wait(self.seat, waker);
+                drop(state);
+                drop(unneeded);
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn take(&self, lanes: &Lanes, polled: bool) -> Option<Result<T, E>> {
         let mut state = self.lock();
         let item = state.items.pop_front();
-        if item.is_none() && state.ended.is_none() {
-            // Waiting begins under the lock, so that an item cannot come in between unnoticed.
-            state.waits = true;
-            let old = lanes.baton.wait(self.seat, cx.waker());
-            drop(state);
-            drop(old);
-            return Poll::Pending;
-        }
         let end = if item.is_none() { state.ended.replace(Ok(())) } else { None };
         self.ready.store(!state.items.is_empty() || state.ended.is_some(), Ordering::Release);
         let waited = std::mem::take(&mut state.waits);
@@ -166,7 +186,7 @@ impl<K, T, E> Lane<K, T, E> {
         if waited {
             lanes.baton.served(self.seat, polled);
         }
-        Poll::Ready(item.map(Ok).or_else(|| end?.err().map(Err)))
+        item.map(Ok).or_else(|| end?.err().map(Err))
     }
 
     /// The reader is gone. Gives what it will not read.
@@ -190,5 +210,12 @@ impl<K, T, E> Lane<K, T, E> {
 
     fn lock(&self) -> MutexGuard<'_, State<T, E>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K, T, E> Lane<(), Arc<Lane<K, T, E>>, E> {
+    /// Of the sub-streams that nobody has taken, the one that opened first.
+    pub(crate) fn first(&self) -> Option<Arc<Lane<K, T, E>>> {
+        self.lock().items.front().cloned()
     }
 }

@@ -12,6 +12,11 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// Whether there is a runtime whose timers can wake anybody.
+pub(crate) fn can_wait() -> bool {
+    tokio::runtime::Handle::try_current().is_ok()
+}
+
 /// A timer that is made when it is first waited for, and then moved from deadline to deadline.
 ///
 /// It is boxed so that operators with a timer stay `Unpin` when their upstream is.

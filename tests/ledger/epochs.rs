@@ -1,0 +1,264 @@
+//! When an epoch is closed, and what becomes of it when something fails.
+
+use std::num::NonZeroU64;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anabranch::epoch::{Every, Ledger, SourceExt};
+use anabranch::{Error, ErrorKind, from_iter};
+use futures::FutureExt;
+use tokio::time::{Instant, sleep};
+
+use crate::scripted::Scripted;
+use crate::scripted::Step::{Batch, Close, Fail, Forever, Tip, Wait};
+use crate::{Row, dir, each, is_exact, records, run, sizes, store};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn broken() -> Error {
+    Error::new(ErrorKind::Invalid, "the source broke").at("here").cure("mend it")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_epoch_has_at_most_so_many_records() {
+    let (dir, source) = (dir(), Scripted::one([Batch(7), Batch(0), Batch(10), Batch(3)]));
+    let report = run(&source, &store(&dir), records(6)).await.unwrap();
+    assert_eq!(sizes(&store(&dir), "p").await, [6, 6, 6, 2]);
+    assert_eq!((report.records, report.rows, report.epochs, report.lost), (20, 20, 4, 0));
+    is_exact(&source, &store(&dir)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_epoch_is_closed_by_the_record_that_fills_its_bytes() {
+    // Records are "p:1" to "p:9" and "p:10" to "p:20".
+    for (bytes, expected) in [(9, vec![3, 3, 3, 3, 3, 3, 2]), (4, [2; 5].into_iter().chain([1; 10]).collect())] {
+        let (dir, source) = (dir(), Scripted::one([Batch(20)]));
+        run(&source, &store(&dir), Every::secs(60).or_bytes(bytes)).await.unwrap();
+        assert_eq!(sizes(&store(&dir), "p").await, expected, "{bytes}");
+        is_exact(&source, &store(&dir)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_epoch_ends_so_long_after_its_first_record() {
+    let steps = [Wait(100 * SECOND)].into_iter().chain((0..10).flat_map(|_| [Batch(1), Wait(SECOND)]));
+    let (dir, source) = (dir(), Scripted::one(steps));
+    run(&source, &store(&dir), Every::span(Duration::from_millis(3_500))).await.unwrap();
+    assert_eq!(sizes(&store(&dir), "p").await, [4, 4, 2]);
+    is_exact(&source, &store(&dir)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_epoch_is_committed_when_its_time_is_over_though_nothing_comes() {
+    let (dir, source) = (dir(), Scripted::one([Batch(3), Forever]));
+    let begin = Instant::now();
+    let pipeline = source.clone().epochs(Every::secs(60)).commit_to(Ledger::new(store(&dir), "test"), each);
+    let stats = pipeline.stats();
+    let watch = async {
+        while stats.epochs.get() == 0 {
+            sleep(SECOND).await;
+        }
+        assert!((60..63).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
+    };
+    let report = pipeline.run(watch).await.unwrap();
+    assert_eq!((report.epochs, report.records), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_of_nothing_still_let_one_record_through() {
+    for every in [Every::secs(60).or_bytes(0), Every::secs(0), records(1)] {
+        let (dir, source) = (dir(), Scripted::one([Batch(1), Batch(1), Batch(1)]));
+        run(&source, &store(&dir), every).await.unwrap();
+        assert_eq!(sizes(&store(&dir), "p").await, [1, 1, 1], "{every:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_partition_makes_no_epochs() {
+    let (dir, source) = (dir(), Scripted::one([Batch(0), Wait(1_000 * SECOND), Batch(0)]));
+    let report = run(&source, &store(&dir), Every::secs(1)).await.unwrap();
+    assert_eq!((report.epochs, sizes(&store(&dir), "p").await.len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_ends_at_the_tip_and_without_it_the_source_is_followed() {
+    for (once, expected) in [(true, 5), (false, 9)] {
+        let source = Scripted::one([Batch(2), Tip(3), Wait(SECOND), Batch(2), Tip(2), Forever]);
+        let (dir, begin) = (dir(), Instant::now());
+        let pipeline = source.epochs(Every::secs(60)).commit_to(Ledger::new(store(&dir), "test"), each).once(once);
+        let report = pipeline.run(sleep(5 * SECOND)).await.unwrap();
+        assert_eq!(report.records, expected);
+        assert_eq!(begin.elapsed() >= 5 * SECOND, !once);
+        assert_eq!(sizes(&store(&dir), "p").await, [expected]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_commits_what_was_read_and_the_next_run_goes_on_behind_it() {
+    let source = Scripted::one([Batch(5), Wait(2 * SECOND), Batch(5), Wait(20 * SECOND), Batch(5)]);
+    let dir = dir();
+    let pipeline = source.clone().epochs(Every::secs(60)).commit_to(Ledger::new(store(&dir), "test"), each);
+    let report = pipeline.run(sleep(5 * SECOND)).await.unwrap();
+    assert_eq!((report.records, report.epochs), (10, 1));
+    let report = run(&source, &store(&dir), Every::secs(60)).await.unwrap();
+    assert_eq!((report.records, report.epochs), (5, 1));
+    is_exact(&source, &store(&dir)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_before_anything_was_read_commits_nothing() {
+    let (dir, source) = (dir(), Scripted::one([Batch(5)]));
+    let pipeline = source.clone().epochs(Every::secs(60)).commit_to(Ledger::new(store(&dir), "test"), each);
+    let report = pipeline.run(std::future::ready(())).await.unwrap();
+    assert_eq!((report.records, report.epochs), (0, 0));
+    run(&source, &store(&dir), Every::secs(60)).await.unwrap();
+    is_exact(&source, &store(&dir)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_run_over_what_is_done_does_nothing() {
+    let (dir, source) = (dir(), Scripted::one([Batch(5)]).with("q", &[], [Close(3)]));
+    run(&source, &store(&dir), records(2)).await.unwrap();
+    let report = run(&source, &store(&dir), records(2)).await.unwrap();
+    assert_eq!((report.records, report.epochs, report.rows), (0, 0, 0));
+    is_exact(&source, &store(&dir)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_an_epoch_is_not_committed_when_the_source_fails_and_those_before_stay() {
+    let source = Scripted::one([Batch(7), Fail(broken())]);
+    let dir = dir();
+    let error = run(&source, &store(&dir), records(5)).await.unwrap_err();
+    assert_eq!(error.to_string(), "the source broke: here: mend it");
+    assert_eq!(sizes(&store(&dir), "p").await, [5]);
+
+    source.edit(|script| script.steps.insert("p".into(), vec![Batch(7), Batch(4)]));
+    run(&source, &store(&dir), records(5)).await.unwrap();
+    assert_eq!(sizes(&store(&dir), "p").await, [5, 5, 1]);
+    is_exact(&source, &store(&dir)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_partition_lets_the_others_commit_what_they_have_read() {
+    let source = Scripted::one([Batch(7), Wait(SECOND), Fail(broken())]).with("q", &[], [Batch(4), Forever]);
+    let dir = dir();
+    let begin = Instant::now();
+    let error = run(&source, &store(&dir), Every::secs(60)).await.unwrap_err();
+    assert!(error.to_string().contains("the source broke"), "{error}");
+    assert!(begin.elapsed() < 20 * SECOND);
+    assert_eq!((sizes(&store(&dir), "p").await, sizes(&store(&dir), "q").await), (vec![], vec![4]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_of_the_closure_is_that_of_the_run_and_its_epoch_is_not_committed() {
+    let (dir, source) = (dir(), Scripted::one([Batch(10)]));
+    let pipeline = source.clone().epochs(records(4)).commit_to(Ledger::new(store(&dir), "test"), |records, dead| {
+        each(records, dead).try_map(|row| if row.number == 7 { Err(broken()) } else { Ok(row) })
+    });
+    let error = pipeline.run(std::future::pending()).await.unwrap_err();
+    assert!(error.to_string().contains("the source broke"), "{error}");
+    assert_eq!(sizes(&store(&dir), "p").await, [4]);
+    run(&source, &store(&dir), records(4)).await.unwrap();
+    is_exact(&source, &store(&dir)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_closure_goes_on_in_run() {
+    let (dir, source) = (dir(), Scripted::one([Batch(10)]).with("q", &[], [Batch(1), Forever]));
+    let pipeline = source.clone().epochs(records(4)).commit_to(Ledger::new(store(&dir), "test"), |records, dead| {
+        each(records, dead).inspect(|row| assert!(row.number != 7, "seven is too much"))
+    });
+    let panic = AssertUnwindSafe(pipeline.run(std::future::pending())).catch_unwind().await.unwrap_err();
+    assert!(panic.downcast_ref::<&str>().is_some_and(|panic| panic.contains("seven is too much")));
+    assert_eq!(sizes(&store(&dir), "p").await, [4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closure_that_reads_nothing_is_told_so() {
+    let (dir, source) = (dir(), Scripted::one([Batch(10)]));
+    let pipeline = source.clone().epochs(records(4)).commit_to(Ledger::new(store(&dir), "test"), |_, _| {
+        from_iter([Row { partition: "p".into(), number: 1 }]).fails_with::<Error>()
+    });
+    let error = pipeline.run(std::future::pending()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    let text = error.to_string();
+    assert!(text.contains("without reading any of its records: p: let the closure of commit_to"), "{text}");
+    assert!(sizes(&store(&dir), "p").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closure_that_takes_some_records_ends_its_epoch_with_them() {
+    let (dir, source) = (dir(), Scripted::one([Batch(6), Batch(2), Close(2)]));
+    let chain = |records, dead| each(records, dead).take(3);
+    let pipeline = source.clone().epochs(Every::secs(60)).commit_to(Ledger::new(store(&dir), "test"), chain);
+    pipeline.run(std::future::pending()).await.unwrap();
+    assert_eq!(sizes(&store(&dir), "p").await, [3, 3, 3, 1]);
+    is_exact(&source, &store(&dir)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closure_may_run_its_records_on_another_task() {
+    let (dir, source) = (dir(), Scripted::one([Batch(600), Wait(SECOND), Batch(7), Close(600)]));
+    let chain = |records, dead| each(records, dead).spawn();
+    let pipeline = source.clone().epochs(records(500)).commit_to(Ledger::new(store(&dir), "test"), chain);
+    pipeline.run(std::future::pending()).await.unwrap();
+    assert_eq!(sizes(&store(&dir), "p").await, [500, 500, 207]);
+    is_exact(&source, &store(&dir)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_dropped_is_made_good_by_the_next() {
+    let dir = dir();
+    let steps = || (0..20).flat_map(|_| [Batch(3), Wait(SECOND)]);
+    let source = Scripted::one(steps()).with("q", &[], steps());
+    let mut done = Vec::new();
+    for millis in [1, 500, 1_700, 2_000, 4_100, 9_999] {
+        let pipeline = source.clone().epochs(records(7)).commit_to(Ledger::new(store(&dir), "test"), each);
+        let stats = pipeline.stats();
+        let run = pipeline.run(std::future::pending());
+        assert!(tokio::time::timeout(Duration::from_millis(millis), run).await.is_err());
+        done.push(stats.epochs.get());
+    }
+    assert!(done.iter().any(|epochs| *epochs > 0) && done[0] == 0, "{done:?}");
+    run(&source, &store(&dir), records(7)).await.unwrap();
+    is_exact(&source, &store(&dir)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn stats_tell_what_is_read_and_what_is_committed() {
+    let (dir, source) = (dir(), Scripted::one([Batch(5), Wait(2 * SECOND), Batch(1)]));
+    let pipeline = source.clone().epochs(records(3)).commit_to(Ledger::new(store(&dir), "test"), each);
+    let stats = pipeline.stats();
+    let seen = Arc::new(Mutex::new((0, 0)));
+    let note = Arc::clone(&seen);
+    let reader = stats.clone();
+    let watch = async move {
+        sleep(SECOND).await;
+        *note.lock().unwrap() = (reader.records.get(), reader.committed.get());
+        std::future::pending().await
+    };
+    pipeline.run(watch).await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), (5, 3));
+    assert_eq!((stats.records.get(), stats.committed.get(), stats.rows.get(), stats.epochs.get()), (6, 6, 6, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_closure_runs_once_for_each_epoch_and_sees_its_records_in_order() {
+    let (dir, source) = (dir(), Scripted::one([Batch(4), Batch(4), Batch(2)]));
+    let calls = Arc::new(AtomicU64::new(0));
+    let (count, last) = (Arc::clone(&calls), Arc::new(AtomicU64::new(0)));
+    let pipeline = source.epochs(Every::default().or_records(NonZeroU64::new(4).unwrap())).commit_to(
+        Ledger::new(store(&dir), "test"),
+        move |records, dead| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let last = Arc::clone(&last);
+            each(records, dead).inspect(move |row| {
+                assert_eq!(last.swap(row.number, Ordering::Relaxed) + 1, row.number);
+            })
+        },
+    );
+    pipeline.run(std::future::pending()).await.unwrap();
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
+}
