@@ -90,7 +90,7 @@ impl Messages {
             // A key only spreads records, so its beginning will do.
             Ok(key) if !key.is_empty() => Ok(Message { key: key.chars().take(MAX_KEY_CHARS).collect(), data }),
             Ok(_) => Err(unusable(record, "its key is empty")),
-            Err(reason) => Err(unusable(record, &reason)),
+            Err(reason) => Err(unusable(record, reason)),
         }
     }
 }
@@ -107,13 +107,16 @@ fn key(object: &[u8], name: &str) -> Result<CompactString, String> {
     }
 }
 
-/// A record without a key, with the place where it stands.
-fn unusable(record: Record, why: &str) -> DeadLetter {
-    let mut place = format!("{}, position {}", record.origin.partition, record.position);
-    if matches!(record.origin.layout, Layout::Delimited { .. }) {
-        place += &format!(", line {}", record.position.minor());
-    }
-    DeadLetter { reason: format!("{place}: {why}"), record }
+/// A record without a key.
+fn unusable(record: Record, why: impl Into<String>) -> DeadLetter {
+    let line = matches!(record.origin.layout, Layout::Delimited { .. }).then(|| record.position.minor());
+    DeadLetter { line, reason: why.into(), record }
+}
+
+/// Where a record stands, and what is wrong with it.
+fn told(DeadLetter { record, line, reason }: &DeadLetter) -> String {
+    let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
+    format!("{}, position {}{line}: {reason}", record.origin.partition, record.position)
 }
 
 async fn run(options: Options) -> Result<(), Error> {
@@ -214,8 +217,8 @@ mod tests {
         Record { data: text.into(), origin, key: "given".into(), ..line("") }
     }
 
-    fn reason(record: Record) -> String {
-        Messages::new(Some("carrier")).message(record).unwrap_err().reason
+    fn refused(record: Record) -> String {
+        told(&Messages::new(Some("carrier")).message(record).unwrap_err())
     }
 
     #[test]
@@ -240,10 +243,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_sent_is_set_aside_with_its_line() {
-        assert_eq!(reason(line("UA")), "x.tsv, position 40.7, line 7: 1 field where the header has 2");
-        assert_eq!(reason(line("\t1545")), "x.tsv, position 40.7, line 7: its key is empty");
-        assert_eq!(reason(json("{}")), "random, position 40.7: there is no \"carrier\" in it");
-        assert!(reason(json("nonsense")).contains("not a JSON object"));
+        assert_eq!(refused(line("UA")), "x.tsv, position 40.7, line 7: 1 field where the header has 2");
+        assert_eq!(refused(line("\t1545")), "x.tsv, position 40.7, line 7: its key is empty");
+        assert_eq!(refused(json("{}")), "random, position 40.7: there is no \"carrier\" in it");
+        assert!(refused(json("nonsense")).contains("not a JSON object"));
     }
 
     #[test]
