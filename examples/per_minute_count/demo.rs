@@ -25,17 +25,19 @@ type Counts = HashMap<(CompactString, Minute), usize>;
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let local = |error| Error::new(ErrorKind::Unavailable, "the embedded servers cannot be started").because(error);
     let state = tempfile::Builder::new().prefix("anabranch-").tempdir().map_err(local)?.keep();
-    let cloud = LocalCloud::builder().state_dir(&state).start().map_err(local)?;
-    cloud.create_stream(STREAM, SHARDS).await.map_err(local)?;
-    cloud.create_bucket(BUCKET).map_err(local)?;
-    println!("Kinesis on {}, S3 on {}", cloud.kinesis_url(), cloud.s3_url());
+    // The stream goes with the program; the objects stay, to be looked at.
+    let streams = LocalCloud::start().map_err(local)?;
+    let objects = LocalCloud::builder().state_dir(&state).start().map_err(local)?;
+    streams.create_stream(STREAM, SHARDS).await.map_err(local)?;
+    objects.create_bucket(BUCKET).map_err(local)?;
+    println!("Kinesis on {}, S3 on {}", streams.kinesis_url(), objects.s3_url());
 
     let file: Arc<dyn Source> = Arc::new(FileSource::builder(FLIGHTS).build()?);
     let expected = count_by_hand(Arc::clone(&file), &options).await?;
-    produce(file, &cloud, &options).await?;
+    produce(file, &streams, &options).await?;
 
-    let source = KinesisSource::builder(STREAM).sdk_config(cloud.sdk_config()).build().await?;
-    let store: Arc<dyn Store> = Arc::new(S3Store::builder(BUCKET, "").sdk_config(cloud.sdk_config()).build().await?);
+    let source = KinesisSource::builder(STREAM).sdk_config(streams.sdk_config()).build().await?;
+    let store: Arc<dyn Store> = Arc::new(S3Store::builder(BUCKET, "").sdk_config(objects.sdk_config()).build().await?);
     let options = Options { once: true, ..options };
     // Ctrl-C ends it at once: half of it would have nothing to be checked against.
     let never = std::future::pending();
