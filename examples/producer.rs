@@ -80,8 +80,8 @@ impl Messages {
         }
     }
 
-    fn message(&mut self, record: Record) -> Result<Message, DeadLetter> {
-        let data = self.encoder.encode(record.clone())?;
+    fn message(&mut self, record: Record) -> Result<Message, Box<DeadLetter>> {
+        let data = self.encoder.encode(record.clone()).map_err(|undecodable| Box::new(undecodable.into()))?;
         let key = match &self.key_column {
             None => Ok(record.key.clone()),
             Some(name) => key(&data, name),
@@ -108,9 +108,9 @@ fn key(object: &[u8], name: &str) -> Result<CompactString, String> {
 }
 
 /// A record without a key.
-fn unusable(record: Record, why: impl Into<String>) -> DeadLetter {
+fn unusable(record: Record, why: impl Into<String>) -> Box<DeadLetter> {
     let line = matches!(record.origin.layout, Layout::Delimited { .. }).then(|| record.position.minor());
-    DeadLetter { line, reason: why.into(), record }
+    Box::new(DeadLetter { line, reason: why.into(), record })
 }
 
 /// Where a record stands, and what is wrong with it.
@@ -127,9 +127,9 @@ async fn run(options: Options) -> Result<(), Error> {
 
     let (sent, dead) = (Counter::new(), Counter::new());
     let progress = progress();
-    let set_aside = futures::sink::unfold((), |(), DeadLetter { record, reason }: DeadLetter| {
+    let set_aside = futures::sink::unfold((), |(), letter: Box<DeadLetter>| {
         dead.add(1);
-        progress.suspend(|| eprintln!("set aside: {reason}\n  {}", record.data.escape_ascii()));
+        progress.suspend(|| eprintln!("set aside: {}\n  {}", told(&letter), letter.record.data.escape_ascii()));
         async { Ok::<_, Error>(()) }
     });
     let outcome = source::records(source)
