@@ -58,6 +58,7 @@ pub(super) struct Outcome {
     pub(super) rows: GzipLines,
     pub(super) dead: Option<GzipLines>,
     pub(super) end: bool,
+    pub(super) tip: Option<DateTime<Utc>>,
 }
 
 /// How a commit ended.
@@ -190,7 +191,7 @@ impl Ledger {
         head: &Head,
         outcome: Outcome,
     ) -> Result<Committed, Error> {
-        let Outcome { taken, rows, dead, end } = outcome;
+        let Outcome { taken, rows, dead, end, tip } = outcome;
         let nonce = format!("{:032x}", rand::random::<u128>());
         let committed = Utc::now();
         let dead = match dead {
@@ -215,6 +216,7 @@ impl Ledger {
             dead,
             end,
             last_arrival: taken.last_arrival,
+            tip,
             committed,
         };
         let json = serde_json::to_vec(&header).map_err(|error| self.unwritable(&head.key, error))?;
