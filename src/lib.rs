@@ -1,4 +1,15 @@
-//! anabranch
+#![doc = include_str!("../README.md")]
+//!
+//! # Where to look
+//!
+//! | for | look at |
+//! |---|---|
+//! | operators, and how to begin and end a flow | [`Flow`], [`create`] |
+//! | a sub-stream, or a result, for each key | [`Flow::group_until`], [`group`] |
+//! | exact results | [`epoch`] |
+//! | reading and writing | [`source`], [`sink`], [`store`] |
+//! | records to events | [`codec`] |
+//! | what can go wrong | [`Error`], [`OperatorError`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use anabranch_operators as operators;

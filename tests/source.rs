@@ -392,9 +392,9 @@ async fn another_source_is_not_recognised() {
 #[tokio::test]
 async fn a_uri_that_names_no_source_is_refused_with_what_there_is() {
     for (uri, what, cure) in [
-        ("", "this names no source", "file:PATH or random:"),
-        ("flights.tsv", "this names no source", "file:PATH or random:"),
-        ("ftp://x", "this names no source", "file:PATH or random:"),
+        ("", "this names no source", "use file:PATH, random: or kinesis:STREAM"),
+        ("flights.tsv", "this names no source", "use file:PATH, random: or kinesis:STREAM"),
+        ("ftp://x", "this names no source", "use file:PATH, random: or kinesis:STREAM"),
         ("file:", "no path of a file", "name a file"),
         ("file:a.tsv?fromat=csv", "there is no option \"fromat\"", "file: has format"),
         ("file:a.tsv?format=xls", "\"xls\" is no value for the option \"format\"", "give csv or tsv"),

@@ -45,7 +45,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     view::show(Arc::clone(&store), report).await?;
     check(store, &expected).await?;
 
-    let bucket = state.join("s3/buckets").join(BUCKET);
+    let bucket = objects.bucket_dir(BUCKET);
     println!("\nThe objects are files in {}. To look at them:", bucket.display());
     println!("  find {} -name '*.jsonl.gz'", bucket.display());
     println!("  find {} -path '*/dt=*' -name '*.jsonl.gz' -exec gzip -dc {{}} + | head", bucket.display());

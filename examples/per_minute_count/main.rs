@@ -156,6 +156,8 @@ async fn shutdown() {
     asked().await;
     eprintln!("stopping: committing what was read; once more stops at once");
     tokio::spawn(async move {
+        // One request may come as several signals: from the terminal, and from what runs this program in it.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         asked().await;
         std::process::exit(130);
     });

@@ -114,6 +114,11 @@ impl LocalCloud {
         }
     }
 
+    /// The directory that shows a bucket's objects as files, under their keys.
+    pub fn bucket_dir(&self, name: &str) -> PathBuf {
+        self.objects.bucket_dir(name)
+    }
+
     /// The environment variables by which the AWS clients of other processes find these servers.
     pub fn env(&self) -> [(&'static str, String); 6] {
         [

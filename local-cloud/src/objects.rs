@@ -60,13 +60,17 @@ impl Objects {
         })))
     }
 
+    pub(crate) fn bucket_dir(&self, name: &str) -> PathBuf {
+        self.0.buckets_dir.join(name)
+    }
+
     pub(crate) fn create_bucket(&self, name: &str) -> io::Result<()> {
         let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
         if !(3..=63).contains(&name.len()) || !name.bytes().all(good) || name.starts_with(['-', '.']) {
             let rule = "a bucket's name has 3 to 63 of a-z, 0-9, dots and hyphens, and begins with a letter or a digit";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?}: {rule}")));
         }
-        fs::create_dir_all(self.0.buckets_dir.join(name))
+        fs::create_dir_all(self.bucket_dir(name))
     }
 }
 

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anabranch_operators::group::{Aggregator, Signal, Until};
+use anabranch_operators::group::{Aggregator, GroupSignal, Until};
 use anabranch_operators::testing::{
     Event, Failed, Script, assert_marbles, check, observe, probe, probe_stuttering, virtual_time,
 };
@@ -55,7 +55,7 @@ fn lower(c: &char) -> char {
 }
 
 /// A signal that shows its marbles to each group.
-fn when(marbles: &'static str) -> Until<impl Signal<char, Failed> + Clone> {
+fn when(marbles: &'static str) -> Until<impl GroupSignal<char, Failed> + Clone> {
     Until::when(move |_: &char| Script::marbles(marbles))
 }
 
@@ -303,7 +303,7 @@ fn script(case: &Case) -> Flow<Script<(usize, u8), Failed>> {
     Script::new(items.chain([(case.over, end)]))
 }
 
-fn until(case: &Case) -> Until<impl Signal<u8, Failed> + use<>> {
+fn until(case: &Case) -> Until<impl GroupSignal<u8, Failed> + use<>> {
     let span = |span: Option<u64>| ms(span.unwrap_or(u64::MAX));
     let times = Until::after(span(case.after)).or(Until::idle(span(case.idle)));
     let signal = case.signal;

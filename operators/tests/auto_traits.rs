@@ -13,11 +13,12 @@ use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
+use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
-use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount};
+use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
 use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow};
 use futures::Stream;
 
@@ -142,6 +143,7 @@ fn upstream_decides() {
         BufferCount<Source<P>>,
         BufferTime<Source<P>>,
         BufferTimeOrCount<Source<P>>,
+        AggregateEach<Source<P>, (), NoSignal, group::Count, ()>,
 
         DeadLetters<P, (), ()>,
         DeadLetters<(), P, ()>,
@@ -185,6 +187,12 @@ fn closures_and_states_decide_but_are_never_pinned() {
         BufferTimeOrCount<Gives<P>>,
         DeadLetters<(), (), P>,
         Spawn<Source<P>>,
+        WindowCount<Source<P>>,
+        WindowTime<Source<P>>,
+        GroupUntil<Source<P>, (), NoSignal, ()>,
+        GroupUntil<Source<()>, P, NoSignal, ()>,
+        AggregateEach<Source<()>, P, NoSignal, group::Count, ()>,
+        AggregateEach<Source<()>, (), NoSignal, group::Count, P>,
         All<(), P>,
         Any<(), P>,
         Collect<(), P>,
@@ -193,6 +201,14 @@ fn closures_and_states_decide_but_are_never_pinned() {
         ForEach<(), P>,
         Next<'static, P>,
     }
+}
+
+/// A group shares its source, of which only one reader has hold at a time; its key is seen by all who have the group.
+#[test]
+fn groups_are_shared_behind_a_lock() {
+    row!(Group<Source<P>, (), ()>, [false, false, true], [true, true, true], [true; 3]);
+    row!(Group<Source<()>, P, ()>, [false, false, true], [true, true, true], [true; 3]);
+    row!(Group<Source<()>, (), P>, [false, false, true], [false, false, true], [true; 3]);
 }
 
 #[test]

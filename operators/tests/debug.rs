@@ -1,16 +1,24 @@
 //! `Debug` shows which operators a flow is made of, whatever closures are inside: a row for every type.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fmt::Debug;
 use std::future::{pending, ready};
 use std::time::Duration;
 
 use anabranch_operators::testing::{Script, probe};
-use anabranch_operators::{Flow, concat, from_items, from_iter, from_results, interval, merge};
+use anabranch_operators::{Flow, OperatorError, concat, from_items, from_iter, from_results, interval, merge};
 use futures::stream;
 
 /// The source of each row.
 fn source() -> Flow<impl futures::Stream<Item = Result<u8, std::convert::Infallible>> + Clone + Debug + Unpin> {
     from_iter([1_u8, 2])
+}
+
+/// The first group of the source.
+fn group() -> impl Debug {
+    let mut groups = source().fails_with::<OperatorError>().group_by(|n| *n);
+    futures::executor::block_on(groups.next()).unwrap()
 }
 
 #[track_caller]
@@ -65,6 +73,12 @@ fn operators_show_their_name_and_what_is_before_them() {
 
     shows_upstream(&source().concat_map(|_| source()), "ConcatMap");
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
+
+    shows_upstream(&source().window_count(2), "WindowCount");
+    shows_upstream(&source().window_time(Duration::from_millis(3)), "WindowTime");
+    shows_upstream(&source().group_by(|n| *n), "GroupUntil");
+    shows_upstream(&source().group_by(|n| *n).count_each(), "AggregateEach");
+    shows(&group(), &["Group {", "key: 1", "buffered: 1"]);
 
     shows_upstream(&source().buffer_count(2), "BufferCount");
     shows_upstream(&source().buffer_time(Duration::from_millis(3)), "BufferTime");

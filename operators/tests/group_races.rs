@@ -1,9 +1,9 @@
 //! Groups whose readers come in any order and on any task: who is woken, how often, and that nobody waits for ever.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod support;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -71,9 +71,8 @@ fn a_dropped_reader_without_the_baton_wakes_nobody() {
     let mut outer = Reader::new(flow.group_by(|c: &char| *c));
     send(&source, "ab".chars());
     let (mut a, mut b) = (Reader::new(outer.item()), Reader::new(outer.item()));
-    (a.item(), b.item());
-    a.waits();
-    b.waits();
+    a.waits_after_item();
+    b.waits_after_item();
     outer.waits();
     drop(a);
     assert_eq!((outer.wakes(), b.wakes()), (0, 0));
@@ -85,8 +84,8 @@ fn a_reader_that_has_got_the_baton_but_reads_no_more_holds_up_nobody_who_polls()
     let mut outer = Reader::new(flow.group_by(|c: &char| *c));
     send(&source, "ab".chars());
     let (mut a, mut b) = (Reader::new(outer.item()), Reader::new(outer.item()));
-    (a.item(), b.item());
-    b.waits(); // As in a select that another branch wins.
+    a.item();
+    b.waits_after_item(); // As in a select that another branch wins.
     outer.waits();
     send(&source, "c".chars());
     let mut c = Reader::new(outer.item());
@@ -228,6 +227,67 @@ fn a_wake_from_inside_the_poll_is_not_lost() {
 }
 
 #[test]
+fn who_comes_while_another_polls_is_woken_again() {
+    // The source calls, and the outer reader comes at once and finds it taken.
+    type Hook = Rc<RefCell<Option<Box<dyn FnMut()>>>>;
+    let hook: Hook = Rc::default();
+    let inside = Rc::clone(&hook);
+    let (sender, mut items) = futures::channel::mpsc::unbounded();
+    let source = futures::stream::poll_fn(move |cx| {
+        let polled = items.poll_next_unpin(cx);
+        if polled.is_pending()
+            && let Some(mut hook) = inside.take()
+        {
+            cx.waker().wake_by_ref();
+            hook();
+        }
+        polled
+    });
+    let groups = source.into_flow().fails_with::<OperatorError>().group_by(|c: &char| *c);
+    let outer = Rc::new(RefCell::new(Reader::new(groups)));
+    send(&sender, ['a']);
+    let mut a = Reader::new(outer.borrow_mut().item());
+    assert_eq!(a.item(), 'a');
+    outer.borrow_mut().waits();
+    let comes = Rc::clone(&outer);
+    *hook.borrow_mut() = Some(Box::new(move || {
+        assert_eq!(comes.borrow().wakes(), 1);
+        comes.borrow_mut().waits();
+    }));
+    a.waits();
+    assert!(hook.borrow().is_none());
+    assert_eq!((outer.borrow().wakes(), a.wakes()), (1, 0));
+}
+
+#[test]
+fn an_item_that_is_read_last_before_others_get_their_turn_reaches_its_reader() {
+    let (source, flow) = channel();
+    let mut outer = Reader::new(flow.group_by(|c: &char| *c));
+    send(&source, ['a', 'b', 'c']);
+    let mut a = Reader::new(outer.item());
+    drop(outer.item());
+    let mut c = Reader::new(outer.item());
+    assert_eq!((a.item(), c.item()), ('a', 'c'));
+    for others in 250..260 {
+        c.waits();
+        outer.waits();
+        send(&source, std::iter::repeat_n('b', others).chain(['a']));
+        a.wakes();
+        let mut polled = a.poll();
+        while polled.is_pending() {
+            if a.wakes() > 0 {
+                polled = a.poll();
+            } else if c.wakes() > 0 {
+                c.waits();
+            } else {
+                assert!(outer.wakes() > 0, "nobody is woken when the item has {others} before it");
+                outer.waits();
+            }
+        }
+    }
+}
+
+#[test]
 fn groups_over_parts_that_can_be_sent_can_be_sent() {
     fn check_send<T: Send>(_: &T) {}
     fn check_sync<T: Sync>(_: &T) {}
@@ -360,7 +420,10 @@ async fn read_on_many_tasks(seed: u64) {
         let fires = *key == 3;
         futures::stream::poll_fn(move |_| if fires { Poll::Ready(None::<Result<(), _>>) } else { Poll::Pending })
     }));
-    let mut groups = source.group_until(|(key, _)| *key, until).buffers(each, all).max_groups(8);
+    // So patient that a lost wake is not made good by it.
+    let patience = Duration::from_secs(100_000);
+    let groups = source.group_until(|(key, _)| *key, until).buffers(each, all).max_groups(8);
+    let mut groups = groups.stall_after(patience);
     let mut readers = tokio::task::JoinSet::new();
     while let Some(mut group) = groups.next().await.unwrap() {
         let mut own = Random(seed ^ readers.len() as u64);
@@ -398,7 +461,7 @@ fn no_wake_is_lost_when_groups_are_read_on_many_tasks() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
     for seed in 0..400 {
         let read = runtime.spawn(read_on_many_tasks(seed));
-        let watched = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), read).await });
+        let watched = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), read).await });
         watched.unwrap_or_else(|_| panic!("seed {seed}: a wake was lost")).unwrap();
     }
 }

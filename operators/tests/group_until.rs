@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
-use anabranch_operators::group::{Signal, Until};
+use anabranch_operators::group::{GroupSignal, Until};
 use anabranch_operators::testing::{
     Event, Failed, Script, check, observe, observe_nested, probe, probe_stuttering, virtual_time,
 };
@@ -22,7 +22,7 @@ const fn ms(ticks: u64) -> Duration {
 }
 
 /// The outer stream's events, `0-1-|` with the groups numbered, and each group as `key: marbles`.
-fn groups<W: Signal<char, Failed>>(input: &str, until: Until<W>) -> (String, Vec<String>) {
+fn groups<W: GroupSignal<char, Failed>>(input: &str, until: Until<W>) -> (String, Vec<String>) {
     let flow = Script::marbles(input).group_until(|c: &char| c.to_ascii_lowercase(), until);
     let nested = virtual_time(observe_nested(flow, 100, |group| *group.key()));
     let shown = Script::new(nested.outer.iter().filter(|(_, event)| !matches!(event, Event::Dropped)).cloned());
@@ -31,13 +31,13 @@ fn groups<W: Signal<char, Failed>>(input: &str, until: Until<W>) -> (String, Vec
 }
 
 #[track_caller]
-fn check_groups<W: Signal<char, Failed>>(input: &str, until: Until<W>, outer: &str, inner: &[&str]) {
+fn check_groups<W: GroupSignal<char, Failed>>(input: &str, until: Until<W>, outer: &str, inner: &[&str]) {
     let (shown, shown_inner) = groups(input, until);
     assert_eq!((shown.as_str(), &shown_inner), (outer, &inner.iter().map(|line| (*line).to_owned()).collect()));
 }
 
 /// A signal for groups of `x`, which shows its marbles to each of them; other groups have none.
-fn when(marbles: &'static str) -> Until<impl Signal<char, Failed>> {
+fn when(marbles: &'static str) -> Until<impl GroupSignal<char, Failed>> {
     Until::when(move |key: &char| Script::marbles(if *key == 'x' { marbles } else { "" }))
 }
 
@@ -229,7 +229,7 @@ fn one_item_can_close_the_oldest_group_and_its_own() {
 }
 
 /// Ends groups of `b` with their first item.
-fn when_b_count_one() -> Until<impl Signal<char, OperatorError>> {
+fn when_b_count_one() -> Until<impl GroupSignal<char, OperatorError>> {
     Until::when(|key: &char| {
         let fires = *key == 'b';
         stream::poll_fn(

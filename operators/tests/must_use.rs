@@ -11,11 +11,12 @@ use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
+use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
-use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount};
+use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
 use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
 
 /// Where a row needs a flow.
@@ -87,6 +88,12 @@ flagged! {
     BufferCount<Source>,
     BufferTime<Source>,
     BufferTimeOrCount<Source>,
+    WindowCount<Source>,
+    WindowTime<Source>,
+
+    AggregateEach<Source, (), NoSignal, group::Count, ()>,
+    Group<Source, (), ()>,
+    GroupUntil<Source, (), NoSignal, ()>,
 
     DeadLetters<(), (), ()>,
     Spawn<Source>,

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use anabranch_operators::OperatorError;
-use anabranch_operators::group::{NoSignal, Signal, Until};
+use anabranch_operators::group::{GroupSignal, NoSignal, Until};
 use futures::stream;
 
 #[test]
@@ -20,7 +20,7 @@ fn of_two_alike_the_sooner_counts() {
 
 #[test]
 fn only_when_has_a_signal() {
-    const fn has_signal<W: Signal<u8, OperatorError>>(_: &Until<W>) -> bool {
+    const fn has_signal<W: GroupSignal<u8, OperatorError>>(_: &Until<W>) -> bool {
         W::PRESENT
     }
     let when = || Until::when(|_: &u8| stream::pending::<Result<(), OperatorError>>());

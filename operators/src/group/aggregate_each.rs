@@ -16,7 +16,7 @@ use pin_project::pin_project;
 use super::group_until::{GroupUntil, Parts};
 use super::groups::Groups;
 use super::table::Lookup;
-use super::until::Signal;
+use super::until::GroupSignal;
 use crate::Flow;
 use crate::budget::Budget;
 use crate::time::clock::{self, Timer};
@@ -45,7 +45,7 @@ pub trait Aggregator<K, T> {
 pub struct AggregateEach<S, F, W, A, K>
 where
     S: TryStream,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
     A: Aggregator<K, S::Ok>,
 {
     #[pin]
@@ -72,7 +72,7 @@ where
     S: TryStream,
     F: FnMut(&S::Ok) -> K,
     K: Hash + Eq,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
     /// Gives `(key, result)` of each group when it ends, the result made by `aggregator`.
     ///
@@ -153,7 +153,7 @@ where
     S: TryStream,
     F: FnMut(&S::Ok) -> K,
     K: Hash + Eq,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
     A: Aggregator<K, S::Ok>,
 {
     type Item = Result<(K, A::Output), S::Error>;
@@ -214,32 +214,35 @@ where
                     continue;
                 }
             };
-            let mut evicted = None;
-            let id = match groups.look_up((this.key)(&item)) {
+            match groups.look_up((this.key)(&item)) {
                 Lookup::Open(id) => {
-                    aggregator.add(groups.value_mut(id), item);
-                    id
+                    let (state, last) = groups.count_item(id);
+                    aggregator.add(state, item);
+                    if last {
+                        let (key, state) = groups.close(id);
+                        return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
+                    }
                 }
                 Lookup::Absent(vacancy) => {
-                    match groups.make_room() {
-                        Ok(group) => evicted = group,
+                    let evicted = match groups.make_room() {
+                        Ok(evicted) => evicted,
                         Err(error) => {
                             *this.state = State::Done;
                             return Poll::Ready(Some(Err(error)));
                         }
-                    }
-                    let state = aggregator.open(vacancy.key(), item);
+                    };
                     look = groups.has_signals();
-                    groups.open(vacancy, state)
+                    let state = aggregator.open(vacancy.key(), item);
+                    let id = groups.open(vacancy, state);
+                    let last = groups.count_item(id).1.then(|| groups.close(id));
+                    let mut closed = evicted.into_iter().chain(last).map(|(key, state)| (key, aggregator.close(state)));
+                    if let Some(group) = closed.next() {
+                        if let Some(second) = closed.next() {
+                            *this.state = State::AlsoClosed(second);
+                        }
+                        return Poll::Ready(Some(Ok(group)));
+                    }
                 }
-            };
-            let full = groups.count_item(id);
-            let mut closed = evicted.into_iter().chain(full).map(|(key, state)| (key, aggregator.close(state)));
-            if let Some(group) = closed.next() {
-                if let Some(second) = closed.next() {
-                    *this.state = State::AlsoClosed(second);
-                }
-                return Poll::Ready(Some(Ok(group)));
             }
             ready!(budget.swallow(cx));
         }
@@ -249,7 +252,7 @@ where
 impl<S, F, W, A, K> fmt::Debug for AggregateEach<S, F, W, A, K>
 where
     S: TryStream + fmt::Debug,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
     A: Aggregator<K, S::Ok>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

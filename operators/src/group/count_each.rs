@@ -11,7 +11,7 @@ use futures::TryStream;
 
 use super::aggregate_each::{AggregateEach, Aggregator};
 use super::group_until::GroupUntil;
-use super::until::Signal;
+use super::until::GroupSignal;
 use crate::Flow;
 
 /// The aggregator of [`count_each`](Flow::count_each).
@@ -40,7 +40,7 @@ where
     S: TryStream,
     F: FnMut(&S::Ok) -> K,
     K: Hash + Eq,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
     /// Gives `(key, n)` of each group when it ends: how many items it had.
     ///

@@ -12,7 +12,7 @@ use futures::TryStream;
 
 use super::aggregate_each::{AggregateEach, Aggregator};
 use super::group_until::GroupUntil;
-use super::until::Signal;
+use super::until::GroupSignal;
 use crate::Flow;
 
 /// The aggregator of [`fold_each`](Flow::fold_each).
@@ -54,7 +54,7 @@ where
     S: TryStream,
     F: FnMut(&S::Ok) -> K,
     K: Hash + Eq,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
     /// Gives `(key, value)` of each group when it ends, the value folded from its items: `f(… f(f(init(), first), second) …)`.
     ///
@@ -91,6 +91,7 @@ where
     ///
     /// [`reduce_each`](Flow::reduce_each), [`aggregate_each`](Flow::aggregate_each), [`fold`](Flow::fold). ReactiveX:
     /// `group_by` with `flat_map` and `reduce`.
+    #[allow(clippy::type_complexity)]
     #[track_caller]
     pub fn fold_each<V, I, G>(self, init: I, f: G) -> Flow<AggregateEach<S, F, W, Fold<I, G>, K>>
     where

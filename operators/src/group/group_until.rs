@@ -19,11 +19,11 @@ use futures::{Stream, TryStream};
 use tokio::time::Instant;
 
 use super::groups::{Groups, Limit};
-use super::hub::{Out, Route};
+use super::hub::{Filled, Out, Route};
 use super::lane::{Bounds, Lane};
 use super::substream::{Group, SubStreams};
 use super::table::Lookup;
-use super::until::{Signal, Until};
+use super::until::{GroupSignal, Until};
 use crate::{Counter, Flow, OperatorError};
 
 /// How many groups may be open if nothing else is said.
@@ -40,7 +40,7 @@ pub(crate) const STALL_AFTER: Duration = Duration::from_secs(5);
 pub struct GroupUntil<S, F, W, K>
 where
     S: TryStream,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
     state: State<S, F, W, K>,
 }
@@ -48,14 +48,16 @@ where
 enum State<S, F, W, K>
 where
     S: TryStream,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
     /// Not polled yet: it can still be set up, or be made into one of `*_each`.
     Parts(Parts<S, F, W>),
-    Running(SubStreams<S, ByKey<F, W, K, S::Ok, S::Error>, K>),
+    Running(Running<S, F, W, K>),
     /// Only while one becomes the other.
     Moving,
 }
+
+type Running<S, F, W, K> = SubStreams<S, ByKey<F, W, K, <S as TryStream>::Ok, <S as TryStream>::Error>, K>;
 
 /// What grouping is made of.
 pub(super) struct Parts<S, F, W>
@@ -142,13 +144,14 @@ impl<S: TryStream> Flow<S> {
     ///
     /// [`group_by`](Self::group_by), [`window_count`](Self::window_count), [`window_time`](Self::window_time). ReactiveX:
     /// `group_by_until`, `groupBy` with a `duration`.
+    #[doc(alias = "groupBy")]
     #[doc(alias = "groupByUntil")]
     #[doc(alias = "group_by_until")]
     pub fn group_until<K, F, W>(self, key: F, until: Until<W>) -> Flow<GroupUntil<S, F, W, K>>
     where
         F: FnMut(&S::Ok) -> K,
         K: Hash + Eq,
-        W: Signal<K, S::Error>,
+        W: GroupSignal<K, S::Error>,
     {
         let limit = Limit { max_groups: MAX_GROUPS, fail: None, closed_early: Counter::new() };
         let source = self.into_inner();
@@ -161,7 +164,7 @@ impl<S: TryStream> Flow<S> {
 impl<S, F, W, K> Flow<GroupUntil<S, F, W, K>>
 where
     S: TryStream,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
     /// Lets at most `n` groups be open at once, 1,048,576 if not said. Beyond, the oldest is closed early, as if its
     /// [`Until`] had fired, and [counted](Self::closed_early).
@@ -242,7 +245,7 @@ const POLLED: &str = "groups of this flow have been read already: set it up, and
 impl<S, F, W, K> GroupUntil<S, F, W, K>
 where
     S: TryStream,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
     #[track_caller]
     pub(super) fn into_parts(self) -> Parts<S, F, W> {
@@ -257,7 +260,7 @@ where
 impl<S, F, W, K> Unpin for GroupUntil<S, F, W, K>
 where
     S: TryStream,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
 }
 
@@ -267,7 +270,7 @@ where
     S::Error: Clone + From<OperatorError>,
     F: FnMut(&S::Ok) -> K,
     K: Hash + Eq + Clone + fmt::Debug,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
     type Item = Result<Flow<Group<S, ByKey<F, W, K, S::Ok, S::Error>, K>>, S::Error>;
 
@@ -289,7 +292,7 @@ where
 impl<S, F, W, K> fmt::Debug for GroupUntil<S, F, W, K>
 where
     S: TryStream + fmt::Debug,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("GroupUntil");
@@ -304,7 +307,7 @@ where
 /// rather than name it.
 pub struct ByKey<F, W, K, T, E>
 where
-    W: Signal<K, E>,
+    W: GroupSignal<K, E>,
 {
     key: F,
     groups: Groups<K, Arc<Lane<K, T, E>>, W, E>,
@@ -312,7 +315,7 @@ where
 
 impl<F, W, K, T, E> fmt::Debug for ByKey<F, W, K, T, E>
 where
-    W: Signal<K, E>,
+    W: GroupSignal<K, E>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ByKey").finish_non_exhaustive()
@@ -323,7 +326,7 @@ impl<F, W, K, T, E> Route<T, E> for ByKey<F, W, K, T, E>
 where
     F: FnMut(&T) -> K,
     K: Hash + Eq + Clone + fmt::Debug,
-    W: Signal<K, E>,
+    W: GroupSignal<K, E>,
 {
     type Key = K;
 
@@ -346,7 +349,7 @@ where
         self.groups.deadline()
     }
 
-    fn item(&mut self, item: T, out: &Out<K, T, E>) -> Result<Option<Arc<Lane<K, T, E>>>, E> {
+    fn item(&mut self, item: T, out: &Out<K, T, E>) -> Result<Filled<K, T, E>, E> {
         let id = match self.groups.look_up((self.key)(&item)) {
             Lookup::Open(id) => id,
             Lookup::Absent(vacancy) => {
@@ -360,10 +363,11 @@ where
                 self.groups.open(vacancy, lane)
             }
         };
-        let lane = self.groups.value_mut(id);
+        let (lane, last) = self.groups.count_item(id);
         let full = lane.push_or_drop(&out.lanes, item);
-        if let Some((_, lane)) = self.groups.count_item(id) {
+        if last {
             lane.end(&out.lanes);
+            self.groups.close(id);
         }
         Ok(full)
     }

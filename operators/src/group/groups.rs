@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 use super::table::{Lookup, Table, Vacancy};
-use super::until::{Signal, Until};
+use super::until::{GroupSignal, Until};
 use super::watch::{Watch, Watching};
 use crate::{Counter, OperatorError};
 
@@ -20,7 +20,7 @@ pub(super) struct Limit<E> {
 
 pub(super) struct Groups<K, V, W, E>
 where
-    W: Signal<K, E>,
+    W: GroupSignal<K, E>,
 {
     table: Table<K, Open<V>>,
     watch: Watch<W, K, E>,
@@ -36,7 +36,7 @@ struct Open<V> {
 impl<K, V, W, E> Groups<K, V, W, E>
 where
     K: Hash + Eq,
-    W: Signal<K, E>,
+    W: GroupSignal<K, E>,
 {
     pub(super) fn new(until: Until<W>, limit: Limit<E>) -> Self {
         Self { table: Table::new(&until), watch: Watch::new(until.signal), limit }
@@ -69,6 +69,7 @@ where
         })
     }
 
+    #[inline]
     pub(super) fn look_up(&self, key: K) -> Lookup<K> {
         self.table.look_up(key)
     }
@@ -93,13 +94,12 @@ where
         id
     }
 
-    pub(super) fn value_mut(&mut self, id: u32) -> &mut V {
-        &mut self.table.value_mut(id).value
-    }
-
-    /// Counts an item of a group; gives the group if that was its last.
-    pub(super) fn count_item(&mut self, id: u32) -> Option<(K, V)> {
-        self.table.count_item(id).then(|| self.close(id))
+    /// Counts an item of a group. Gives what is kept of the group, and whether that was its last item, so that it is to
+    /// be [closed](Self::close).
+    #[inline]
+    pub(super) fn count_item(&mut self, id: u32) -> (&mut V, bool) {
+        let (open, last) = self.table.count_item(id);
+        (&mut open.value, last)
     }
 
     pub(super) fn close_oldest(&mut self) -> Option<(K, V)> {
@@ -110,7 +110,7 @@ where
         self.table.values().map(|open| &open.value)
     }
 
-    fn close(&mut self, id: u32) -> (K, V) {
+    pub(super) fn close(&mut self, id: u32) -> (K, V) {
         let (key, open) = self.table.close(id);
         (key, open.value)
     }

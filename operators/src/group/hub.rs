@@ -33,7 +33,7 @@ pub(crate) trait Route<T, E> {
     fn deadline(&self) -> Option<Instant>;
 
     /// Puts an item into its lane, which is given if it may be full now.
-    fn item(&mut self, item: T, out: &Out<Self::Key, T, E>) -> Result<Option<Arc<Lane<Self::Key, T, E>>>, E>;
+    fn item(&mut self, item: T, out: &Out<Self::Key, T, E>) -> Result<Filled<Self::Key, T, E>, E>;
 
     /// Takes an open lane out, oldest first.
     fn take_open(&mut self) -> Option<Arc<Lane<Self::Key, T, E>>>;
@@ -44,6 +44,9 @@ pub(crate) trait Route<T, E> {
     /// A key in words.
     fn name(key: &Self::Key) -> String;
 }
+
+/// A lane that may be full now.
+pub(crate) type Filled<K, T, E> = Option<Arc<Lane<K, T, E>>>;
 
 /// Where a [`Route`] sends sub-streams and their items.
 pub(crate) struct Out<K, T, E> {
@@ -130,11 +133,13 @@ where
     }
 
     /// The next sub-stream.
+    #[allow(clippy::type_complexity)]
     pub(crate) fn poll_open(&self, cx: &Context<'_>) -> Poll<Option<Result<Opened<S, K>, S::Error>>> {
         self.poll_lane(&self.out.outer, cx)
     }
 
     /// The driver, unless somebody else has it or it is done with.
+    #[allow(clippy::type_complexity)]
     fn take_turn(&self, seat: Seat) -> Option<(Box<Driver<S, R, K>>, Turn<'_, S, R, K>)> {
         let mut place = self.lock();
         match std::mem::replace(&mut *place, Place::Out) {

@@ -27,4 +27,4 @@ pub use self::reduce_each::Reduce;
 pub use self::substream::{Group, Grouped};
 pub use self::sum_each::Sum;
 pub use self::top_each::{Best, Top};
-pub use self::until::{NoSignal, Signal, Until, When};
+pub use self::until::{GroupSignal, NoSignal, Until, When};

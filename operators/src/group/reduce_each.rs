@@ -12,7 +12,7 @@ use futures::TryStream;
 
 use super::aggregate_each::{AggregateEach, Aggregator};
 use super::group_until::GroupUntil;
-use super::until::Signal;
+use super::until::GroupSignal;
 use crate::Flow;
 
 /// The aggregator of [`reduce_each`](Flow::reduce_each).
@@ -55,7 +55,7 @@ where
     S: TryStream,
     F: FnMut(&S::Ok) -> K,
     K: Hash + Eq,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
     /// Gives `(key, value)` of each group when it ends: its first item, with `f` applied to the value so far and each further item.
     ///

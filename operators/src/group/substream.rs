@@ -57,6 +57,9 @@ impl<G: Grouped> Flow<G> {
 /// when it is given.
 ///
 /// Dropping it discards its further items until it ends; no other group is held back by that.
+///
+/// A task that was woken for a group polls it again, or drops it. One that keeps it and turns to something else may make
+/// readers on other tasks wait until it comes back, because the wake was meant for the source.
 #[must_use = "a group that is not read holds the others back when its buffer is full; drop it if it is not wanted"]
 pub struct Group<S, R, K>
 where

@@ -13,7 +13,7 @@ use futures::TryStream;
 
 use super::aggregate_each::{AggregateEach, Aggregator};
 use super::group_until::GroupUntil;
-use super::until::Signal;
+use super::until::GroupSignal;
 use crate::Flow;
 
 /// The aggregator of [`sum_each`](Flow::sum_each).
@@ -53,7 +53,7 @@ where
     S: TryStream,
     F: FnMut(&S::Ok) -> K,
     K: Hash + Eq,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
     /// Gives `(key, sum)` of each group when it ends: `f(item)` of all its items, added up in the order in which they came.
     ///

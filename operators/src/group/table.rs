@@ -83,6 +83,7 @@ impl<K: Hash + Eq, V> Table<K, V> {
         self.slots.len()
     }
 
+    #[inline]
     pub(super) fn look_up(&self, key: K) -> Lookup<K> {
         let hash = self.hasher.hash_one(&key);
         match self.ids.find(hash, |id| self.slots[*id as usize].key == key) {
@@ -105,20 +106,27 @@ impl<K: Hash + Eq, V> Table<K, V> {
         id
     }
 
-    /// Counts an item of a group now, and says whether the group has all the items it may have.
-    pub(super) fn count_item(&mut self, id: u32) -> bool {
+    /// Counts an item of a group now. Gives what is kept of the group, and whether that was its last item.
+    #[inline]
+    pub(super) fn count_item(&mut self, id: u32) -> (&mut V, bool) {
+        if self.idle.is_some() {
+            self.touch(id);
+        }
         let slot = &mut self.slots[id as usize];
         slot.items += 1;
-        let full = slot.items >= self.count;
-        // Groups used at one reading of the clock are equally old, so a busy key does not move within its run.
-        if self.idle.is_some() && slot.used != self.now {
+        (&mut slot.value, slot.items >= self.count)
+    }
+
+    /// Groups used at one reading of the clock are equally old, so a busy key does not move within its run.
+    fn touch(&mut self, id: u32) {
+        let slot = &mut self.slots[id as usize];
+        if slot.used != self.now {
             slot.used = self.now;
             if !self.by_use.is_last(id) {
                 self.by_use.remove(&mut self.slots, id);
                 self.by_use.push(&mut self.slots, id);
             }
         }
-        full
     }
 
     pub(super) fn key(&self, id: u32) -> &K {

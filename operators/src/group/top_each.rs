@@ -14,7 +14,7 @@ use futures::TryStream;
 
 use super::aggregate_each::{AggregateEach, Aggregator};
 use super::group_until::GroupUntil;
-use super::until::Signal;
+use super::until::GroupSignal;
 use crate::Flow;
 
 /// The aggregator of [`top_each`](Flow::top_each).
@@ -101,7 +101,7 @@ where
     S: TryStream,
     F: FnMut(&S::Ok) -> K,
     K: Hash + Eq,
-    W: Signal<K, S::Error>,
+    W: GroupSignal<K, S::Error>,
 {
     /// Gives `(key, items)` of each group when it ends: the `n` items with the greatest `rank(item)`, or all if there are fewer,
     /// greatest first. Of items that rank equal, those that came first are kept and stand first.

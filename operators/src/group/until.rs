@@ -121,7 +121,7 @@ impl<G> fmt::Debug for When<G> {
 }
 
 /// What can make a future for each group that is ready when the group is to end: sealed, made by [`Until`].
-pub trait Signal<K, E>: sealed::Sealed {
+pub trait GroupSignal<K, E>: sealed::Sealed {
     /// Whether there is anything to wait for.
     #[doc(hidden)]
     const PRESENT: bool;
@@ -142,7 +142,7 @@ mod sealed {
     impl<A, B> Sealed for (A, B) {}
 }
 
-impl<K, E> Signal<K, E> for NoSignal {
+impl<K, E> GroupSignal<K, E> for NoSignal {
     const PRESENT: bool = false;
     type Fired = Pending<Result<(), E>>;
 
@@ -151,7 +151,7 @@ impl<K, E> Signal<K, E> for NoSignal {
     }
 }
 
-impl<K, E, G, D> Signal<K, E> for When<G>
+impl<K, E, G, D> GroupSignal<K, E> for When<G>
 where
     G: FnMut(&K) -> D,
     D: TryStream<Error = E>,
@@ -164,10 +164,10 @@ where
     }
 }
 
-impl<K, E, A, B> Signal<K, E> for (A, B)
+impl<K, E, A, B> GroupSignal<K, E> for (A, B)
 where
-    A: Signal<K, E>,
-    B: Signal<K, E>,
+    A: GroupSignal<K, E>,
+    B: GroupSignal<K, E>,
 {
     const PRESENT: bool = A::PRESENT || B::PRESENT;
     type Fired = Either<A::Fired, B::Fired>;
@@ -182,6 +182,7 @@ where
 
 /// Ready with a stream's first item or end.
 #[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
 #[pin_project]
 pub struct FirstOrEnd<D>(#[pin] D);
 
@@ -195,6 +196,7 @@ impl<D: TryStream> Future for FirstOrEnd<D> {
 
 /// Ready when either of two is.
 #[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
 #[pin_project]
 pub struct Either<A, B> {
     #[pin]

@@ -9,12 +9,12 @@ use futures::future::{AbortHandle, Abortable};
 use futures::stream::FuturesUnordered;
 use pin_project::pin_project;
 
-use super::until::Signal;
+use super::until::GroupSignal;
 
 /// The signals of open groups, of which only those that were woken are polled.
 pub(super) struct Watch<W, K, E>
 where
-    W: Signal<K, E>,
+    W: GroupSignal<K, E>,
 {
     signal: W,
     watched: FuturesUnordered<Abortable<Tagged<W::Fired>>>,
@@ -31,7 +31,7 @@ impl Drop for Watching {
 
 impl<W, K, E> Watch<W, K, E>
 where
-    W: Signal<K, E>,
+    W: GroupSignal<K, E>,
 {
     pub(super) fn new(signal: W) -> Self {
         Self { signal, watched: FuturesUnordered::new() }

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::windows::Windows;
 use crate::group::Group;
-use crate::group::hub::{Out, Route};
+use crate::group::hub::{Filled, Out, Route};
 use crate::group::lane::Lane;
 use crate::{Flow, OperatorError};
 
@@ -95,9 +95,9 @@ where
     }
 }
 
-impl<S: TryStream> fmt::Debug for WindowCount<S> {
+impl<S: TryStream + fmt::Debug> fmt::Debug for WindowCount<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WindowCount").finish_non_exhaustive()
+        f.debug_struct("WindowCount").field("source", &self.0.source()).finish_non_exhaustive()
     }
 }
 
@@ -137,7 +137,7 @@ impl<T, E> Route<T, E> for ByCount<T, E> {
         None
     }
 
-    fn item(&mut self, item: T, out: &Out<u64, T, E>) -> Result<Option<Arc<Lane<u64, T, E>>>, E> {
+    fn item(&mut self, item: T, out: &Out<u64, T, E>) -> Result<Filled<u64, T, E>, E> {
         let full = self.open.as_ref().and_then(|lane| lane.push_or_drop(&out.lanes, item));
         self.items += 1;
         if self.items == self.size.get() {

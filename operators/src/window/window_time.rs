@@ -1,11 +1,10 @@
 //! `window_time`: a sub-stream for every span of time.
 //!
 //! ```text
-//! in:   a-b-c-|    span of 3
-//! out:  0--1--(2|)  windows open
-//! 0:    a-b|
-//! 1:       -c-|
-//! 2:          |
+//! in:   a-b-c-|    span of 4
+//! out:  0---1-|    windows open
+//! 0:    a-b-|
+//! 1:        c-|
 //! ```
 
 use std::fmt;
@@ -19,7 +18,7 @@ use tokio::time::Instant;
 
 use super::windows::Windows;
 use crate::group::Group;
-use crate::group::hub::{Out, Route};
+use crate::group::hub::{Filled, Out, Route};
 use crate::group::lane::Lane;
 use crate::{Flow, OperatorError};
 
@@ -102,9 +101,9 @@ where
     }
 }
 
-impl<S: TryStream> fmt::Debug for WindowTime<S> {
+impl<S: TryStream + fmt::Debug> fmt::Debug for WindowTime<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WindowTime").finish_non_exhaustive()
+        f.debug_struct("WindowTime").field("source", &self.0.source()).finish_non_exhaustive()
     }
 }
 
@@ -153,7 +152,7 @@ impl<T, E> Route<T, E> for ByTime<T, E> {
         self.closes
     }
 
-    fn item(&mut self, item: T, out: &Out<u64, T, E>) -> Result<Option<Arc<Lane<u64, T, E>>>, E> {
+    fn item(&mut self, item: T, out: &Out<u64, T, E>) -> Result<Filled<u64, T, E>, E> {
         Ok(self.open.as_ref().and_then(|lane| lane.push_or_drop(&out.lanes, item)))
     }
 

@@ -20,6 +20,14 @@ impl<S: TryStream, R> Windows<S, R> {
     pub(super) const fn new(source: S, route: R) -> Self {
         Self::New(source, route)
     }
+
+    /// The source, before it is shared with windows.
+    pub(super) const fn source(&self) -> Option<&S> {
+        match self {
+            Self::New(source, _) => Some(source),
+            Self::Running(_) | Self::Moving => None,
+        }
+    }
 }
 
 /// Nothing in it is pinned before it moves into a box of its own.

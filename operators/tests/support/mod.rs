@@ -1,5 +1,5 @@
 //! What the tests of sub-streams have in common: readers that are polled by hand, and sources that are fed by hand.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::type_complexity, clippy::unwrap_used)]
 
 use std::pin::Pin;
 use std::sync::Arc;

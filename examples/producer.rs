@@ -1,0 +1,261 @@
+//! Reads records from a file, or makes them up, and sends them into a stream as JSON objects: the other side of
+//! `per_minute_count`, as a process of its own.
+//!
+//! Against a Kinesis on this machine: start `local_cloud`, paste the lines that it prints into another terminal, and there
+//!
+//! ```text
+//! cargo run --release --example producer -- \
+//!     --source file:data/flights-2013-01.tsv.gz --sink kinesis:events --key-column carrier
+//! ```
+//!
+//! Without those lines it is AWS itself, with nothing else changed. To see what would be sent, send it to the terminal:
+//! `--source random:?count=5 --sink console:`.
+//!
+//! A record that cannot be sent is set aside: it is shown on standard error with its line, and counted; the rest is sent.
+//! Ctrl-C stops reading, sends what was read, and ends. The exit code is 0 if all was sent or set aside, 1 if something
+//! failed, and 2 if the program was asked for what it cannot do.
+
+use std::error::Error as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anabranch::codec::JsonEncoder;
+use anabranch::epoch::DeadLetter;
+use anabranch::source::{self, Source};
+use anabranch::{Counter, Error, ErrorKind, Layout, Message, Record, sink};
+use clap::Parser;
+use compact_str::{CompactString, ToCompactString};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value};
+
+/// A partition key may have so many characters in Kinesis.
+const MAX_KEY_CHARS: usize = 256;
+
+/// Sends the records of a source into a sink, as JSON objects.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// Where records come from: file:PATH, random:, kinesis:STREAM.
+    #[arg(long, value_name = "URI")]
+    source: String,
+
+    /// Where they go: kinesis:STREAM or console:
+    #[arg(long, value_name = "URI")]
+    sink: String,
+
+    /// The column, or name in a JSON object, by whose value records are spread over the stream's shards. Without it, the
+    /// key that the source gives; a file gives none.
+    #[arg(long, value_name = "NAME")]
+    key_column: Option<String>,
+
+    /// Ends when so many records are sent or set aside.
+    #[arg(long, value_name = "N")]
+    count: Option<usize>,
+}
+
+/// Makes messages of records.
+#[derive(Debug)]
+struct Messages {
+    encoder: JsonEncoder,
+    key_column: Option<String>,
+}
+
+impl Messages {
+    fn new(key_column: Option<&str>) -> Self {
+        Self { encoder: JsonEncoder::new(), key_column: key_column.map(str::to_owned) }
+    }
+
+    /// Refuses what cannot work for any record of the source, before one is read.
+    fn check(&self, layout: &Layout) -> Result<(), Error> {
+        let Layout::Delimited { columns, .. } = layout else { return Ok(()) };
+        let there_are = || format!("name one of those that there are: {}", columns.join(", "));
+        match &self.key_column {
+            None => Err(Error::new(ErrorKind::Usage, "a file does not say by what its records are to be spread")
+                .cure(format!("give --key-column, and {}", there_are()))),
+            Some(name) if !columns.contains(name) => {
+                Err(Error::new(ErrorKind::NotFound, format!("there is no column {name:?}")).cure(there_are()))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn message(&mut self, record: Record) -> Result<Message, Box<DeadLetter>> {
+        let data = self.encoder.encode(record.clone()).map_err(|undecodable| Box::new(undecodable.into()))?;
+        let key = match &self.key_column {
+            None => Ok(record.key.clone()),
+            Some(name) => key(&data, name),
+        };
+        match key {
+            // A key only spreads records, so its beginning will do.
+            Ok(key) if !key.is_empty() => Ok(Message { key: key.chars().take(MAX_KEY_CHARS).collect(), data }),
+            Ok(_) => Err(unusable(record, "its key is empty")),
+            Err(reason) => Err(unusable(record, reason)),
+        }
+    }
+}
+
+/// The key in a JSON object.
+fn key(object: &[u8], name: &str) -> Result<CompactString, String> {
+    let object: Map<String, Value> =
+        serde_json::from_slice(object).map_err(|error| format!("not a JSON object: {error}"))?;
+    match object.get(name) {
+        Some(Value::String(key)) => Ok(key.into()),
+        Some(key @ (Value::Number(_) | Value::Bool(_))) => Ok(key.to_compact_string()),
+        Some(_) => Err(format!("{name:?} is no text and no number")),
+        None => Err(format!("there is no {name:?} in it")),
+    }
+}
+
+/// A record without a key.
+fn unusable(record: Record, why: impl Into<String>) -> Box<DeadLetter> {
+    let line = matches!(record.origin.layout, Layout::Delimited { .. }).then(|| record.position.minor());
+    Box::new(DeadLetter { line, reason: why.into(), record })
+}
+
+/// Where a record stands, and what is wrong with it.
+fn told(DeadLetter { record, line, reason }: &DeadLetter) -> String {
+    let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
+    format!("{}, position {}{line}: {reason}", record.origin.partition, record.position)
+}
+
+async fn run(options: Options) -> Result<(), Error> {
+    let source: Arc<dyn Source> = source::open(&options.source).await?;
+    let mut messages = Messages::new(options.key_column.as_deref());
+    messages.check(&source.layout().await?).map_err(|error| error.at(&options.source))?;
+    let sink = sink::open(&options.sink).await?;
+
+    let (sent, dead) = (Counter::new(), Counter::new());
+    let progress = progress();
+    let set_aside = futures::sink::unfold((), |(), letter: Box<DeadLetter>| {
+        dead.add(1);
+        progress.suspend(|| eprintln!("set aside: {}\n  {}", told(&letter), letter.record.data.escape_ascii()));
+        async { Ok::<_, Error>(()) }
+    });
+    let outcome = source::records(source)
+        .take_until(shutdown())
+        .take(options.count.unwrap_or(usize::MAX))
+        .map(|record| messages.message(record))
+        .dead_letters(Box::pin(set_aside))
+        .inspect(|_| {
+            sent.add(1);
+            progress.inc(1);
+        })
+        .forward(sink)
+        .await;
+    progress.finish_and_clear();
+    outcome?;
+    eprintln!("{} records sent to {}, {} set aside", sent.get(), options.sink, dead.get());
+    Ok(())
+}
+
+/// Progress, on standard error if that is a terminal.
+fn progress() -> ProgressBar {
+    let bar = ProgressBar::new_spinner().with_message("sending");
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}: {human_pos} records, {per_sec}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// Ready when the program is asked to stop: what was read is then sent. Asked twice, it stops at once.
+async fn shutdown() {
+    asked().await;
+    eprintln!("stopping: sending what was read; once more stops at once");
+    tokio::spawn(async {
+        asked().await;
+        std::process::exit(130);
+    });
+}
+
+/// Ctrl-C, or the signal by which other programs end this one.
+async fn asked() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
+            if error.kind() == ErrorKind::Usage { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anabranch::{Origin, Partition, Position};
+
+    use super::*;
+
+    fn line(text: &'static str) -> Record {
+        let columns = ["carrier", "flight"].map(str::to_owned).to_vec();
+        let layout = Layout::Delimited { delimiter: b'\t', columns };
+        let origin = Arc::new(Origin { partition: Partition::new("x.tsv"), layout });
+        let position = Position::new(40, 7);
+        Record { data: text.into(), origin, position, arrived: Default::default(), key: CompactString::default() }
+    }
+
+    fn json(text: &'static str) -> Record {
+        let origin = Arc::new(Origin { partition: Partition::new("random"), layout: Layout::Json });
+        Record { data: text.into(), origin, key: "given".into(), ..line("") }
+    }
+
+    fn refused(record: Record) -> String {
+        told(&Messages::new(Some("carrier")).message(record).unwrap_err())
+    }
+
+    #[test]
+    fn a_line_becomes_a_json_object_with_its_key() {
+        let message = Messages::new(Some("carrier")).message(line("UA\t1545")).unwrap();
+        assert_eq!(message, Message { key: "UA".into(), data: r#"{"carrier":"UA","flight":"1545"}"#.into() });
+    }
+
+    #[test]
+    fn the_key_of_json_is_the_value_of_that_name_or_what_the_source_gives() {
+        let text = r#"{"carrier":"UA","flight":1545}"#;
+        for (column, key) in [(Some("carrier"), "UA"), (Some("flight"), "1545"), (None, "given")] {
+            assert_eq!(Messages::new(column).message(json(text)).unwrap().key, key);
+        }
+    }
+
+    #[test]
+    fn a_long_key_is_cut_to_what_kinesis_takes() {
+        let text = format!("{}\t1", "🛫".repeat(1_000)).leak();
+        assert_eq!(Messages::new(Some("carrier")).message(line(text)).unwrap().key, "🛫".repeat(MAX_KEY_CHARS));
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_set_aside_with_its_line() {
+        assert_eq!(refused(line("UA")), "x.tsv, position 40.7, line 7: 1 field where the header has 2");
+        assert_eq!(refused(line("\t1545")), "x.tsv, position 40.7, line 7: its key is empty");
+        assert_eq!(refused(json("{}")), "random, position 40.7: there is no \"carrier\" in it");
+        assert!(refused(json("nonsense")).contains("not a JSON object"));
+    }
+
+    #[test]
+    fn a_missing_column_is_refused_before_anything_is_read() {
+        let layout = line("").origin.layout.clone();
+        assert_eq!(Messages::new(None).check(&layout).unwrap_err().kind(), ErrorKind::Usage);
+        let error = Messages::new(Some("airline")).check(&layout).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("carrier, flight"), "{error}");
+        assert!(Messages::new(Some("flight")).check(&layout).is_ok());
+    }
+}
