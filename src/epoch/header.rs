@@ -9,7 +9,7 @@ use crate::{Error, ErrorKind, Partition, Position};
 /// The form of roots and headers; another one is refused.
 pub(super) const SCHEMA: u32 = 1;
 
-/// What a ledger was made for. Written once, under [`keys::ROOT`](super::keys::ROOT), and never changed.
+/// What a ledger was made for. Written once, under `_ledger/root`, and never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Root {

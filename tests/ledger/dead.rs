@@ -13,6 +13,7 @@ use crate::scripted::{Scripted, number, position};
 use crate::{Records, Row, chains, dir, keys, records, rows, run, store};
 
 /// Every third record is no good, and of those every other is not even text.
+#[allow(clippy::result_large_err)]
 fn decode(record: Record) -> Result<Row, DeadLetter> {
     let number = number(&record.position);
     if !number.is_multiple_of(3) {
@@ -70,7 +71,7 @@ async fn hold_place_reason_and_bytes() {
 async fn are_put_before_their_epoch_under_a_key_that_it_names() {
     let (dir, source) = (dir(), Scripted::one([Batch(2), Batch(5)]));
     let faulty = Faulty::new(store(&dir), |_| Fate::Pass);
-    sort(&source, &(faulty.clone() as _), records(2)).await.unwrap();
+    sort(&source, &(Arc::clone(&faulty) as _), records(2)).await.unwrap();
     let puts: Vec<_> = faulty.calls().into_iter().filter(|call| call.name == "put").map(|call| call.key).collect();
     let mut named = 0;
     for epoch in &chains(&store(&dir)).await["p"] {
