@@ -32,6 +32,9 @@ const IDLE: Duration = Duration::from_secs(10);
 
 type Key = (CompactString, Minute);
 
+/// A way to count, which gives its rows to a closure.
+type Way<'a> = &'a dyn Fn(&mut dyn FnMut(Key, usize));
+
 /// What came out: rows, and events in them.
 type Tally = (usize, usize);
 
@@ -145,7 +148,7 @@ fn table(count: impl FnOnce(&mut dyn FnMut(Key, usize))) -> BTreeMap<Key, usize>
 }
 
 /// The jobs, each in both ways.
-fn each_job(input: &Input, runtime: &Runtime, mut job: impl FnMut(&str, [&dyn Fn(&mut dyn FnMut(Key, usize)); 2])) {
+fn each_job(input: &Input, runtime: &Runtime, mut job: impl FnMut(&str, [Way<'_>; 2])) {
     let events = || input.events.iter().cloned();
     job(
         "events in memory",
@@ -184,7 +187,7 @@ fn print_ratios() {
     let events = input.events.len();
     each_job(&input, &runtime, |job, [by_hand, flow]| {
         assert_eq!(table(by_hand), table(flow), "the flow counts otherwise than the loop");
-        let run = |way: &dyn Fn(&mut dyn FnMut(Key, usize))| assert_eq!(tally(way).1, events);
+        let run = |way: Way<'_>| assert_eq!(tally(way).1, events);
         utils::print_ratios(job, events, &mut [("by hand", &mut || run(by_hand)), ("flow", &mut || run(flow))]);
     });
 }
