@@ -226,6 +226,29 @@ async fn a_changed_file_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn a_file_is_known_by_its_head_and_its_size() {
+    let files = Files::new();
+    let text = format!("a,b\n{}", "1,2\n".repeat(20_000));
+    let source = files.file("a.csv", &text);
+    let description = source.describe().await.unwrap();
+    assert_eq!(description.identity["size"], text.len().to_string());
+    source.recognise(&description).await.unwrap();
+    let changed_at = |at: usize| format!("{}9{}", &text[..at], &text[at + 1..]);
+    for (changed, what) in [
+        (changed_at(4), "beginning has changed"),
+        (changed_at(60_000), "beginning has changed"),
+        (text[..70_000].to_owned(), "is shorter than"),
+    ] {
+        fs::write(files.path("a.csv"), changed).unwrap();
+        let error = source.recognise(&description).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.to_string().contains(what), "{error}");
+    }
+    fs::write(files.path("a.csv"), text + "3,4\n").unwrap();
+    source.recognise(&description).await.unwrap();
+}
+
+#[tokio::test]
 async fn records_that_arrived_before_the_start_are_left_out() {
     let files = Files::new();
     let source = files.file("a.csv", "a,b\n1,2\n");
