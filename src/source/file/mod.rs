@@ -35,6 +35,9 @@ const HEAD: u64 = 64 << 10;
 /// not make it smaller is **not** noticed, nor is the time of the last change looked at, which is a new one whenever a
 /// file grows.
 ///
+/// If a file ends inside quotes that are never closed, all behind the opening quote is its last record, whose position has
+/// no line. Such a file is read, but must not grow: reading on is refused, since the new text belongs to that record.
+///
 /// Reading holds 256 KiB of the file and one batch ahead, whatever the file's size; it blocks one of tokio's threads
 /// for blocking work, so it must be polled inside a tokio runtime. Going on in the middle of a gzip file reads it from
 /// its start.
