@@ -109,7 +109,9 @@ fn key(object: &[u8], name: &str) -> Result<CompactString, String> {
 
 /// A record without a key.
 fn unusable(record: Record, why: impl Into<String>) -> Box<DeadLetter> {
-    let line = matches!(record.origin.layout, Layout::Delimited { .. }).then(|| record.position.minor());
+    let line = matches!(record.origin.layout, Layout::Delimited { .. })
+        .then(|| record.position.minor())
+        .filter(|line| *line > 0);
     Box::new(DeadLetter { line, reason: why.into(), record })
 }
 

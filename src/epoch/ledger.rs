@@ -92,7 +92,8 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`Conflict`](ErrorKind::Conflict) if the ledger was made for another pipeline, format or source.
+    /// [`Conflict`](ErrorKind::Conflict) if the ledger was made for another pipeline, format or source;
+    /// [`Invalid`](ErrorKind::Invalid) if the store does not keep to put-if-absent, which is tried when the root is made.
     pub(super) async fn open(&self, source: &dyn Source) -> Result<Root, Error> {
         let root = match self.root().await? {
             Some(root) => root,
@@ -110,6 +111,14 @@ impl Ledger {
                 let about = About { content_type: "application/json", metadata: Vec::new() };
                 let body = Bytes::from(json);
                 retried(|| self.store.put_if_absent(keys::ROOT, body.clone(), &about)).await?;
+                // A server that ignores the condition says that it was created, each time: then two workers would
+                // overwrite each other's epochs. It is the same root, unless another worker was first.
+                if retried(|| self.store.put_if_absent(keys::ROOT, body.clone(), &about)).await? != Put::Exists {
+                    let what = "this store overwrites what it is told to put only if it is absent";
+                    return Err(Error::new(ErrorKind::Invalid, what)
+                        .at(self.place(keys::ROOT))
+                        .cure("use a server with conditional writes (If-None-Match), and an empty prefix"));
+                }
                 // Whoever was first: what is there counts.
                 self.root().await?.ok_or_else(|| {
                     Error::new(ErrorKind::Unavailable, "the ledger's root was written, and is not there")

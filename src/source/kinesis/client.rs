@@ -1,9 +1,11 @@
 //! The few calls that reading takes, and their answers in our own words.
 
 use std::collections::BTreeMap;
+use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::primitives::DateTime as AwsTime;
 use aws_sdk_kinesis::types::ShardIteratorType;
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::shards::{STREAM, Shard};
-use crate::aws::kinesis::{StreamClient, time};
+use crate::aws::kinesis::{HttpStatus, StreamClient, time};
 use crate::aws::retry::Trouble;
 use crate::source::Start;
 use crate::{Error, Position};
@@ -83,8 +85,21 @@ impl ShardReader {
         Self(client)
     }
 
-    fn arn(&self) -> Option<String> {
-        self.0.stream.arn().map(str::to_owned)
+    /// What to make of a failed call on a shard. One that was listed a moment ago and is not there is no reason to make
+    /// a stream.
+    fn trouble<E, R>(&self, doing: &str, shard: &str, error: SdkError<E, R>) -> Trouble
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+        R: fmt::Debug + HttpStatus,
+    {
+        let gone = error.code() == Some("ResourceNotFoundException");
+        let trouble = self.0.trouble(&format!("{doing} {shard}"), error);
+        if !gone {
+            return trouble;
+        }
+        let cure = "run again: a closed shard is gone, with what was not read of it, once the stream's retention is \
+                    over; if it happens again, check that the stream was not deleted";
+        Trouble { error: trouble.error.cure(cure), ..trouble }
     }
 }
 
@@ -103,11 +118,12 @@ impl Kinesis for ShardReader {
 
     fn list(&self, token: Option<String>) -> BoxFuture<'_, Result<Page, Trouble>> {
         async {
+            let (name, arn) = self.0.stream.one();
             let call = self.0.client.list_shards().max_results(SHARDS_PER_CALL);
             // The token stands for the stream: both together are refused.
             let call = match token {
                 Some(token) => call.next_token(token),
-                None => call.stream_name(self.0.stream.name()).set_stream_arn(self.arn()),
+                None => call.set_stream_name(name).set_stream_arn(arn),
             };
             let answer = call.send().await.map_err(|error| self.0.trouble("cannot list the shards", error))?;
             let shards = answer.shards.unwrap_or_default().into_iter().map(|shard| Shard {
@@ -122,13 +138,8 @@ impl Kinesis for ShardReader {
 
     fn iterator<'a>(&'a self, shard: &'a str, start: &'a Start) -> BoxFuture<'a, Result<String, Trouble>> {
         async move {
-            let call = self
-                .0
-                .client
-                .get_shard_iterator()
-                .stream_name(self.0.stream.name())
-                .set_stream_arn(self.arn())
-                .shard_id(shard);
+            let (name, arn) = self.0.stream.one();
+            let call = self.0.client.get_shard_iterator().set_stream_name(name).set_stream_arn(arn).shard_id(shard);
             let call = match start {
                 Start::Beginning => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
                 Start::At(time) => call
@@ -138,8 +149,7 @@ impl Kinesis for ShardReader {
                     .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
                     .starting_sequence_number(position.major_digits()),
             };
-            let answer =
-                call.send().await.map_err(|error| self.0.trouble(&format!("cannot begin to read {shard}"), error))?;
+            let answer = call.send().await.map_err(|error| self.trouble("cannot begin to read", shard, error))?;
             answer.shard_iterator.ok_or_else(|| self.0.nonsense("an answer without a shard iterator"))
         }
         .boxed()
@@ -152,11 +162,11 @@ impl Kinesis for ShardReader {
                 .client
                 .get_records()
                 .shard_iterator(iterator)
-                .set_stream_arn(self.arn())
+                .set_stream_arn(self.0.stream.one().1)
                 .limit(RECORDS_PER_CALL as i32)
                 .send()
                 .await
-                .map_err(|error| self.0.trouble(&format!("cannot read {shard}"), error))?;
+                .map_err(|error| self.trouble("cannot read", shard, error))?;
             let records = answer.records.into_iter().map(|record| {
                 Ok(Raw {
                     data: Bytes::from(record.data.into_inner()),
