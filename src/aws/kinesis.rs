@@ -18,6 +18,7 @@ use aws_sdk_kinesis::types::StreamDescriptionSummary;
 use chrono::{DateTime, SubsecRound, Utc};
 
 use super::retry::{Class, Trouble};
+use crate::uri::origin;
 use crate::{Error, ErrorKind};
 
 /// The name of a stream, and its ARN if that is what was given.
