@@ -315,8 +315,8 @@ fn failed(what: &str, path: &Path, error: io::Error) -> Error {
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (ErrorKind::Unavailable, "make room on the disk"),
         io::ErrorKind::NotFound => (ErrorKind::NotFound, "check the path"),
-        io::ErrorKind::InvalidFilename => (ErrorKind::Usage, "use shorter names: most file systems take 255 bytes"),
-        io::ErrorKind::Unsupported => (ErrorKind::Usage, "name a directory on a file system that has hard links"),
+        io::ErrorKind::InvalidFilename => (ErrorKind::Invalid, "use shorter names: most file systems take 255 bytes"),
+        io::ErrorKind::Unsupported => (ErrorKind::Invalid, "name a directory on a file system that has hard links"),
         _ => (ErrorKind::Unavailable, "check the disk"),
     };
     Error::new(kind, what).at(path.display()).cure(cure).because(error)

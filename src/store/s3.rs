@@ -283,7 +283,7 @@ impl S3Store {
             }
             (301, _) | (400, "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => {
                 let region = header("x-amz-bucket-region").unwrap_or_else(|| "the region of the bucket".to_owned());
-                (ErrorKind::Usage, format!("the bucket is in another region: set AWS_REGION to {region}"))
+                (ErrorKind::NotFound, format!("the bucket is in another region: set AWS_REGION to {region}"))
             }
             (_, "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
                 (ErrorKind::Denied, "check the credentials: AWS_ACCESS_KEY_ID, AWS_PROFILE, their expiry".to_owned())

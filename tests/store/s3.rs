@@ -239,6 +239,6 @@ async fn calls_trouble_of_the_service_transient_after_its_own_attempts() {
 async fn names_the_region_that_the_bucket_is_in() {
     let (store, _) = scripted(&[301]).await;
     let error = store.check().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
     assert!(told(&error).contains("set AWS_REGION to ap-south-1"), "{error}");
 }
