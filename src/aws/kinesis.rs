@@ -128,7 +128,7 @@ impl StreamClient {
         let code = error.code().unwrap_or_default().to_owned();
         let text = match &error {
             SdkError::ServiceError(_) => format!("{code}: {}", error.message().unwrap_or("no reason given")),
-            _ => super::causes(&error),
+            _ => crate::error::causes(&error),
         };
         let (class, kind, cure) = match &error {
             SdkError::ServiceError(_) => by_code(&code, status.unwrap_or(500), &self.stream.name),
