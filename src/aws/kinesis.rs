@@ -272,13 +272,6 @@ impl Intercept for Seen {
     }
 }
 
-/// Scheme, host and port of an URI, without a password that may stand in front of the host.
-fn origin(uri: &str) -> String {
-    let (scheme, rest) = uri.split_once("://").unwrap_or(("https", uri));
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    format!("{scheme}://{}", authority.rsplit('@').next().unwrap_or_default())
-}
-
 /// An instant of the SDK's, which has come as a decimal fraction and is meant to the millisecond.
 pub(crate) fn time(time: AwsTime) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(time.secs(), time.subsec_nanos()).map(|time| time.round_subsecs(3))
@@ -306,12 +299,6 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Usage, "{text}");
             assert!(error.to_string().contains("arn:aws:kinesis:"), "{error}");
         }
-    }
-
-    #[test]
-    fn an_endpoint_is_shown_without_path_or_password() {
-        assert_eq!(origin("http://127.0.0.1:4567/"), "http://127.0.0.1:4567");
-        assert_eq!(origin("https://me:secret@example.com/x?y"), "https://example.com");
     }
 
     #[test]
