@@ -13,7 +13,7 @@ use anabranch::{Error, ErrorKind, Message};
 use anabranch_local_cloud::LocalCloud;
 use compact_str::CompactString;
 
-use crate::{Count, Options, count_exactly, view};
+use crate::{Count, Options, count_exactly, partition_key, view};
 
 const FLIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/flights-2013-01.tsv.gz");
 const STREAM: &str = "flights";
@@ -62,7 +62,7 @@ async fn produce(file: Arc<dyn Source>, cloud: &LocalCloud, options: &Options) -
     let messages = records(file).try_map(|record| {
         let unreadable = |error| Error::new(ErrorKind::Invalid, "a flight cannot be read").because(error);
         let event = decoder.decode(record.clone()).map_err(unreadable)?;
-        Ok(Message { key: event.kind, data: encoder.encode(record).map_err(unreadable)? })
+        Ok(Message { key: partition_key(&event.kind), data: encoder.encode(record).map_err(unreadable)? })
     });
     messages.inspect(|_| progress.inc(1)).forward(sink).await?;
     progress.finish_with_message("flights are in the stream");

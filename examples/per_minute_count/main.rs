@@ -35,6 +35,9 @@ use compact_str::CompactString;
 use futures::{Sink, TryStream};
 use serde::{Deserialize, Serialize};
 
+/// A partition key may have so many characters in Kinesis.
+const MAX_KEY_CHARS: usize = 256;
+
 /// Counts events per type and minute.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
@@ -123,9 +126,14 @@ async fn count_loosely(source: Arc<dyn Source>, sink: &str, options: &Options) -
     let messages = anabranch::from_results(counts(records, complain, options)).try_map(|count| {
         let data = serde_json::to_vec(&count)
             .map_err(|error| Error::new(ErrorKind::Invalid, "a count cannot be written as JSON").because(error))?;
-        Ok(Message { key: count.kind, data: data.into() })
+        Ok(Message { key: partition_key(&count.kind), data: data.into() })
     });
     messages.forward(sink).await
+}
+
+/// What spreads messages over a stream's shards: as much of a type as Kinesis takes.
+fn partition_key(kind: &str) -> CompactString {
+    kind.chars().take(MAX_KEY_CHARS).collect()
 }
 
 async fn run(options: Options) -> Result<(), Error> {
