@@ -72,6 +72,7 @@ async fn hold_place_reason_and_bytes() {
     }
 }
 
+#[allow(clippy::result_large_err, reason = "the letter is what is tested")]
 #[tokio::test]
 async fn of_a_file_say_its_columns_once_and_whether_they_were_cut() {
     let (out, files) = (dir(), dir());
