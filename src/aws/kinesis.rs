@@ -38,14 +38,6 @@ impl StreamName {
         self.arn.as_deref()
     }
 
-    /// What a call is to be told, name and ARN: only one of them, since some servers refuse to be told both.
-    pub(crate) fn one(&self) -> (Option<String>, Option<String>) {
-        match &self.arn {
-            Some(arn) => (None, Some(arn.clone())),
-            None => (Some(self.name.clone()), None),
-        }
-    }
-
     /// The region within the ARN.
     pub(crate) fn region(&self) -> Option<&str> {
         self.arn()?.split(':').nth(3)
@@ -102,12 +94,11 @@ impl StreamClient {
 
     /// What Kinesis says about the stream.
     pub(crate) async fn describe(&self) -> Result<StreamDescriptionSummary, Trouble> {
-        let (name, arn) = self.stream.one();
         let answer = self
             .client
             .describe_stream_summary()
-            .set_stream_name(name)
-            .set_stream_arn(arn)
+            .stream_name(self.stream.name())
+            .set_stream_arn(self.stream.arn().map(str::to_owned))
             .send()
             .await
             .map_err(|error| self.trouble("cannot look at the stream", error))?;
@@ -295,11 +286,9 @@ mod tests {
     fn a_stream_is_named_by_name_or_arn() {
         let name: StreamName = "flights".parse().unwrap();
         assert_eq!((name.name(), name.arn(), name.region()), ("flights", None, None));
-        assert_eq!(name.one(), (Some("flights".to_owned()), None));
         let arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/flights";
         let name: StreamName = arn.parse().unwrap();
         assert_eq!((name.name(), name.arn(), name.region()), ("flights", Some(arn), Some("eu-west-1")));
-        assert_eq!(name.one(), (None, Some(arn.to_owned())));
     }
 
     #[test]

@@ -42,8 +42,12 @@ impl Put for StreamWriter {
                 })
                 .collect::<Result<_, _>>()
                 .map_err(|_| self.0.nonsense("no way to put a record"))?;
-            let (name, arn) = self.0.stream.one();
-            let call = self.0.client.put_records().set_records(Some(records)).set_stream_name(name).set_stream_arn(arn);
+            let call = self.0.client.put_records().set_records(Some(records));
+            // Name or ARN, since some servers refuse to be told both.
+            let call = match self.0.stream.arn() {
+                Some(arn) => call.stream_arn(arn),
+                None => call.stream_name(self.0.stream.name()),
+            };
             let answer = call.send().await.map_err(|error| self.0.trouble("cannot put records", error))?;
             if answer.records.len() != entries.len() {
                 let what = format!("{} answers for {} records", answer.records.len(), entries.len());

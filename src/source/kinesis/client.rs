@@ -101,6 +101,10 @@ impl ShardReader {
                     over; if it happens again, check that the stream was not deleted";
         Trouble { error: trouble.error.cure(cure), ..trouble }
     }
+
+    fn arn(&self) -> Option<String> {
+        self.0.stream.arn().map(str::to_owned)
+    }
 }
 
 impl Kinesis for ShardReader {
@@ -118,12 +122,11 @@ impl Kinesis for ShardReader {
 
     fn list(&self, token: Option<String>) -> BoxFuture<'_, Result<Page, Trouble>> {
         async {
-            let (name, arn) = self.0.stream.one();
             let call = self.0.client.list_shards().max_results(SHARDS_PER_CALL);
             // The token stands for the stream: both together are refused.
             let call = match token {
                 Some(token) => call.next_token(token),
-                None => call.set_stream_name(name).set_stream_arn(arn),
+                None => call.stream_name(self.0.stream.name()).set_stream_arn(self.arn()),
             };
             let answer = call.send().await.map_err(|error| self.0.trouble("cannot list the shards", error))?;
             let shards = answer.shards.unwrap_or_default().into_iter().map(|shard| Shard {
@@ -138,8 +141,13 @@ impl Kinesis for ShardReader {
 
     fn iterator<'a>(&'a self, shard: &'a str, start: &'a Start) -> BoxFuture<'a, Result<String, Trouble>> {
         async move {
-            let (name, arn) = self.0.stream.one();
-            let call = self.0.client.get_shard_iterator().set_stream_name(name).set_stream_arn(arn).shard_id(shard);
+            let call = self
+                .0
+                .client
+                .get_shard_iterator()
+                .stream_name(self.0.stream.name())
+                .set_stream_arn(self.arn())
+                .shard_id(shard);
             let call = match start {
                 Start::Beginning => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
                 Start::At(time) => call
@@ -162,7 +170,7 @@ impl Kinesis for ShardReader {
                 .client
                 .get_records()
                 .shard_iterator(iterator)
-                .set_stream_arn(self.0.stream.one().1)
+                .set_stream_arn(self.arn())
                 .limit(RECORDS_PER_CALL as i32)
                 .send()
                 .await
