@@ -128,26 +128,6 @@ async fn a_shard_that_is_gone_is_named_and_no_stream_is_to_be_made() {
 }
 
 #[tokio::test]
-async fn a_stream_is_told_by_name_or_arn_never_by_both() {
-    let cloud = cloud(1).await;
-    put(&cloud.sdk_config()).await.unwrap();
-    let both = |call: &Call| match call.body.get("StreamName").is_some() && call.body.get("StreamARN").is_some() {
-        true => Deed::Refuse(400, "InvalidArgumentException"),
-        false => Deed::Pass,
-    };
-    let config = proxy(&cloud, both).await;
-    let source = KinesisSource::builder(STREAM).sdk_config(config.clone()).build().await.unwrap();
-    let arn = source.describe().await.unwrap().identity["stream"].clone();
-    for name in [STREAM, &arn] {
-        let source = KinesisSource::builder(name).sdk_config(config.clone()).build().await.unwrap();
-        source.describe().await.unwrap();
-        let shard = source.partitions().await.unwrap().remove(0).partition;
-        let batch = source.read(&shard, Start::Beginning).try_next().await.unwrap().unwrap();
-        assert!(!batch.records.is_empty(), "{name}");
-    }
-}
-
-#[tokio::test]
 async fn refusals_for_good_are_said_at_once_with_their_cure() {
     for (code, says) in [
         ("AccessDeniedException", "IAM policy"),
