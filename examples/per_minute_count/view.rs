@@ -44,10 +44,14 @@ pub(crate) async fn with_progress<T>(stats: Stats, work: impl Future<Output = T>
     outcome
 }
 
+/// How many minutes and how many types are shown at most: there may be more than memory has room for.
+const SHOWN: usize = 100_000;
+
 /// What a store holds in all, by minute and by type.
 #[derive(Default)]
 struct Totals {
     records: u64,
+    counted: u64,
     dead_letters: u64,
     objects: u64,
     minutes: BTreeMap<Minute, usize>,
@@ -64,32 +68,44 @@ pub(crate) async fn show(store: Arc<dyn Store>, report: Report) -> Result<(), Er
         totals.objects += 1;
         for row in epoch.rows() {
             let Count { kind, minute, count } = row?;
-            *totals.minutes.entry(minute).or_default() += count;
-            *totals.kinds.entry(kind).or_default() += count;
+            totals.counted += count as u64;
+            add(&mut totals.minutes, minute, count);
+            add(&mut totals.kinds, kind, count);
         }
     }
-    let counted: usize = totals.minutes.values().sum();
+    let counted = totals.counted;
     plot(&totals.minutes);
     println!("\n{}\n", side_by_side(&busiest(&totals.minutes), &by_type(&totals.kinds)));
 
+    if totals.minutes.len() == SHOWN || totals.kinds.len() == SHOWN {
+        println!("Plot and tables show {SHOWN} minutes and types at most: those that came first.\n");
+    }
+    let more = if totals.minutes.len() == SHOWN { "at least " } else { "" };
+    let minutes = format!("{more}{}", totals.minutes.len());
     println!(
         "This run: {} events in {} epochs, {} of them set aside.",
         report.records, report.epochs, report.dead_letters
     );
     println!(
-        "In all:   {} events read = {counted} counted + {} set aside; {} minutes, {} objects under {}",
+        "In all:   {} events read = {counted} counted + {} set aside; {minutes} minutes, {} objects under {}",
         totals.records,
         totals.dead_letters,
-        totals.minutes.len(),
         totals.objects,
         store.uri()
     );
-    if totals.records != counted as u64 + totals.dead_letters {
+    if totals.records != counted + totals.dead_letters {
         return Err(Error::new(ErrorKind::Invalid, "the counts do not add up to the events that were read")
             .at(store.uri())
             .cure("this is a bug in anabranch: please report it"));
     }
     Ok(())
+}
+
+/// Adds to what is shown.
+fn add<K: Ord>(shown: &mut BTreeMap<K, usize>, key: K, count: usize) {
+    if shown.len() < SHOWN || shown.contains_key(&key) {
+        *shown.entry(key).or_default() += count;
+    }
 }
 
 /// Events per minute over time.
