@@ -44,10 +44,14 @@ pub(crate) async fn with_progress<T>(stats: Stats, work: impl Future<Output = T>
     outcome
 }
 
+/// How many minutes and how many types are shown at most: there may be more than memory has room for.
+const SHOWN: usize = 100_000;
+
 /// What a store holds in all, by minute and by type.
 #[derive(Default)]
 struct Totals {
     records: u64,
+    counted: u64,
     dead_letters: u64,
     objects: u64,
     minutes: BTreeMap<Minute, usize>,
@@ -106,8 +110,9 @@ async fn totals(store: Arc<dyn Store>) -> Result<Option<Totals>, Error> {
         totals.objects += 1;
         for row in epoch.rows() {
             let Count { kind, minute, count } = row?;
-            *totals.minutes.entry(minute).or_default() += count;
-            *totals.kinds.entry(kind).or_default() += count;
+            totals.counted += count as u64;
+            add(&mut totals.minutes, minute, count);
+            add(&mut totals.kinds, kind, count);
         }
     }
     Ok(Some(totals))
@@ -115,20 +120,31 @@ async fn totals(store: Arc<dyn Store>) -> Result<Option<Totals>, Error> {
 
 impl Totals {
     fn check(&self, uri: &str) -> Result<(), Error> {
-        let counted: usize = self.minutes.values().sum();
+        if self.minutes.len() == SHOWN || self.kinds.len() == SHOWN {
+            println!("Plot and tables show {SHOWN} minutes and types at most: those that came first.\n");
+        }
+        let more = if self.minutes.len() == SHOWN { "at least " } else { "" };
         println!(
-            "In all:   {} events read = {counted} counted + {} set aside; {} minutes, {} objects under {uri}",
+            "In all:   {} events read = {} counted + {} set aside; {more}{} minutes, {} objects under {uri}",
             self.records,
+            self.counted,
             self.dead_letters,
             self.minutes.len(),
             self.objects,
         );
-        if self.records != counted as u64 + self.dead_letters {
+        if self.records != self.counted + self.dead_letters {
             return Err(Error::new(ErrorKind::Invalid, "the counts do not add up to the events that were read")
                 .at(uri)
                 .cure("this is a bug in anabranch: please report it"));
         }
         Ok(())
+    }
+}
+
+/// Adds to what is shown.
+fn add<K: Ord>(shown: &mut BTreeMap<K, usize>, key: K, count: usize) {
+    if shown.len() < SHOWN || shown.contains_key(&key) {
+        *shown.entry(key).or_default() += count;
     }
 }
 

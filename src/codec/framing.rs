@@ -48,7 +48,6 @@ pub struct Frame {
 /// assert_eq!(framer.next(), None);
 /// assert_eq!(framer.finish().unwrap().data, "reed,\"10:17\"");
 /// ```
-#[derive(Clone)]
 pub struct Framer {
     /// Stands at a record's start unless `parsing`.
     core: Box<Reader>,
