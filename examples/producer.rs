@@ -28,6 +28,9 @@ use clap::Parser;
 use compact_str::{CompactString, ToCompactString};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// A partition key may have so many characters in Kinesis.
 const MAX_KEY_CHARS: usize = 256;
@@ -109,7 +112,9 @@ fn key(object: &[u8], name: &str) -> Result<CompactString, String> {
 
 /// A record without a key.
 fn unusable(record: Record, why: impl Into<String>) -> Box<DeadLetter> {
-    let line = matches!(record.origin.layout, Layout::Delimited { .. }).then(|| record.position.minor());
+    let line = matches!(record.origin.layout, Layout::Delimited { .. })
+        .then(|| record.position.minor())
+        .filter(|line| *line > 0);
     Box::new(DeadLetter { line, reason: why.into(), record })
 }
 
@@ -182,8 +187,16 @@ async fn asked() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
+/// Shows the library's warnings, such as that of a call which is tried again, on standard error.
+fn show_warnings() {
+    let of_anabranch = Targets::new().with_target("anabranch", LevelFilter::WARN);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    tracing_subscriber::registry().with(lines.with_filter(of_anabranch)).init();
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
+    show_warnings();
     match run(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -127,3 +127,15 @@ impl From<Infallible> for Error {
         match never {}
     }
 }
+
+/// An error with everything that caused it, on one line. An SDK's own rendering adds its structures' insides.
+pub(crate) fn causes(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

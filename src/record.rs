@@ -165,7 +165,8 @@ pub struct Origin {
 }
 
 /// How the bytes of a record are to be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// One JSON object.
     Json,

@@ -75,3 +75,22 @@ impl fmt::Display for Uri<'_> {
         write!(f, "{:?}", self.text)
     }
 }
+
+/// Scheme, host and port of an endpoint, without a password that may stand in front of the host.
+#[cfg(any(feature = "kinesis", feature = "s3"))]
+pub(crate) fn origin(uri: &str) -> String {
+    let (scheme, rest) = uri.split_once("://").unwrap_or(("https", uri));
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    format!("{scheme}://{}", authority.rsplit('@').next().unwrap_or_default())
+}
+
+#[cfg(all(test, any(feature = "kinesis", feature = "s3")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_shown_without_path_or_password() {
+        assert_eq!(origin("http://127.0.0.1:4567/"), "http://127.0.0.1:4567");
+        assert_eq!(origin("https://me:secret@example.com/x?y"), "https://example.com");
+    }
+}

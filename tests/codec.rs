@@ -92,6 +92,17 @@ proptest! {
     }
 
     #[test]
+    fn more_text_changes_no_frame_but_an_open_one(text in texts(), more in texts()) {
+        let whole = frames(Framer::new(b','), [text.clone()]);
+        let grown = frames(Framer::new(b','), [text, b"\n".to_vec(), more]);
+        for (frame, grown) in whole.iter().zip(&grown) {
+            prop_assert_eq!(grown.data.len() > frame.data.len(), frame.open);
+            prop_assert!(grown.data.starts_with(&frame.data));
+        }
+        prop_assert!(whole.iter().rev().skip(1).all(|frame| !frame.open));
+    }
+
+    #[test]
     fn reading_begins_again_behind_any_frame(text in texts(), sizes in vec(1_usize..9, 1..5)) {
         let whole = frames(Framer::new(b','), [text.clone()]);
         for (index, frame) in whole.iter().enumerate() {

@@ -112,6 +112,22 @@ async fn lost_answers_lose_nothing() {
 }
 
 #[tokio::test]
+async fn a_shard_that_is_gone_is_named_and_no_stream_is_to_be_made() {
+    for operation in ["GetShardIterator", "GetRecords"] {
+        let cloud = cloud(1).await;
+        let gone = move |call: &Call| match call.operation == operation {
+            true => Deed::Refuse(400, "ResourceNotFoundException"),
+            false => Deed::Pass,
+        };
+        let error = read(&proxy(&cloud, gone).await).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let text = error.to_string();
+        assert!(text.contains("shardId-000000000000") && text.contains("a closed shard is gone"), "{text}");
+        assert!(!text.contains("create-stream"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn refusals_for_good_are_said_at_once_with_their_cure() {
     for (code, says) in [
         ("AccessDeniedException", "IAM policy"),

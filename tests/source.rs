@@ -203,6 +203,38 @@ async fn a_last_line_without_an_end_may_get_one_but_not_go_on() {
 }
 
 #[tokio::test]
+async fn a_file_that_ends_inside_quotes_is_read_but_must_not_grow() {
+    for gz in [false, true] {
+        let pack = |text: String| if gz { gzip(text) } else { text.into_bytes() };
+        for open in ["\"abc\n", "\"abc", "\"a\n\nb,", "1,\"abc\n"] {
+            let files = Files::new();
+            let text = format!("a,b\n1,2\n{open}");
+            let source = files.file("a.csv", pack(text.clone()));
+            let records = all(&source, Start::Beginning).await.unwrap();
+            assert_eq!(data(&records), [b"1,2", open.as_bytes()]);
+            let last = Start::After(records[1].position.clone());
+            assert!(all(&source, last.clone()).await.unwrap().is_empty());
+            for more in ["\"d\n", "\n3,4\n", "3,4\n"] {
+                files.file("a.csv", pack(text.clone() + more));
+                let error = all(&source, last.clone()).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Conflict);
+                let text = error.to_string();
+                assert!(text.contains("ended inside quotes") && text.contains("put the old file back"), "{text}");
+            }
+            files.file("a.csv", pack("a,b\n1,2\n".to_owned()));
+            assert!(all(&source, last).await.unwrap_err().to_string().contains("is shorter than"));
+        }
+        for closed in ["\"abc\"", "\"a\n\"\n", "1,\"\"\"\""] {
+            let files = Files::new();
+            let source = files.file("a.csv", pack(format!("a,b\n{closed}")));
+            let last = all(&source, Start::Beginning).await.unwrap()[0].position.clone();
+            files.file("a.csv", pack(format!("a,b\n{closed}\n3,4\n")));
+            assert_eq!(data(&all(&source, Start::After(last)).await.unwrap()), [b"3,4"]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_changed_file_is_a_conflict() {
     let files = Files::new();
     for name in ["a.csv", "a.csv.gz"] {
@@ -223,6 +255,29 @@ async fn a_changed_file_is_a_conflict() {
         let text = error.to_string();
         assert!(text.contains("the file is shorter than the position") && text.contains("position 12.3"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_file_is_known_by_its_head_and_its_size() {
+    let files = Files::new();
+    let text = format!("a,b\n{}", "1,2\n".repeat(20_000));
+    let source = files.file("a.csv", &text);
+    let description = source.describe().await.unwrap();
+    assert_eq!(description.identity["size"], text.len().to_string());
+    source.recognise(&description).await.unwrap();
+    let changed_at = |at: usize| format!("{}9{}", &text[..at], &text[at + 1..]);
+    for (changed, what) in [
+        (changed_at(4), "beginning has changed"),
+        (changed_at(60_000), "beginning has changed"),
+        (text[..70_000].to_owned(), "is shorter than"),
+    ] {
+        fs::write(files.path("a.csv"), changed).unwrap();
+        let error = source.recognise(&description).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.to_string().contains(what), "{error}");
+    }
+    fs::write(files.path("a.csv"), text + "3,4\n").unwrap();
+    source.recognise(&description).await.unwrap();
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anabranch::codec::{EventDecoder, JsonEncoder, Minute};
+use anabranch::codec::{EventDecoder, JsonEncoder};
 use anabranch::epoch;
 use anabranch::sink::kinesis::KinesisSink;
 use anabranch::source::kinesis::KinesisSource;
@@ -11,16 +11,17 @@ use anabranch::source::{FileSource, Source, records};
 use anabranch::store::{S3Store, Store};
 use anabranch::{Error, ErrorKind, Message};
 use anabranch_local_cloud::LocalCloud;
-use compact_str::CompactString;
+use flate2::read::MultiGzDecoder;
 
-use crate::{Count, Options, count_exactly, view};
+use crate::{Count, Options, count_exactly, partition_key, view};
 
 const FLIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/flights-2013-01.tsv.gz");
 const STREAM: &str = "flights";
 const SHARDS: u32 = 4;
 const BUCKET: &str = "counts";
 
-type Counts = HashMap<(CompactString, Minute), usize>;
+/// By type, and minute as 2013-01-01T10:17.
+type Counts = HashMap<(String, String), usize>;
 
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let local = |error| Error::new(ErrorKind::Unavailable, "the embedded servers cannot be started").because(error);
@@ -33,7 +34,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     println!("Kinesis on {}, S3 on {}", streams.kinesis_url(), objects.s3_url());
 
     let file: Arc<dyn Source> = Arc::new(FileSource::builder(FLIGHTS).build()?);
-    let expected = count_by_hand(Arc::clone(&file), &options).await?;
+    let expected = count_by_hand(&options)?;
     produce(file, &streams, &options).await?;
 
     let source = KinesisSource::builder(STREAM).sdk_config(streams.sdk_config()).build().await?;
@@ -62,24 +63,34 @@ async fn produce(file: Arc<dyn Source>, cloud: &LocalCloud, options: &Options) -
     let messages = records(file).try_map(|record| {
         let unreadable = |error| Error::new(ErrorKind::Invalid, "a flight cannot be read").because(error);
         let event = decoder.decode(record.clone()).map_err(unreadable)?;
-        Ok(Message { key: event.kind, data: encoder.encode(record).map_err(unreadable)? })
+        Ok(Message { key: partition_key(&event.kind), data: encoder.encode(record).map_err(unreadable)? })
     });
     messages.inspect(|_| progress.inc(1)).forward(sink).await?;
     progress.finish_with_message("flights are in the stream");
     Ok(())
 }
 
-/// Counts without any of the machinery, to have something to compare with.
-async fn count_by_hand(file: Arc<dyn Source>, options: &Options) -> Result<Counts, Error> {
-    let mut decoder = EventDecoder::new(&*options.time_column, &*options.key_column);
-    let counted = records(file).fold(Counts::new(), move |mut counts, record| {
-        if let Ok(event) = decoder.decode(record) {
-            let minute = event.minute();
-            *counts.entry((event.kind, minute)).or_default() += 1;
+/// Counts without any of the machinery, to have something to compare with: the `csv` crate and a map.
+fn count_by_hand(options: &Options) -> Result<Counts, Error> {
+    let unreadable =
+        |error: csv::Error| Error::new(ErrorKind::Invalid, "the flights cannot be read").at(FLIGHTS).because(error);
+    let file = std::fs::File::open(FLIGHTS).map_err(|error| unreadable(csv::Error::from(error)))?;
+    let mut reader = csv::ReaderBuilder::new().delimiter(b'\t').from_reader(MultiGzDecoder::new(file));
+    let headers = reader.headers().map_err(unreadable)?.clone();
+    let column = |name: &str| {
+        let missing = || Error::new(ErrorKind::NotFound, format!("there is no column {name:?}")).at(FLIGHTS);
+        headers.iter().position(|header| header == name).ok_or_else(missing)
+    };
+    let (time, kind) = (column(&options.time_column)?, column(&options.key_column)?);
+    let mut counts = Counts::new();
+    for row in reader.records() {
+        let row = row.map_err(unreadable)?;
+        // All times of this file are like 2013-01-01T10:17:00Z.
+        if let Some(minute) = row[time].get(..16).filter(|_| !row[kind].is_empty()) {
+            *counts.entry((row[kind].to_owned(), minute.to_owned())).or_default() += 1;
         }
-        counts
-    });
-    counted.await
+    }
+    Ok(counts)
 }
 
 /// Compares every count in the store with the one made by hand.
@@ -89,7 +100,8 @@ async fn check(store: Arc<dyn Store>, expected: &Counts) -> Result<(), Error> {
     while let Some(epoch) = epochs.next().await? {
         for row in epoch.rows() {
             let Count { kind, minute, count } = row?;
-            *counted.entry((kind, minute)).or_default() += count;
+            let minute = minute.start().format("%FT%R").to_string();
+            *counted.entry((kind.into_string(), minute)).or_default() += count;
         }
     }
     let events = |counts: &Counts| counts.values().sum::<usize>();

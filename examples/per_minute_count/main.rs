@@ -34,6 +34,12 @@ use clap::Parser;
 use compact_str::CompactString;
 use futures::{Sink, TryStream};
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// A partition key may have so many characters in Kinesis.
+const MAX_KEY_CHARS: usize = 256;
 
 /// Counts events per type and minute.
 #[derive(Clone, Debug, Parser)]
@@ -123,9 +129,14 @@ async fn count_loosely(source: Arc<dyn Source>, sink: &str, options: &Options) -
     let messages = anabranch::from_results(counts(records, complain, options)).try_map(|count| {
         let data = serde_json::to_vec(&count)
             .map_err(|error| Error::new(ErrorKind::Invalid, "a count cannot be written as JSON").because(error))?;
-        Ok(Message { key: count.kind, data: data.into() })
+        Ok(Message { key: partition_key(&count.kind), data: data.into() })
     });
     messages.forward(sink).await
+}
+
+/// What spreads messages over a stream's shards: as much of a type as Kinesis takes.
+fn partition_key(kind: &str) -> CompactString {
+    kind.chars().take(MAX_KEY_CHARS).collect()
 }
 
 async fn run(options: Options) -> Result<(), Error> {
@@ -184,8 +195,16 @@ fn positive(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Shows the library's warnings, such as that of a call which is tried again, on standard error.
+fn show_warnings() {
+    let of_anabranch = Targets::new().with_target("anabranch", LevelFilter::WARN);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    tracing_subscriber::registry().with(lines.with_filter(of_anabranch)).init();
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
+    show_warnings();
     match run(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

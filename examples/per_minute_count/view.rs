@@ -44,52 +44,108 @@ pub(crate) async fn with_progress<T>(stats: Stats, work: impl Future<Output = T>
     outcome
 }
 
+/// How many minutes and how many types are shown at most: there may be more than memory has room for.
+const SHOWN: usize = 100_000;
+
 /// What a store holds in all, by minute and by type.
 #[derive(Default)]
 struct Totals {
     records: u64,
+    counted: u64,
     dead_letters: u64,
     objects: u64,
     minutes: BTreeMap<Minute, usize>,
     kinds: BTreeMap<CompactString, usize>,
 }
 
-/// Shows what the store holds, and checks that it accounts for every event.
+/// A store with more objects than this is not read after a run: that would take longer and longer.
+const MOST_OBJECTS: usize = 1_000;
+
+/// Shows what came of a run, and what the store holds, and checks that this accounts for every event. The run has done
+/// well whatever comes of reading, so a failure to read is no more than a warning.
 pub(crate) async fn show(store: Arc<dyn Store>, report: Report) -> Result<(), Error> {
+    let uri = store.uri();
+    let totals = totals(store).await;
+    if let Ok(Some(totals)) = &totals {
+        plot(&totals.minutes);
+        println!("\n{}\n", side_by_side(&busiest(&totals.minutes), &by_type(&totals.kinds)));
+    }
+    println!(
+        "This run: {} events in {} epochs, {} of them set aside.",
+        report.records, report.epochs, report.dead_letters
+    );
+    match totals {
+        Ok(Some(totals)) => totals.check(&uri),
+        Ok(None) => {
+            println!("In all:   more than {MOST_OBJECTS} objects under {uri}, which are not read here.");
+            println!("They are gzipped lines of JSON, by the hour of their commit: dt=…/hour=…/…/….jsonl.gz");
+            Ok(())
+        }
+        Err(error) => {
+            eprintln!("warning: all is committed, but the result cannot be read: {error}");
+            Ok(())
+        }
+    }
+}
+
+/// What the store holds, unless that is too much to be read.
+async fn totals(store: Arc<dyn Store>) -> Result<Option<Totals>, Error> {
+    let (mut objects, mut last) = (0, None::<String>);
+    loop {
+        let keys = store.list_after("dt=", last.as_deref()).await?;
+        objects += keys.len();
+        if objects > MOST_OBJECTS {
+            return Ok(None);
+        }
+        match keys.last() {
+            Some(key) => last = Some(key.clone()),
+            None => break,
+        }
+    }
     let mut totals = Totals::default();
-    let mut epochs = epoch::committed(Arc::clone(&store));
+    let mut epochs = epoch::committed(store);
     while let Some(epoch) = epochs.next().await? {
         totals.records += epoch.header.records;
         totals.dead_letters += epoch.header.dead.as_ref().map_or(0, |dead| dead.letters);
         totals.objects += 1;
         for row in epoch.rows() {
             let Count { kind, minute, count } = row?;
-            *totals.minutes.entry(minute).or_default() += count;
-            *totals.kinds.entry(kind).or_default() += count;
+            totals.counted += count as u64;
+            add(&mut totals.minutes, minute, count);
+            add(&mut totals.kinds, kind, count);
         }
     }
-    let counted: usize = totals.minutes.values().sum();
-    plot(&totals.minutes);
-    println!("\n{}\n", side_by_side(&busiest(&totals.minutes), &by_type(&totals.kinds)));
+    Ok(Some(totals))
+}
 
-    println!(
-        "This run: {} events in {} epochs, {} of them set aside.",
-        report.records, report.epochs, report.dead_letters
-    );
-    println!(
-        "In all:   {} events read = {counted} counted + {} set aside; {} minutes, {} objects under {}",
-        totals.records,
-        totals.dead_letters,
-        totals.minutes.len(),
-        totals.objects,
-        store.uri()
-    );
-    if totals.records != counted as u64 + totals.dead_letters {
-        return Err(Error::new(ErrorKind::Invalid, "the counts do not add up to the events that were read")
-            .at(store.uri())
-            .cure("this is a bug in anabranch: please report it"));
+impl Totals {
+    fn check(&self, uri: &str) -> Result<(), Error> {
+        if self.minutes.len() == SHOWN || self.kinds.len() == SHOWN {
+            println!("Plot and tables show {SHOWN} minutes and types at most: those that came first.\n");
+        }
+        let more = if self.minutes.len() == SHOWN { "at least " } else { "" };
+        println!(
+            "In all:   {} events read = {} counted + {} set aside; {more}{} minutes, {} objects under {uri}",
+            self.records,
+            self.counted,
+            self.dead_letters,
+            self.minutes.len(),
+            self.objects,
+        );
+        if self.records != self.counted + self.dead_letters {
+            return Err(Error::new(ErrorKind::Invalid, "the counts do not add up to the events that were read")
+                .at(uri)
+                .cure("this is a bug in anabranch: please report it"));
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Adds to what is shown.
+fn add<K: Ord>(shown: &mut BTreeMap<K, usize>, key: K, count: usize) {
+    if shown.len() < SHOWN || shown.contains_key(&key) {
+        *shown.entry(key).or_default() += count;
+    }
 }
 
 /// Events per minute over time.

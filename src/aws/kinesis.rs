@@ -18,6 +18,7 @@ use aws_sdk_kinesis::types::StreamDescriptionSummary;
 use chrono::{DateTime, SubsecRound, Utc};
 
 use super::retry::{Class, Trouble};
+use crate::uri::origin;
 use crate::{Error, ErrorKind};
 
 /// The name of a stream, and its ARN if that is what was given.
@@ -127,7 +128,7 @@ impl StreamClient {
         let code = error.code().unwrap_or_default().to_owned();
         let text = match &error {
             SdkError::ServiceError(_) => format!("{code}: {}", error.message().unwrap_or("no reason given")),
-            _ => super::causes(&error),
+            _ => crate::error::causes(&error),
         };
         let (class, kind, cure) = match &error {
             SdkError::ServiceError(_) => by_code(&code, status.unwrap_or(500), &self.stream.name),
@@ -271,13 +272,6 @@ impl Intercept for Seen {
     }
 }
 
-/// Scheme, host and port of an URI, without a password that may stand in front of the host.
-fn origin(uri: &str) -> String {
-    let (scheme, rest) = uri.split_once("://").unwrap_or(("https", uri));
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    format!("{scheme}://{}", authority.rsplit('@').next().unwrap_or_default())
-}
-
 /// An instant of the SDK's, which has come as a decimal fraction and is meant to the millisecond.
 pub(crate) fn time(time: AwsTime) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(time.secs(), time.subsec_nanos()).map(|time| time.round_subsecs(3))
@@ -305,12 +299,6 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Usage, "{text}");
             assert!(error.to_string().contains("arn:aws:kinesis:"), "{error}");
         }
-    }
-
-    #[test]
-    fn an_endpoint_is_shown_without_path_or_password() {
-        assert_eq!(origin("http://127.0.0.1:4567/"), "http://127.0.0.1:4567");
-        assert_eq!(origin("https://me:secret@example.com/x?y"), "https://example.com");
     }
 
     #[test]

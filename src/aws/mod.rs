@@ -6,8 +6,6 @@
 pub(crate) mod kinesis;
 pub(crate) mod retry;
 
-use std::error::Error as StdError;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
@@ -47,15 +45,4 @@ pub(crate) fn timeouts() -> TimeoutConfig {
         .operation_attempt_timeout(CALL_TIMEOUT)
         .operation_timeout(CALL_TIMEOUT)
         .build()
-}
-
-/// An error with everything that caused it, on one line. The SDK's own rendering adds its structures' insides.
-pub(crate) fn causes(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
 }

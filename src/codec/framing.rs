@@ -22,6 +22,9 @@ pub struct Frame {
     pub end: u64,
     /// The line on which the record ends, counted from one. One with line feeds inside quotes began further up.
     pub line: u64,
+    /// Whether the file ended inside the record's quotes. If the file grows, the record does, and `end` is no place to
+    /// begin again.
+    pub open: bool,
 }
 
 /// Cuts blocks of a delimited file into records, by the rules of the `csv` crate: `\n`, `\r` and `\r\n` end a record
@@ -45,7 +48,6 @@ pub struct Frame {
 /// assert_eq!(framer.next(), None);
 /// assert_eq!(framer.finish().unwrap().data, "reed,\"10:17\"");
 /// ```
-#[derive(Clone)]
 pub struct Framer {
     /// Stands at a record's start unless `parsing`.
     core: Box<Reader>,
@@ -131,8 +133,10 @@ impl Framer {
             self.keep(&BOM[..self.bom]);
         }
         self.bom = BOM.len();
+        // What would go on behind a line's end is inside quotes.
+        let open = self.parsing && self.core.read_record(b"\n", &mut [0; 8], &mut [0; 8]).0 != ReadRecordResult::Record;
         let data = mem::take(&mut self.cut);
-        (!data.is_empty()).then(|| Frame { data: data.into(), end: self.offset, line: self.line })
+        (!data.is_empty()).then(|| Frame { data: data.into(), end: self.offset, line: self.line, open })
     }
 
     fn skip_bom(&mut self) {
@@ -228,7 +232,7 @@ impl Iterator for Framer {
         self.advance(len + 1);
         let line = self.line;
         self.line += u64::from(self.block[self.read - 1] == b'\n');
-        Some(Frame { data, end: self.offset, line })
+        Some(Frame { data, end: self.offset, line, open: false })
     }
 }
 

@@ -96,7 +96,7 @@ impl Undecodable {
     }
 
     /// The line of a file on which the record begins; that on which it ends, if it is [too long](Reason::TooLong).
-    /// `None` if the record is not from a delimited file.
+    /// `None` if the record is not from a delimited file, or is the last of one that ends inside quotes.
     pub fn line(&self) -> Option<u64> {
         let (record, reason) = &*self.0;
         let feeds = match (&record.origin.layout, reason) {
@@ -104,7 +104,7 @@ impl Undecodable {
             (Layout::Delimited { .. }, Reason::TooLong) => 0,
             (Layout::Delimited { .. }, _) => memchr::memchr_iter(b'\n', &record.data).count() as u64,
         };
-        Some(record.position.minor().saturating_sub(feeds))
+        Some(record.position.minor()).filter(|line| *line > 0).map(|line| line.saturating_sub(feeds))
     }
 }
 

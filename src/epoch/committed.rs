@@ -62,7 +62,7 @@ pub fn committed(store: Arc<dyn Store>) -> BoxFlow<'static, Epoch, Error> {
     epochs.try_into_flow().boxed()
 }
 
-/// The dead letters of a committed epoch.
+/// The dead letters of a committed epoch, each with its layout.
 ///
 /// # Errors
 ///
@@ -74,7 +74,14 @@ pub async fn dead_letters(store: &dyn Store, header: &Header) -> Result<Vec<Dead
             .at(format!("{}, {}", store.uri(), dead.key))
             .cure("restore the object: the epoch's header names it")
     })?;
-    lines(dead.key.clone(), object).collect()
+    let mut layout = None;
+    let with_layout = |line: Result<DeadLine, Error>| {
+        let mut line = line?;
+        layout = line.layout.take().or_else(|| layout.take());
+        line.layout.clone_from(&layout);
+        Ok(line)
+    };
+    lines(dead.key.clone(), object).map(with_layout).collect()
 }
 
 fn lines<T: DeserializeOwned>(key: String, object: Bytes) -> impl Iterator<Item = Result<T, Error>> {

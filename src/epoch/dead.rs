@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
+use compact_str::CompactString;
 use futures::Sink;
 use serde::{Deserialize, Serialize};
 
 use super::gzip::GzipLines;
-use crate::codec::Undecodable;
-use crate::{Error, Partition, Position, Record};
+use crate::codec::{MAX_RECORD, Undecodable};
+use crate::{Error, Layout, Origin, Partition, Position, Record};
 
 /// A record that could not be used, and why.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ impl From<Undecodable> for DeadLetter {
     }
 }
 
-/// A line of the object that holds an epoch's dead letters.
+/// A line of the object that holds an epoch's dead letters: all that it takes to send the record once more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLine {
     /// The partition of the record.
@@ -43,8 +44,15 @@ pub struct DeadLine {
     /// On which line of a file it begins; unset if it is from none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
+    /// The key that put it into its partition; empty where the source has none.
+    #[serde(default, skip_serializing_if = "CompactString::is_empty")]
+    pub key: CompactString,
     /// When it arrived at its source.
     pub arrived: DateTime<Utc>,
+    /// How its bytes are to be read. An object says so in its first line, and again only where it changes;
+    /// [`dead_letters`](super::dead_letters) gives it with every line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
     /// What was wrong with it.
     pub reason: String,
     /// Its bytes, if they are UTF-8.
@@ -53,14 +61,19 @@ pub struct DeadLine {
     /// Its bytes in base64, if they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
+    /// Whether these are only its first bytes: it is longer than [`MAX_RECORD`], and stands whole in its file alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
 }
 
-impl From<DeadLetter> for DeadLine {
-    fn from(DeadLetter { record, line, reason }: DeadLetter) -> Self {
+impl DeadLine {
+    fn new(DeadLetter { record, line, reason }: DeadLetter, layout: Option<Layout>) -> Self {
         let text = str::from_utf8(&record.data).ok().map(str::to_owned);
         let base64 = text.is_none().then(|| STANDARD.encode(&record.data));
-        let Record { origin, position, arrived, .. } = record;
-        Self { partition: origin.partition.clone(), position, line, arrived, reason, text, base64 }
+        let Record { origin, position, arrived, key, data } = record;
+        let cut = matches!(origin.layout, Layout::Delimited { .. }) && data.len() > MAX_RECORD;
+        let partition = origin.partition.clone();
+        Self { partition, position, line, key, arrived, layout, reason, text, base64, cut }
     }
 }
 
@@ -72,7 +85,25 @@ impl From<DeadLetter> for DeadLine {
 /// Takes [`DeadLetter`]s and what can be made into them, such as the error of
 /// [`EventDecoder::decode`](crate::codec::EventDecoder::decode).
 #[derive(Clone, Default)]
-pub struct DeadLetters(Arc<Mutex<Option<GzipLines>>>);
+pub struct DeadLetters(Arc<Mutex<Letters>>);
+
+#[derive(Default)]
+struct Letters {
+    lines: Option<GzipLines>,
+    /// Whose layout was written last.
+    origin: Option<Arc<Origin>>,
+}
+
+impl Letters {
+    fn push(&mut self, letter: DeadLetter) -> Result<(), Error> {
+        let origin = Arc::clone(&letter.record.origin);
+        let said = self.origin.as_ref().is_some_and(|last| Arc::ptr_eq(last, &origin) || last.layout == origin.layout);
+        let line = DeadLine::new(letter, (!said).then(|| origin.layout.clone()));
+        self.lines.get_or_insert_with(GzipLines::new).push(&line)?;
+        self.origin = Some(origin);
+        Ok(())
+    }
+}
 
 impl DeadLetters {
     /// Adds one.
@@ -81,14 +112,12 @@ impl DeadLetters {
     ///
     /// If it cannot be compressed.
     pub fn push(&self, letter: impl Into<DeadLetter>) -> Result<(), Error> {
-        let line = DeadLine::from(letter.into());
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.get_or_insert_with(GzipLines::new).push(&line)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(letter.into())
     }
 
     /// What has come so far.
     pub(super) fn take(&self) -> Option<GzipLines> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).lines
     }
 }
 

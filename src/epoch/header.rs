@@ -9,8 +9,9 @@ use crate::{Error, ErrorKind, Partition, Position};
 /// The form of roots and headers; another one is refused.
 pub(super) const SCHEMA: u32 = 1;
 
-/// What a ledger was made for. Written once, under [`keys::ROOT`](super::keys::ROOT), and never changed.
+/// What a ledger was made for. Written once, under `_ledger/root`, and never changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Root {
     /// The form of this object.
     pub schema: u32,
@@ -33,7 +34,10 @@ impl Root {
 }
 
 /// What a committed epoch says of itself, in the very object that holds its output.
+///
+/// A program that meets a field that it does not know refuses the ledger: the field may mean that it would count wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Header {
     /// The form of this header.
     pub schema: u32,
@@ -66,12 +70,17 @@ pub struct Header {
     /// When the last of the epoch's records arrived at its source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_arrival: Option<DateTime<Utc>>,
+    /// When the partition had nothing behind this epoch, by this machine's clock; unset if it had, or if its source cannot
+    /// tell. Whether records were lost since then can be told from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tip: Option<DateTime<Utc>>,
     /// When it was written, by this machine's clock.
     pub committed: DateTime<Utc>,
 }
 
 /// The dead letters of an epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Dead {
     /// The key of the object that has them.
     pub key: String,
@@ -88,7 +97,7 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(what: &str, key: &str, json: &'a [u8
     let wrong = |error| {
         Error::new(ErrorKind::Invalid, format!("{what} cannot be read"))
             .at(key)
-            .cure("this prefix may hold something else: choose another one")
+            .cure("it is of a newer version of this program, or of something else: use that version, or choose another sink")
             .because(error)
     };
     let Form { schema } = serde_json::from_slice(json).map_err(wrong)?;

@@ -58,6 +58,7 @@ pub(super) struct Outcome {
     pub(super) rows: GzipLines,
     pub(super) dead: Option<GzipLines>,
     pub(super) end: bool,
+    pub(super) tip: Option<DateTime<Utc>>,
 }
 
 /// How a commit ended.
@@ -91,7 +92,8 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`Conflict`](ErrorKind::Conflict) if the ledger was made for another pipeline, format or source.
+    /// [`Conflict`](ErrorKind::Conflict) if the ledger was made for another pipeline, format or source;
+    /// [`Invalid`](ErrorKind::Invalid) if the store does not keep to put-if-absent, which is tried when the root is made.
     pub(super) async fn open(&self, source: &dyn Source) -> Result<Root, Error> {
         let root = match self.root().await? {
             Some(root) => root,
@@ -109,6 +111,14 @@ impl Ledger {
                 let about = About { content_type: "application/json", metadata: Vec::new() };
                 let body = Bytes::from(json);
                 retried(|| self.store.put_if_absent(keys::ROOT, body.clone(), &about)).await?;
+                // A server that ignores the condition says that it was created, each time: then two workers would
+                // overwrite each other's epochs. It is the same root, unless another worker was first.
+                if retried(|| self.store.put_if_absent(keys::ROOT, body.clone(), &about)).await? != Put::Exists {
+                    let what = "this store overwrites what it is told to put only if it is absent";
+                    return Err(Error::new(ErrorKind::Invalid, what)
+                        .at(self.place(keys::ROOT))
+                        .cure("use a server with conditional writes (If-None-Match), and an empty prefix"));
+                }
                 // Whoever was first: what is there counts.
                 self.root().await?.ok_or_else(|| {
                     Error::new(ErrorKind::Unavailable, "the ledger's root was written, and is not there")
@@ -190,7 +200,7 @@ impl Ledger {
         head: &Head,
         outcome: Outcome,
     ) -> Result<Committed, Error> {
-        let Outcome { taken, rows, dead, end } = outcome;
+        let Outcome { taken, rows, dead, end, tip } = outcome;
         let nonce = format!("{:032x}", rand::random::<u128>());
         let committed = Utc::now();
         let dead = match dead {
@@ -215,6 +225,7 @@ impl Ledger {
             dead,
             end,
             last_arrival: taken.last_arrival,
+            tip,
             committed,
         };
         let json = serde_json::to_vec(&header).map_err(|error| self.unwritable(&head.key, error))?;

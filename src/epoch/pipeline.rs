@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStream;
-use futures::future::{Either, select};
+use futures::future::{Either, OptionFuture, select};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -170,28 +170,41 @@ where
         let mut known = HashMap::new();
         let mut tasks = JoinSet::new();
         let mut failure = None;
-        loop {
-            if failure.is_none() && !self.limits.stop.is_set() {
-                match self.source.partitions().await {
-                    Ok(listed) => self.start(listed, &mut known, &mut tasks),
-                    Err(error) if error.is_transient() && !tasks.is_empty() => {
-                        tracing::warn!(%error, "partitions cannot be listed; those that are known go on");
+        let mut listing = Some(self.source.partitions());
+        let mut stopped = pin!(self.limits.stop.clone().wait());
+        let mut goes_on = true;
+        while listing.is_some() || !tasks.is_empty() {
+            tokio::select! {
+                listed = OptionFuture::from(listing.as_mut()), if listing.is_some() => {
+                    listing = None;
+                    match listed {
+                        Some(Ok(listed)) => self.start(listed, &mut known, &mut tasks),
+                        Some(Err(error)) if error.is_transient() && !tasks.is_empty() => {
+                            tracing::warn!(%error, "partitions cannot be listed; those that are known go on");
+                        }
+                        Some(Err(error)) => failure = failure.or(Some(error)),
+                        None => {}
                     }
-                    Err(error) => failure = Some(error),
                 }
-            }
-            // A partition that ends may have left children; others may appear at any time.
-            match tokio::time::timeout(DISCOVERY, tasks.join_next()).await {
-                Err(_still_running) => {}
-                Ok(None) => break,
-                Ok(Some(Ok((partition, Ok(end))))) => {
-                    known.insert(partition, if end { Known::Ended } else { Known::Paused });
-                }
-                Ok(Some(Ok((_, Err(error))))) => failure = failure.or(Some(error)),
-                Ok(Some(Err(error))) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(_cancelled) => {}
+                Some(joined) = tasks.join_next() => match joined {
+                    Ok((partition, Ok(end))) => {
+                        known.insert(partition, if end { Known::Ended } else { Known::Paused });
+                        // It may have left children.
+                        listing = goes_on.then(|| self.source.partitions());
+                    }
+                    Ok((_, Err(error))) => failure = failure.or(Some(error)),
+                    Err(error) => match error.try_into_panic() {
+                        Ok(panic) => std::panic::resume_unwind(panic),
+                        Err(_cancelled) => {}
+                    },
                 },
+                () = tokio::time::sleep(DISCOVERY), if goes_on && listing.is_none() => {
+                    listing = Some(self.source.partitions());
+                }
+                () = &mut stopped, if goes_on => {
+                    goes_on = false;
+                    listing = None;
+                }
             }
             if failure.is_some() {
                 self.stop.send_replace(true);
@@ -222,7 +235,11 @@ where
         let mut head = self.ledger.first(&self.root, partition);
         loop {
             // Whoever has lost an epoch may be several behind.
-            head = self.ledger.walk(partition, head).await?;
+            let stopped = pin!(self.limits.stop.clone().wait());
+            head = match select(pin!(self.ledger.walk(partition, head)), stopped).await {
+                Either::Left((head, _)) => head?,
+                Either::Right(((), _)) => return Ok(false),
+            };
             if head.end {
                 return Ok(true);
             }
@@ -286,14 +303,17 @@ where
         let unread = |what: &str| {
             Error::new(ErrorKind::Usage, what)
                 .at(partition)
-                .cure("let the closure of commit_to give a flow that reads all its records")
+                .cure("let the closure of commit_to give a flow that reads its records to their end")
         };
         let (reader, taken) = returned.await.map_err(|_| unread("the records of an epoch were not given back"))?;
-        if taken.records == 0 && !reader.is_at_its_end() {
-            return Err(unread("a pipeline ended its epoch without reading any of its records"));
+        if let Some(failure) = reader.failure {
+            return Err(failure);
         }
-        let end = reader.is_at_its_end();
-        Ok((reader, Outcome { taken, rows, dead: dead.take(), end }))
+        if !taken.done {
+            return Err(unread("a pipeline ended its epoch without reading all of its records"));
+        }
+        let (end, tip) = (reader.is_at_its_end(), reader.tip());
+        Ok((reader, Outcome { taken, rows, dead: dead.take(), end, tip }))
     }
 }
 

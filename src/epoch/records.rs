@@ -17,8 +17,9 @@ use crate::{BoxFlow, Error, Position, Record};
 
 /// The records of one epoch: what [`commit_to`](super::Epochs::commit_to) gives to the pipeline's closure.
 ///
-/// It ends when the epoch is to be closed, and fails when its source does; then the epoch is not committed. If it is
-/// dropped before its end, the epoch ends with the last record that was taken.
+/// It ends when the epoch is to be closed, and fails when its source does; then the epoch is not committed, whatever the
+/// closure makes of the failure. It is to be read to its end: what the closure did not read, or read ahead and threw away,
+/// would be counted as done. So an epoch whose records were dropped before their end is an error.
 #[must_use = "streams do nothing unless polled"]
 pub struct EpochRecords {
     /// Unset only after the reader has been handed back.
@@ -27,9 +28,11 @@ pub struct EpochRecords {
     limits: Limits,
     /// Until when the epoch may last; made with its first record.
     timer: Option<Pin<Box<Sleep>>>,
-    done: bool,
     back: Option<oneshot::Sender<(Reader, Taken)>>,
 }
+
+/// After how many records the time and a request to stop are looked at, even if more are there.
+const LOOK_EVERY: u64 = 16;
 
 /// What ends epochs, beside the end of their source.
 #[derive(Clone)]
@@ -63,6 +66,8 @@ pub(super) struct Taken {
     pub(super) to: Option<Position>,
     pub(super) records: u64,
     pub(super) bytes: u64,
+    /// The epoch was read to its end.
+    pub(super) done: bool,
     pub(super) last_arrival: Option<DateTime<Utc>>,
 }
 
@@ -71,6 +76,10 @@ pub(super) struct Reader {
     batches: BoxFlow<'static, Batch, Error>,
     records: std::vec::IntoIter<Record>,
     behind: Option<Duration>,
+    /// When the end of the partition was reached, by this machine's clock; unset if it was not, or if more has come.
+    tip: Option<DateTime<Utc>>,
+    /// The source's failure, which the closure may have swallowed.
+    pub(super) failure: Option<Error>,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// The source gives nothing more.
     pub(super) ended: bool,
@@ -89,19 +98,32 @@ pub(super) enum More {
 impl Reader {
     pub(super) fn new(batches: BoxFlow<'static, Batch, Error>, limits: &Limits) -> Self {
         let stopped = Box::pin(limits.stop.clone().wait());
-        Self { batches, records: Vec::new().into_iter(), behind: None, stopped, ended: false, closed: false }
+        Self {
+            batches,
+            records: Vec::new().into_iter(),
+            behind: None,
+            tip: None,
+            failure: None,
+            stopped,
+            ended: false,
+            closed: false,
+        }
     }
 
     /// Reads until there are records to give or it is clear that there will be none.
     pub(super) fn poll_more(&mut self, cx: &mut Context<'_>, limits: &Limits) -> Poll<Result<More, Error>> {
+        if limits.stop.is_set() {
+            return Poll::Ready(Ok(More::Over));
+        }
         while self.records.as_slice().is_empty() {
             let caught_up = limits.once && self.behind.is_some_and(|behind| behind.is_zero());
-            if self.ended || caught_up || limits.stop.is_set() || self.stopped.as_mut().poll(cx).is_ready() {
+            if self.ended || caught_up || self.stopped.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(More::Over));
             }
             match ready!(Pin::new(&mut self.batches).poll_next(cx)).transpose()? {
                 Some(batch) => {
                     (self.behind, self.closed) = (batch.behind, batch.closed);
+                    self.tip = batch.behind.is_some_and(|behind| behind.is_zero()).then(Utc::now);
                     self.ended |= batch.closed;
                     self.records = batch.records.into_iter();
                 }
@@ -109,6 +131,11 @@ impl Reader {
             }
         }
         Poll::Ready(Ok(More::Records))
+    }
+
+    /// When the partition had nothing behind what has been taken.
+    pub(super) fn tip(&self) -> Option<DateTime<Utc>> {
+        self.tip.filter(|_| self.records.as_slice().is_empty())
     }
 
     /// Whether the partition is closed for good behind what has been taken.
@@ -122,7 +149,7 @@ impl EpochRecords {
     pub(super) fn begin(reader: Reader, limits: Limits) -> (Self, oneshot::Receiver<(Reader, Taken)>) {
         let (back, returned) = oneshot::channel();
         let taken = Taken::default();
-        (Self { reader: Some(reader), taken, limits, timer: None, done: false, back: Some(back) }, returned)
+        (Self { reader: Some(reader), taken, limits, timer: None, back: Some(back) }, returned)
     }
 
     /// Whether it is to be closed: never before it has a record, whatever the limits are.
@@ -131,27 +158,25 @@ impl EpochRecords {
         records > 0 && (bytes >= self.limits.every.bytes || records >= self.limits.every.records)
     }
 
+    /// Whether its time is over, or reading is to stop.
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        self.limits.stop.is_set() || self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
+    }
+
     fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Record, Error>>> {
         if self.is_full() {
             return Poll::Ready(None);
         }
+        let exhausted = self.reader.as_ref().is_none_or(|reader| reader.records.as_slice().is_empty());
+        if (exhausted || self.taken.records.is_multiple_of(LOOK_EVERY)) && self.is_over(cx) {
+            return Poll::Ready(None);
+        }
         let Some(reader) = &mut self.reader else { return Poll::Ready(None) };
-        let record = match reader.records.next() {
-            Some(record) => record,
-            None => {
-                if self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
-                    return Poll::Ready(None);
-                }
-                match ready!(reader.poll_more(cx, &self.limits)) {
-                    Ok(More::Over) => return Poll::Ready(None),
-                    Ok(More::Records) => match reader.records.next() {
-                        Some(record) => record,
-                        None => return Poll::Ready(None),
-                    },
-                    Err(error) => return Poll::Ready(Some(Err(error))),
-                }
-            }
-        };
+        if exhausted && let Err(error) = ready!(reader.poll_more(cx, &self.limits)) {
+            reader.failure = Some(error.clone());
+            return Poll::Ready(Some(Err(error)));
+        }
+        let Some(record) = reader.records.next() else { return Poll::Ready(None) };
         if self.taken.records == 0 {
             let until = Instant::now().checked_add(self.limits.every.span);
             self.timer = until.map(|until| Box::pin(tokio::time::sleep_until(until)));
@@ -169,11 +194,11 @@ impl Stream for EpochRecords {
     type Item = Result<Record, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.done {
+        if self.taken.done {
             return Poll::Ready(None);
         }
         let record = ready!(self.poll_record(cx));
-        self.done = !matches!(record, Some(Ok(_)));
+        self.taken.done = !matches!(record, Some(Ok(_)));
         Poll::Ready(record)
     }
 }

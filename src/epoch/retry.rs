@@ -6,6 +6,7 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 
 use crate::Error;
+use crate::error::causes;
 
 /// Calls a store until it answers, for as long as its trouble is temporary and a quarter of an hour is not over.
 ///
@@ -23,6 +24,6 @@ where
         .with_total_delay(Some(Duration::from_secs(15 * 60)));
     call.retry(waits)
         .when(Error::is_transient)
-        .notify(|error, wait| tracing::warn!(%error, ?wait, "the store does not answer; trying again"))
+        .notify(|error, wait| tracing::warn!(error = causes(error), ?wait, "the store does not answer; trying again"))
         .await
 }

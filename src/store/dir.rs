@@ -313,11 +313,33 @@ fn failed(what: &str, path: &Path, error: io::Error) -> Error {
         io::ErrorKind::IsADirectory => {
             (ErrorKind::Conflict, "a directory is where a file is needed: name another directory")
         }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (ErrorKind::Unavailable, "make room on the disk"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            (ErrorKind::Invalid, "free some space on the disk, or raise the quota")
+        }
         io::ErrorKind::NotFound => (ErrorKind::NotFound, "check the path"),
-        io::ErrorKind::InvalidFilename => (ErrorKind::Usage, "use shorter names: most file systems take 255 bytes"),
-        io::ErrorKind::Unsupported => (ErrorKind::Usage, "name a directory on a file system that has hard links"),
-        _ => (ErrorKind::Unavailable, "check the disk"),
+        io::ErrorKind::InvalidFilename => (ErrorKind::Invalid, "use shorter names: most file systems take 255 bytes"),
+        io::ErrorKind::Unsupported => (ErrorKind::Invalid, "name a directory on a file system that has hard links"),
+        io::ErrorKind::Interrupted
+        | io::ErrorKind::WouldBlock
+        | io::ErrorKind::TimedOut
+        | io::ErrorKind::ResourceBusy => (ErrorKind::Unavailable, "check the disk, and try again later"),
+        _ => (ErrorKind::Invalid, "check the disk and its file system"),
     };
     Error::new(kind, what).at(path.display()).cure(cure).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_pass_by_itself_is_transient() {
+        let transient = |kind: io::ErrorKind| failed("no", Path::new("x"), kind.into()).is_transient();
+        for kind in [io::ErrorKind::Interrupted, io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut] {
+            assert!(transient(kind), "{kind}");
+        }
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::ReadOnlyFilesystem, io::ErrorKind::Other] {
+            assert!(!transient(kind), "{kind}");
+        }
+    }
 }

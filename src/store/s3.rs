@@ -20,6 +20,7 @@ use futures::future::BoxFuture;
 
 use super::key;
 use crate::store::{About, Options, Put, Store};
+use crate::uri::origin;
 use crate::{Error, ErrorKind};
 
 /// The SDK waits for ever for a read and an operation unless told otherwise. The first byte of an answer comes only
@@ -130,7 +131,7 @@ impl S3Builder {
                 .cure("set AWS_REGION, or a region in ~/.aws/config"));
         };
         let endpoint = endpoint(&sdk);
-        let service = endpoint.clone().unwrap_or_else(|| format!("S3 in {region}"));
+        let service = endpoint.as_deref().map_or_else(|| format!("S3 in {region}"), origin);
         let config = Builder::from(&sdk)
             .timeout_config(timeouts(sdk.timeout_config()))
             .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(STALL).build())
@@ -282,7 +283,7 @@ impl S3Store {
             }
             (301, _) | (400, "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => {
                 let region = header("x-amz-bucket-region").unwrap_or_else(|| "the region of the bucket".to_owned());
-                (ErrorKind::Usage, format!("the bucket is in another region: set AWS_REGION to {region}"))
+                (ErrorKind::NotFound, format!("the bucket is in another region: set AWS_REGION to {region}"))
             }
             (_, "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => {
                 (ErrorKind::Denied, "check the credentials: AWS_ACCESS_KEY_ID, AWS_PROFILE, their expiry".to_owned())

@@ -72,7 +72,7 @@ async fn a_child_is_read_behind_the_end_marks_of_all_its_parents() {
     });
     // The child never closes, so the grandchild is not read.
     run(&source, &(faulty as _), records(3)).await.unwrap();
-    let log = log.lock().unwrap();
+    let log = log.lock().unwrap().clone();
     let at = |what: &str| log.iter().position(|line| line == what);
     for parent in ["left", "right"] {
         let end = chains(&store(&dir)).await[parent].iter().find(|epoch| epoch.header.end).unwrap().key.clone();

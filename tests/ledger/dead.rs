@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use anabranch::codec::MAX_RECORD;
 use anabranch::epoch::{DeadLetter, DeadLetters, DeadLine, Every, Ledger, Report, SourceExt, dead_letters};
+use anabranch::source::FileSource;
 use anabranch::store::Store;
-use anabranch::{BoxFlow, Error, ErrorKind, Record};
+use anabranch::{BoxFlow, Error, ErrorKind, Layout, Record};
+use flate2::read::MultiGzDecoder;
+use std::io::Read;
 use std::sync::Arc;
 
 use crate::faulty::{Call, Fate, Faulty};
@@ -13,6 +17,7 @@ use crate::scripted::{Scripted, number, position};
 use crate::{Records, Row, chains, dir, keys, records, rows, run, store};
 
 /// Every third record is no good, and of those every other is not even text.
+#[allow(clippy::result_large_err)]
 fn decode(record: Record) -> Result<Row, DeadLetter> {
     let number = number(&record.position);
     if !number.is_multiple_of(3) {
@@ -20,7 +25,7 @@ fn decode(record: Record) -> Result<Row, DeadLetter> {
     }
     let data = if number.is_multiple_of(2) { vec![0xff, b'\n', number as u8].into() } else { record.data.clone() };
     Err(DeadLetter {
-        record: Record { data, ..record },
+        record: Record { data, key: number.to_string().into(), ..record },
         line: Some(number + 1),
         reason: "divides\nby three".to_owned(),
     })
@@ -62,15 +67,48 @@ async fn hold_place_reason_and_bytes() {
     assert_eq!(text(&lines[1]), (None, Some("/woG".to_owned())));
     for (line, number) in lines.iter().zip([3, 6]) {
         assert_eq!((line.partition.as_str(), &line.position, line.line), ("p", &position(number), Some(number + 1)));
+        assert_eq!((&*line.key, &line.layout, line.cut), (&*number.to_string(), &Some(Layout::Json), false));
         assert_eq!((&*line.reason, line.arrived), ("divides\nby three", source.edit(|script| script.arrived)));
     }
+}
+
+#[allow(clippy::result_large_err, reason = "the letter is what is tested")]
+#[tokio::test]
+async fn of_a_file_say_its_columns_once_and_whether_they_were_cut() {
+    let (out, files) = (dir(), dir());
+    let file = files.path().join("a.tsv");
+    std::fs::write(&file, format!("a\tb\n1\n{}\n3\n", "x".repeat(MAX_RECORD + 9))).unwrap();
+    let source = crate::is_source(FileSource::builder(&file).build().unwrap());
+    let all = |records: Records, dead: DeadLetters| {
+        let bad = |record| Err::<u8, _>(DeadLetter { record, line: None, reason: "bad".to_owned() });
+        records.map(bad).dead_letters(dead).boxed()
+    };
+    source
+        .epochs(Every::default())
+        .commit_to(Ledger::new(store(&out), "test"), all)
+        .run(std::future::pending())
+        .await
+        .unwrap();
+
+    let epoch = crate::committed(&store(&out)).await.remove(0);
+    let lines = dead_letters(&*store(&out), &epoch.header).await.unwrap();
+    let layout = Layout::Delimited { delimiter: b'\t', columns: vec!["a".to_owned(), "b".to_owned()] };
+    assert!(lines.iter().all(|line| line.layout.as_ref() == Some(&layout)));
+    assert_eq!(lines.iter().map(|line| line.cut).collect::<Vec<_>>(), [false, true, false]);
+
+    let object = store(&out).get(&epoch.header.dead.unwrap().key).await.unwrap().unwrap();
+    let mut text = String::new();
+    MultiGzDecoder::new(&object[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(text.matches(r#""layout":{"delimited":{"delimiter":9,"columns":["a","b"]}}"#).count(), 1);
+    assert_eq!(text.matches("layout").count(), 1);
+    assert!(!text.contains("\"key\""), "a file has no keys");
 }
 
 #[tokio::test(start_paused = true)]
 async fn are_put_before_their_epoch_under_a_key_that_it_names() {
     let (dir, source) = (dir(), Scripted::one([Batch(2), Batch(5)]));
     let faulty = Faulty::new(store(&dir), |_| Fate::Pass);
-    sort(&source, &(faulty.clone() as _), records(2)).await.unwrap();
+    sort(&source, &(Arc::clone(&faulty) as _), records(2)).await.unwrap();
     let puts: Vec<_> = faulty.calls().into_iter().filter(|call| call.name == "put").map(|call| call.key).collect();
     let mut named = 0;
     for epoch in &chains(&store(&dir)).await["p"] {

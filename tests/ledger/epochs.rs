@@ -184,17 +184,51 @@ async fn a_closure_that_reads_nothing_is_told_so() {
     let error = pipeline.run(std::future::pending()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     let text = error.to_string();
-    assert!(text.contains("without reading any of its records: p: let the closure of commit_to"), "{text}");
+    assert!(text.contains("without reading all of its records: p: let the closure of commit_to"), "{text}");
+    assert!(sizes(&store(&dir), "p").await.is_empty());
+}
+
+/// What `spawn` has read ahead is gone when `take` ends, and would be committed as done.
+#[tokio::test(start_paused = true)]
+async fn a_closure_that_does_not_read_to_the_end_commits_nothing() {
+    let (dir, source) = (dir(), Scripted::one([Batch(10_000)]));
+    let chain = |records, dead| each(records, dead).spawn().take(100);
+    let pipeline = source.clone().epochs(Every::secs(60)).commit_to(Ledger::new(store(&dir), "test"), chain);
+    let error = pipeline.run(std::future::pending()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("without reading all of its records"), "{error}");
     assert!(sizes(&store(&dir), "p").await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closure_that_takes_some_records_ends_its_epoch_with_them() {
-    let (dir, source) = (dir(), Scripted::one([Batch(6), Batch(2), Close(2)]));
-    let chain = |records, dead| each(records, dead).take(3);
+async fn a_failure_that_the_closure_swallows_is_not_committed() {
+    let (dir, source) = (dir(), Scripted::one([Batch(3), Fail(broken())]));
+    let chain = |records, dead| {
+        let rows = futures::StreamExt::filter_map(each(records, dead), |row| async { row.ok() });
+        futures::StreamExt::map(rows, Ok::<_, Error>)
+    };
     let pipeline = source.clone().epochs(Every::secs(60)).commit_to(Ledger::new(store(&dir), "test"), chain);
-    pipeline.run(std::future::pending()).await.unwrap();
-    assert_eq!(sizes(&store(&dir), "p").await, [3, 3, 3, 1]);
+    let error = pipeline.run(std::future::pending()).await.unwrap_err();
+    assert_eq!(error.to_string(), broken().to_string());
+    assert!(sizes(&store(&dir), "p").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_and_stop_are_looked_at_within_a_large_batch() {
+    let (dir, source) = (dir(), Scripted::one([Batch(10_000)]));
+    let chain = |records, dead| {
+        each(records, dead).map_async(1, |row| async {
+            sleep(Duration::from_millis(10)).await;
+            row
+        })
+    };
+    let pipeline = source.clone().epochs(Every::secs(1)).commit_to(Ledger::new(store(&dir), "test"), chain);
+    let begin = Instant::now();
+    pipeline.run(sleep(3 * SECOND)).await.unwrap();
+    assert!(begin.elapsed() < 4 * SECOND, "{:?}", begin.elapsed());
+    let sizes = sizes(&store(&dir), "p").await;
+    assert!(sizes.len() >= 3 && sizes.iter().all(|size| *size <= 120), "{sizes:?}");
+    run(&source, &store(&dir), Every::secs(60)).await.unwrap();
     is_exact(&source, &store(&dir)).await;
 }
 

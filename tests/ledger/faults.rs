@@ -32,7 +32,7 @@ async fn a_put_whose_answer_is_lost_counts_once() {
     for times in [1, 3] {
         let (dir, source) = (dir(), Scripted::one([Batch(10), Close(2)]));
         let faulty = Faulty::new(store(&dir), fate(Call::is_commit, Fate::LoseAnswer, times));
-        let report = run(&source, &(faulty.clone() as _), records(4)).await.unwrap();
+        let report = run(&source, &(Arc::clone(&faulty) as _), records(4)).await.unwrap();
         assert_eq!((report.epochs, report.records, report.rows, report.lost), (3, 12, 12, 0));
         let puts = faulty.calls().iter().filter(|call| call.is_commit()).count();
         assert!(puts > 3, "nothing was put again");
@@ -75,7 +75,7 @@ async fn a_store_that_does_not_come_back_is_given_up_after_a_quarter_of_an_hour(
 async fn what_would_fail_again_is_not_tried_again() {
     let (dir, source, begin) = (dir(), Scripted::one([Batch(10)]), Instant::now());
     let faulty = Faulty::new(store(&dir), fate(Call::is_commit, Fate::Deny, usize::MAX));
-    let error = run(&source, &(faulty.clone() as _), records(4)).await.unwrap_err();
+    let error = run(&source, &(Arc::clone(&faulty) as _), records(4)).await.unwrap_err();
     assert_eq!((error.kind(), begin.elapsed() < SECOND), (ErrorKind::Denied, true));
     assert_eq!(faulty.calls().iter().filter(|call| call.is_commit()).count(), 1);
     run(&source, &store(&dir), records(4)).await.unwrap();

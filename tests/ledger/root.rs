@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use anabranch::epoch::{DeadLetters, Every, Ledger, Root, SourceExt};
 use anabranch::source::FileSource;
-use anabranch::store::About;
+use anabranch::store::{About, Put, Store};
 use anabranch::{BoxFlow, Error, ErrorKind};
+use bytes::Bytes;
 use chrono::Utc;
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use tempfile::TempDir;
 
 use crate::scripted::Scripted;
@@ -154,6 +158,45 @@ async fn of_a_file_that_has_changed_is_refused_and_one_that_has_grown_goes_on() 
     fs::write(&other, "a\tb\n1\t2\n3\t4\n").unwrap();
     assert_eq!(read(&other, &out).await.unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!(keys(&store(&out)).await, before);
+}
+
+/// Overwrites, like a server that does not know `If-None-Match`.
+#[derive(Debug)]
+struct Careless(Arc<dyn Store>, PathBuf);
+
+impl Store for Careless {
+    fn uri(&self) -> String {
+        self.0.uri()
+    }
+
+    fn put_if_absent<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<Put, Error>> {
+        let _ = fs::remove_file(self.1.join(key));
+        self.0.put_if_absent(key, body, about)
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        self.0.get(key)
+    }
+
+    fn get_head<'a>(&'a self, key: &'a str, len: usize) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        self.0.get_head(key, len)
+    }
+
+    fn list_after<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, Error>> {
+        self.0.list_after(prefix, after)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_refused_by_a_store_that_overwrites() {
+    let (dir, source) = (dir(), Scripted::one([Batch(1)]));
+    let careless: Arc<dyn Store> = Arc::new(Careless(store(&dir), dir.path().to_owned()));
+    let error = run(&source, &careless, records(5)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    for text in ["overwrites", &store(&dir).uri(), "use a server with conditional writes"] {
+        assert!(error.to_string().contains(text), "{error}");
+    }
+    assert_eq!(keys(&store(&dir)).await, [ROOT], "nothing was committed");
 }
 
 #[tokio::test(start_paused = true)]

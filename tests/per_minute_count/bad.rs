@@ -7,6 +7,9 @@ use anabranch_local_cloud::LocalCloud;
 
 use crate::{Ended, FLIGHTS, Place, are_same, by_hand, command, files, gzip, lines, sums, total};
 
+/// A file's name, what is in it, and what is said of it.
+type Case<'a> = (&'a str, Option<Vec<u8>>, &'a [&'a str]);
+
 /// It ends with this code, its message has these parts, and there is nothing that a reader would take for a result.
 #[track_caller]
 fn is_refused(place: &Place, ended: &Ended, code: i32, parts: &[&str]) {
@@ -23,7 +26,7 @@ fn is_refused(place: &Place, ended: &Ended, code: i32, parts: &[&str]) {
 #[test]
 fn files_that_are_none_or_of_another_kind() {
     let binary: Vec<u8> = (0..=255).cycle().take(100_000).collect();
-    let cases: [(&str, Option<Vec<u8>>, &[&str]); 8] = [
+    let cases: [Case<'_>; 8] = [
         ("missing.tsv", None, &["error: there is no such file", "missing.tsv", "check the path"]),
         ("empty.tsv", Some(vec![]), &["the file is empty", "empty.tsv", "first line names its columns"]),
         ("blank.tsv", Some(b"\n\n\n".to_vec()), &["the file is empty", "blank.tsv"]),

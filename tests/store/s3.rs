@@ -132,6 +132,14 @@ async fn asks_for_region_and_credentials_that_are_not_set() {
 }
 
 #[tokio::test]
+async fn keeps_the_password_of_an_endpoint_to_itself() {
+    let with_password = config("http://me:secret@127.0.0.1:9");
+    let store = S3Store::builder("counts", "").sdk_config(with_password).build().await.unwrap();
+    let shown = format!("{store:?}");
+    assert!(shown.contains("http://127.0.0.1:9") && !shown.contains("secret"), "{shown}");
+}
+
+#[tokio::test]
 async fn refuses_what_is_no_bucket_and_no_prefix() {
     for uri in ["s3://", "s3:///x", "s3://a/x", "s3://UPPER/x", "s3://a_b_c/x", "s3://bucket/../x", "s3://bucket/a b"] {
         let error = store::open(uri, Options::default().sdk_config(config("http://127.0.0.1:9"))).await.unwrap_err();
@@ -231,6 +239,6 @@ async fn calls_trouble_of_the_service_transient_after_its_own_attempts() {
 async fn names_the_region_that_the_bucket_is_in() {
     let (store, _) = scripted(&[301]).await;
     let error = store.check().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
     assert!(told(&error).contains("set AWS_REGION to ap-south-1"), "{error}");
 }

@@ -94,7 +94,9 @@ impl Baton {
         let mut roster = self.lock();
         let waker = roster.stop_waiting(seat);
         roster.stop_polling(seat);
-        let next = if polled { roster.pass() } else { roster.release(seat) };
+        // It may have got the baton while it polled, by a call that came of that very poll: another is to go on.
+        let held = roster.holder.take_if(|holder| *holder == seat).is_some();
+        let next = if polled || held { roster.pass() } else { None };
         drop(roster);
         drop(waker);
         wake(next);

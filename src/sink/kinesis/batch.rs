@@ -9,6 +9,9 @@ use tokio::time::Instant;
 use crate::Message;
 use crate::aws::retry::Backoff;
 
+/// So that an instant that far ahead can be told.
+const LONGEST_LINGER: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The most records in a request: the service's own limit.
 pub(super) const MAX_RECORDS: usize = 500;
 /// The most bytes in a request, with keys. The service takes more from some streams; other servers do not.
@@ -54,7 +57,7 @@ impl Batcher {
     pub(super) fn new(linger: Duration, in_flight: usize) -> Self {
         let requests = in_flight.saturating_add(1);
         Self {
-            linger,
+            linger: linger.min(LONGEST_LINGER),
             max_held: requests.saturating_mul(MAX_RECORDS),
             max_held_bytes: requests.saturating_mul(MAX_BYTES),
             fresh: VecDeque::new(),
@@ -231,6 +234,15 @@ mod tests {
         assert_eq!(batcher.wake_at(), Some(now + LINGER));
         assert_eq!(keys(&batcher.request(now + LINGER, false).unwrap()), [0]);
         assert_eq!(batcher.wake_at(), None);
+    }
+
+    #[test]
+    fn no_linger_is_too_long() {
+        let now = Instant::now();
+        let mut batcher = Batcher::new(Duration::MAX, 1);
+        batcher.push(Message { key: "k".into(), data: "x".into() }, now);
+        assert!(batcher.request(now, false).is_none());
+        assert_eq!(batcher.wake_at(), Some(now + LONGEST_LINGER));
     }
 
     #[test]

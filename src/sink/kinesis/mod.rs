@@ -234,7 +234,7 @@ impl KinesisSink {
 }
 
 impl KinesisSinkBuilder {
-    /// How long a message may wait for others to fill its request; 100 ms unless set.
+    /// How long a message may wait for others to fill its request; 100 ms unless set, and never more than a day.
     pub const fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
         self

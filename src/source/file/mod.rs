@@ -19,7 +19,7 @@ use crate::uri::Uri;
 use crate::{BoxFlow, Error, ErrorKind, Layout, Partition, from_results};
 
 /// How many bytes of a file's head tell it from another.
-const HEAD: u64 = 4096;
+const HEAD: u64 = 64 << 10;
 
 /// The records of a CSV or TSV file with a header, plain or gzip, of any size.
 ///
@@ -29,8 +29,14 @@ const HEAD: u64 = 4096;
 /// say more. Whether a file is gzip is seen from its first bytes, not from its name; several gzip members in a row are
 /// one file.
 ///
-/// A file may grow while nobody reads it, or between two readings, and reading goes on behind the last position. That
-/// its beginning is still the same is checked by a hash of its first 4,096 bytes.
+/// A file may grow while nobody reads it, or between two readings, and reading goes on behind the last position. What it
+/// was is kept: its path, its format, its size, and a hash of its first 64 KiB, or of all of it if it was shorter. What
+/// differs in one of these, or is smaller now, is another file and refused. A change that comes later in a file and does
+/// not make it smaller is **not** noticed, nor is the time of the last change looked at, which is a new one whenever a
+/// file grows.
+///
+/// If a file ends inside quotes that are never closed, all behind the opening quote is its last record, whose position has
+/// no line. Such a file is read, but must not grow: reading on is refused, since the new text belongs to that record.
 ///
 /// Reading holds 256 KiB of the file and one batch ahead, whatever the file's size; it blocks one of tokio's threads
 /// for blocking work, so it must be polled inside a tokio runtime. Going on in the middle of a gzip file reads it from
@@ -164,10 +170,12 @@ impl Source for FileSource {
         self.blocking(|place| {
             Reader::open(place, &Start::Beginning)?;
             let (hash, bytes) = place.head(HEAD)?;
+            let size = place.size()?;
             let identity = [
                 ("kind", "file".to_owned()),
                 ("path", place.path.display().to_string()),
                 ("format", place.format.name().to_owned()),
+                ("size", size.to_string()),
                 ("head_bytes", bytes.to_string()),
                 ("head_sha256", hash),
             ];
@@ -187,11 +195,12 @@ impl Source for FileSource {
             if !is("format", place.format.name()) {
                 return other("the file was read in another format before");
             }
-            let Some(bytes) = recorded.get("head_bytes").and_then(|bytes| bytes.parse().ok()) else {
+            let number = |name: &str| recorded.get(name)?.parse::<u64>().ok();
+            let (Some(size), Some(bytes)) = (number("size"), number("head_bytes")) else {
                 return other("what is recorded of the file cannot be read");
             };
             let (hash, found) = place.head(bytes)?;
-            if found < bytes {
+            if found < bytes || place.size()? < size {
                 return other("the file is shorter than it was when it was read before");
             }
             if !is("head_sha256", &hash) {
@@ -266,6 +275,12 @@ impl Place {
             return Err(self.error(ErrorKind::Invalid, "this is no regular file").cure("copy it to one first"));
         }
         File::open(&self.path).map_err(|error| self.io(error))
+    }
+
+    /// How many bytes the file has, compressed or not as it lies there.
+    fn size(&self) -> Result<u64, Error> {
+        let metadata = self.open()?.metadata();
+        metadata.map(|metadata| metadata.len()).map_err(|error| self.io(error))
     }
 
     /// The hash of the first bytes of the file, and how many they are: `bytes`, unless the file is shorter.

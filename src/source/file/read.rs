@@ -19,6 +19,10 @@ use crate::{Error, ErrorKind, Layout, Origin, Position, Record};
 const BLOCK: usize = 256 * 1024;
 const BATCH: usize = 4096;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// Instead of its line, in the position of a record inside whose quotes the file ended. Its end is where the file's end
+/// was, and not to be taken for that of a record.
+const OPEN: u64 = 0;
+const SHORTER: &str = "the file is shorter than the position that reading should go on from";
 
 /// A file that is being read.
 pub(super) struct Reader {
@@ -88,10 +92,23 @@ impl Reader {
             return conflict("the position that reading should go on from is none of this file");
         };
         let mut text = Text::open(&place)?;
+        if position.minor() == OPEN {
+            if !text.skip(offset - 1)? || text.byte()?.is_none() {
+                return conflict(SHORTER);
+            }
+            return match text.byte()? {
+                None => Ok(Self { ended: true, ..self }),
+                Some(_) => {
+                    let what =
+                        "the file ended inside quotes when its last record was read, and has been continued since";
+                    conflict(what)
+                }
+            };
+        }
         // The byte before tells whether the record was ended by a line's end, and on which line the next begins.
         let (before, next) = if text.skip(offset - 1)? { (text.byte()?, text.byte()?) } else { (None, None) };
         let Some(before) = before else {
-            return conflict("the file is shorter than the position that reading should go on from");
+            return conflict(SHORTER);
         };
         let ended = |byte| matches!(byte, b'\n' | b'\r');
         if !ended(before) && next.is_some_and(|next| !ended(next)) {
@@ -116,7 +133,7 @@ fn record(frame: Frame, origin: &Arc<Origin>, arrived: DateTime<Utc>) -> Record 
     Record {
         data: frame.data,
         origin: Arc::clone(origin),
-        position: Position::new(frame.end, frame.line),
+        position: Position::new(frame.end, if frame.open { OPEN } else { frame.line }),
         arrived,
         key: CompactString::const_new(""),
     }

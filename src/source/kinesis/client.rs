@@ -1,9 +1,11 @@
 //! The few calls that reading takes, and their answers in our own words.
 
 use std::collections::BTreeMap;
+use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::primitives::DateTime as AwsTime;
 use aws_sdk_kinesis::types::ShardIteratorType;
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::shards::{STREAM, Shard};
-use crate::aws::kinesis::{StreamClient, time};
+use crate::aws::kinesis::{HttpStatus, StreamClient, time};
 use crate::aws::retry::Trouble;
 use crate::source::Start;
 use crate::{Error, Position};
@@ -83,6 +85,23 @@ impl ShardReader {
         Self(client)
     }
 
+    /// What to make of a failed call on a shard. One that was listed a moment ago and is not there is no reason to make
+    /// a stream.
+    fn trouble<E, R>(&self, doing: &str, shard: &str, error: SdkError<E, R>) -> Trouble
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+        R: fmt::Debug + HttpStatus,
+    {
+        let gone = error.code() == Some("ResourceNotFoundException");
+        let trouble = self.0.trouble(&format!("{doing} {shard}"), error);
+        if !gone {
+            return trouble;
+        }
+        let cure = "run again: a closed shard is gone, with what was not read of it, once the stream's retention is \
+                    over; if it happens again, check that the stream was not deleted";
+        Trouble { error: trouble.error.cure(cure), ..trouble }
+    }
+
     fn arn(&self) -> Option<String> {
         self.0.stream.arn().map(str::to_owned)
     }
@@ -138,8 +157,7 @@ impl Kinesis for ShardReader {
                     .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
                     .starting_sequence_number(position.major_digits()),
             };
-            let answer =
-                call.send().await.map_err(|error| self.0.trouble(&format!("cannot begin to read {shard}"), error))?;
+            let answer = call.send().await.map_err(|error| self.trouble("cannot begin to read", shard, error))?;
             answer.shard_iterator.ok_or_else(|| self.0.nonsense("an answer without a shard iterator"))
         }
         .boxed()
@@ -156,7 +174,7 @@ impl Kinesis for ShardReader {
                 .limit(RECORDS_PER_CALL as i32)
                 .send()
                 .await
-                .map_err(|error| self.0.trouble(&format!("cannot read {shard}"), error))?;
+                .map_err(|error| self.trouble("cannot read", shard, error))?;
             let records = answer.records.into_iter().map(|record| {
                 Ok(Raw {
                     data: Bytes::from(record.data.into_inner()),

@@ -185,8 +185,8 @@ impl KinesisSourceBuilder {
         self
     }
 
-    /// The time between two calls at the tip of a shard: 1 s unless set, and never less than the 200 ms that Kinesis
-    /// allows.
+    /// The time between two calls at the tip of a shard: 1 s unless set, never less than the 200 ms that Kinesis
+    /// allows, and never more than a day.
     pub const fn idle(mut self, idle: Duration) -> Self {
         self.idle = idle;
         self
@@ -217,7 +217,7 @@ impl KinesisSourceBuilder {
             kinesis: Arc::new(ShardReader::new(client)),
             stream,
             start: self.start,
-            idle: self.idle.max(read::CALL_SPACING),
+            idle: self.idle.clamp(read::CALL_SPACING, read::LONGEST_IDLE),
             retry: Arc::new(Retry::new(self.patience, retry::jitter())),
             closed: Mutex::default(),
         })

@@ -13,6 +13,8 @@ use crate::{Error, Layout, Origin, Partition, Record};
 
 /// Kinesis allows five calls a second for each shard, among all who read it.
 pub(super) const CALL_SPACING: Duration = Duration::from_millis(200);
+/// The most time between calls, so that an instant that far ahead can be told.
+pub(super) const LONGEST_IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How many iterators in a row may be called expired as soon as they are made.
 const STALE_TRIES: usize = 10;
