@@ -110,10 +110,12 @@ async fn count_exactly(
     options: &Options,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Report, Error> {
+    // Counts of other columns are other results: a store that has some refuses them.
+    let pipeline = format!("per_minute_count of {} by {}", options.time_column, options.key_column);
     let each = options.clone();
     let pipeline = source
         .epochs(Every::span(options.epoch))
-        .commit_to(Ledger::new(store, "per_minute_count"), move |records, dead| counts(records, dead, &each))
+        .commit_to(Ledger::new(store, pipeline), move |records, dead| counts(records, dead, &each))
         .once(options.once);
     view::with_progress(pipeline.stats(), pipeline.run(shutdown)).await
 }

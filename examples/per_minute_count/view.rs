@@ -74,6 +74,9 @@ pub(crate) async fn show(store: Arc<dyn Store>, report: Report) -> Result<(), Er
         "This run: {} events in {} epochs, {} of them set aside.",
         report.records, report.epochs, report.dead_letters
     );
+    if report.dead_letters > 0 {
+        println!("          Why they were set aside, and their bytes, stand in the objects under _dead/.");
+    }
     match totals {
         Ok(Some(totals)) => totals.check(&uri),
         Ok(None) => {
