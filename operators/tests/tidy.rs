@@ -38,10 +38,27 @@ fn each_has(what: &str, has: impl Fn(&Operator) -> bool) {
 
 #[test]
 fn every_operator_has_a_test_file() {
-    each_has("a test file `tests/<name>.rs` with tests", |operator| {
-        let path = root().join("tests").join(format!("{}.rs", operator.name));
+    each_has("a test file `tests/<family>/<name>.rs` with tests", |operator| {
+        let family = operator.path.parent().and_then(Path::file_name).unwrap();
+        let path = root().join("tests").join(family).join(format!("{}.rs", operator.name));
         std::fs::read_to_string(path).is_ok_and(|source| source.contains("#[test]") || source.contains("proptest!"))
     });
+}
+
+#[test]
+fn every_test_file_is_compiled() {
+    for family in FAMILIES {
+        let folder = Path::new("tests").join(family);
+        if !root().join(&folder).exists() {
+            continue;
+        }
+        let modules = read(folder.join("main.rs"));
+        for path in rust_files(&folder) {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let compiled = name == "main" || modules.contains(&format!("\nmod {name};"));
+            assert!(compiled, "{} is in no module: add `mod {name};` to its main.rs", path.display());
+        }
+    }
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! `group_until`: which groups there are, what is in them, and when they end.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -15,7 +13,7 @@ use anabranch_operators::testing::{
 use anabranch_operators::{Counter, OperatorError, from_iter};
 use futures::{FutureExt, StreamExt, stream};
 
-use self::support::{Reader, channel, send};
+use crate::support::{Reader, channel, send};
 
 const fn ms(ticks: u64) -> Duration {
     Duration::from_millis(ticks)
@@ -423,7 +421,7 @@ fn deadlines_are_kept_while_the_buffers_are_full() {
 fn the_failure_takes_what_open_groups_hold_and_leaves_what_ended_ones_hold() {
     struct Held(#[allow(dead_code)] Rc<()>);
     let alive = Rc::new(());
-    let (source, flow) = support::results();
+    let (source, flow) = crate::support::results();
     let mut outer = Reader::new(flow.group_until(|(key, _): &(char, Held)| *key, Until::count(2)));
     for key in "aabc".chars() {
         send(&source, [Ok((key, Held(Rc::clone(&alive))))]);

@@ -1,14 +1,12 @@
 //! `group_by`: a sub-stream for each key, until the source ends.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use anabranch_operators::testing::{Event, Failed, Script, check, observe_nested, probe, virtual_time};
 use anabranch_operators::{OperatorError, from_iter};
 use futures::{StreamExt, stream};
 use proptest::prelude::*;
 
-use self::support::Reader;
+use crate::support::Reader;
 
 #[test]
 fn gives_a_group_for_each_key_until_the_source_ends() {

@@ -1,8 +1,6 @@
 //! `window_time`: a sub-stream for every span of time.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -11,7 +9,7 @@ use anabranch_operators::{OperatorError, from_iter};
 use futures::{FutureExt, StreamExt, stream};
 use proptest::prelude::*;
 
-use self::support::{Reader, channel, send};
+use crate::support::{Reader, channel, send};
 
 const fn ms(ticks: u64) -> Duration {
     Duration::from_millis(ticks)

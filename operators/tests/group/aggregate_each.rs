@@ -1,8 +1,6 @@
 //! `aggregate_each`, which all other `*_each` are made of: one result for each group, when it ends.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,7 +13,7 @@ use anabranch_operators::{Counter, Flow, OperatorError, from_iter};
 use futures::{FutureExt, Stream, StreamExt, stream};
 use proptest::prelude::*;
 
-use self::support::{Reader, channel, send};
+use crate::support::{Reader, channel, send};
 
 const fn ms(ticks: u64) -> Duration {
     Duration::from_millis(ticks)

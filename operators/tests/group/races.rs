@@ -1,8 +1,6 @@
 //! Groups whose readers come in any order and on any task: who is woken, how often, and that nobody waits for ever.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -16,7 +14,7 @@ use anabranch_operators::{Flow, FlowExt, OperatorError, from_iter};
 use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt};
 
-use self::support::{Reader, channel, send};
+use crate::support::{Reader, channel, send};
 
 #[test]
 fn the_outer_reader_is_woken_first_and_passes_the_baton() {

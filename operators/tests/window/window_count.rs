@@ -1,8 +1,6 @@
 //! `window_count`: a sub-stream for every `n` items.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anabranch_operators::testing::{Event, Failed, Script, Timed, check, observe_nested, probe, virtual_time};
@@ -10,7 +8,7 @@ use anabranch_operators::{OperatorError, from_iter};
 use futures::{StreamExt, stream};
 use proptest::prelude::*;
 
-use self::support::{Reader, channel, send};
+use crate::support::{Reader, channel, send};
 
 #[track_caller]
 fn check_windows(input: &str, n: usize, opened: &[u64], end: Timed<usize, Failed>, windows: &[&str]) {

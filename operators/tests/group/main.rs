@@ -1,0 +1,15 @@
+//! The operators of `group`, each in the module of its name.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod aggregate_each;
+mod count_each;
+mod fold_each;
+mod group_by;
+mod group_until;
+mod races;
+mod reduce_each;
+mod sum_each;
+mod top_each;
+mod until;

@@ -1,0 +1,3 @@
+//! The operators of `recover`, each in the module of its name.
+
+mod dead_letters;

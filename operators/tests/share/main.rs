@@ -1,0 +1,3 @@
+//! The operators of `share`, each in the module of its name.
+
+mod spawn;
