@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! in:   a-b-a-|
-//! out:  0-1---|    groups open
-//! 0:    a---a-|    key a
-//! 1:    --b---|    key b
+//! out:  0-1---|
+//! 0:    a---a-|
+//! 1:    --b---|
 //! ```
 
 use std::hash::Hash;
@@ -24,9 +24,9 @@ impl<S: TryStream> Flow<S> {
     ///
     /// ```text
     /// in:   a-b-a-|
-    /// out:  0-1---|    groups open
-    /// 0:    a---a-|    key a
-    /// 1:    --b---|    key b
+    /// out:  0-1---|
+    /// 0:    a---a-|
+    /// 1:    --b---|
     /// ```
     ///
     /// The same as [`group_until`](Self::group_until) with [`Until::end()`]: its page says how groups are read.

@@ -1,6 +1,8 @@
 //! Reading our own sources, for the tests that hold them to the rules.
 #![allow(clippy::expect_used, clippy::unwrap_used, dead_code)]
 
+pub(crate) mod picture;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
