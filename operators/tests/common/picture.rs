@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use anabranch_operators::testing::marbles;
+
 use super::read;
 
 /// What the head of an operator's file shows.
@@ -35,26 +37,32 @@ impl Line {
 
 impl Picture {
     /// The picture of `<family>/<name>`.
+    #[track_caller]
     pub(crate) fn of(path: &str) -> Self {
+        Self::read(path).unwrap_or_else(|problem| panic!("the picture in the head of src/{path}.rs: {problem}"))
+    }
+
+    /// The picture of `<family>/<name>`, or what is wrong with it.
+    pub(crate) fn read(path: &str) -> Result<Self, String> {
         let name = path.split_once('/').map_or(path, |(_, name)| name).to_owned();
         let source = read(Path::new("src").join(path).with_extension("rs"));
         let head = source.lines().map_while(|line| line.strip_prefix("//!")).skip_while(|line| *line != " ```text");
         let block: Vec<_> = head.skip(1).take_while(|line| *line != " ```").map(str::trim_end).collect();
-        assert!(!block.is_empty(), "{path}: the head of the file has no marbles");
         let named: Vec<_> = block.iter().filter_map(|line| line.split_once(':')).collect();
         let margin = |(name, text): &(&str, &str)| name.len() + text.len() - text.trim_start().len();
-        let column = named.iter().map(margin).min().unwrap_or_default();
-        let lines = named.iter().map(|(name, text)| Line {
-            name: name.trim().to_owned(),
-            begins: margin(&(name, text)) - column,
-            marbles: text.trim().to_owned(),
+        let column = named.iter().map(margin).min().ok_or("there is none")?;
+        let lines = named.iter().map(|(name, text)| {
+            marbles::parse(text.trim()).map_err(|error| error.to_string())?;
+            let begins = margin(&(name, text)) - column;
+            Ok::<_, String>(Line { name: name.trim().to_owned(), begins, marbles: text.trim().to_owned() })
         });
-        let lines: Vec<_> = lines.collect();
+        let lines = lines.collect::<Result<Vec<_>, _>>()?;
         let captions = block.iter().filter(|line| !line.contains(':')).map(|line| line.trim().to_owned()).collect();
-        let position = lines.iter().position(Line::is_result);
-        let ordered = position.is_some_and(|at| lines[at..].iter().all(Line::is_result));
-        assert!(ordered, "{path}: the results, `out:` or `answer:`, come after all other lines of the picture");
-        Self { name, captions, lines }
+        let first_result = lines.iter().position(Line::is_result).ok_or("it has no `out:` or `answer:`")?;
+        if !lines[first_result..].iter().all(Line::is_result) {
+            return Err("`out:` or `answer:`, and then sub-streams, come last".to_owned());
+        }
+        Ok(Self { name, captions, lines })
     }
 
     /// The line of that name.
