@@ -1,7 +1,7 @@
 //! [`draw`]: a picture of marbles as SVG, for the operator's page.
 //!
-//! Lines and letters have the colour of the page's text, and fills let the page shine through, so one drawing serves
-//! light and dark themes. The marbles stand in it as text, too, for who cannot see it.
+//! Lines and names have the colour of the page's text, and marbles are pale with dark letters, so one drawing serves light
+//! and dark themes. The marbles stand in it as text, too, for who cannot see it.
 
 use std::fmt::Write;
 
@@ -13,6 +13,12 @@ use super::picture::{Line, Picture};
 const TICK: usize = 28;
 const ROW: usize = 40;
 const RADIUS: usize = 12;
+
+/// Fills of marbles.
+const PALE: [&str; 11] = [
+    "#fbb4ae", "#b3cde3", "#ccebc5", "#decbe4", "#fed9a6", "#ffffb3", "#e5d8bd", "#fddaec", "#8dd3c7", "#bebada",
+    "#b3de69",
+];
 
 /// The drawing. It has no blank line, which would end the HTML in Markdown.
 pub(crate) fn draw(picture: &Picture) -> String {
@@ -41,7 +47,7 @@ pub(crate) fn draw(picture: &Picture) -> String {
         svg,
         "<rect x=\"1\" y=\"{top}\" width=\"{}\" height=\"{high}\" rx=\"6\" fill=\"currentColor\" fill-opacity=\".06\"/>\n{}",
         width - 2,
-        label(&call, width / 2, middle)
+        label(&call, "currentColor", width / 2, middle)
     );
     svg.push_str("</svg>\n</div>\n");
     svg
@@ -58,11 +64,13 @@ fn ticks(line: &Line) -> usize {
 fn draw_line(svg: &mut String, line: &Line, left: usize, y: usize) {
     let at = |tick: usize| left + (line.begins + tick) * TICK;
     let events = marbles::parse(&line.marbles).unwrap();
-    _ = writeln!(svg, "{}", label(&line.name, left / 2 - 6, y));
+    _ = writeln!(svg, "{}", label(&line.name, "currentColor", left / 2 - 6, y));
     // Time goes on behind a line that neither ends nor fails.
     let over = events.last().is_some_and(|(_, event)| !matches!(event, Event::Item(_)));
     let end = if over { at(usize::try_from(events.last().unwrap().0).unwrap()) } else { left + ticks(line) * TICK };
-    let begins = at(0) - RADIUS - 2;
+    // A sub-stream is drawn from its first marble on, which opened it or came soon after.
+    let unseen = line.marbles.chars().take_while(|character| line.is_sub_stream() && *character == '-').count();
+    let begins = at(unseen) - RADIUS - 2;
     if over {
         _ = writeln!(svg, "<path d=\"M{begins} {y}H{end}\"/>");
     } else {
@@ -100,23 +108,21 @@ fn draw_end(svg: &mut String, style: &str, x: usize, items: usize, y: usize) {
 fn draw_item(svg: &mut String, item: &str, x: usize, y: usize) {
     let text = item.trim_start_matches('[').trim_end_matches(']');
     // Equal items have equal colours, wherever they are; upper case as lower case, changed as they came.
-    let hue = item.to_lowercase().bytes().fold(7, |hash, byte| (hash * 31 + usize::from(byte) * 47) % 360);
+    let hash = item.to_lowercase().bytes().fold(0, |hash, byte| (hash * 7 + usize::from(byte)) % 9_973);
+    let fill = PALE[hash % PALE.len()];
     let half = RADIUS.max(text.chars().count() * 4 + 5);
     let (from, top, width, height) = (x.saturating_sub(half), y - RADIUS, half * 2, RADIUS * 2);
     _ = writeln!(
         svg,
-        "<rect x=\"{from}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" rx=\"{RADIUS}\" fill=\"hsl({hue} 70% 50% / .3)\" \
-         stroke=\"hsl({hue} 60% 50%)\"/>\n{}",
-        label(text, x, y)
+        "<rect x=\"{from}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" rx=\"{RADIUS}\" fill=\"{fill}\" \
+         stroke=\"#666\"/>\n{}",
+        label(text, "#222", x, y)
     );
 }
 
-fn label(text: &str, x: usize, y: usize) -> String {
+fn label(text: &str, colour: &str, x: usize, y: usize) -> String {
     let text = escape(text);
-    format!(
-        "<text x=\"{x}\" y=\"{}\" text-anchor=\"middle\" fill=\"currentColor\" stroke=\"none\">{text}</text>",
-        y + 4
-    )
+    format!("<text x=\"{x}\" y=\"{}\" text-anchor=\"middle\" fill=\"{colour}\" stroke=\"none\">{text}</text>", y + 4)
 }
 
 fn escape(text: &str) -> String {
