@@ -68,7 +68,7 @@ enum State {
 /// [`interval`](crate::interval()) for a number every so often, [`take_until`](Flow::take_until). tokio: `time::sleep`.
 /// ReactiveX: `timer`, `tick`.
 #[doc(alias = "tick")]
-pub const fn timer(delay: Duration) -> Flow<Timer> {
+pub fn timer(delay: Duration) -> Flow<Timer> {
     Flow::new(Timer { delay, state: State::NotBegun, timer: clock::Timer::new() })
 }
 
