@@ -8,7 +8,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Slot, Zip};
+use anabranch_operators::combine::{
+    Chain, CombineLatest, Concat, Many, Merge, MergeMany, MergeWith, Pair, Race, RaceMany, SequenceEqual, Slot,
+    WithLatestFrom, Zip,
+};
 use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
@@ -132,12 +135,20 @@ fn upstream_decides() {
 
         Chain<P, ()>,
         Chain<(), P>,
+        CombineLatest<Pair<Source<P>, Source<()>>>,
+        CombineLatest<Pair<Source<()>, Source<P>>>,
         Concat<Once<P>>,
         Merge<Slot<P, ()>>,
         Merge<Slot<(), Slot<P, ()>>>,
         MergeWith<P, ()>,
-        Zip<Source<P>, Source<()>>,
-        Zip<Source<()>, Source<P>>,
+        Race<Slot<P, ()>>,
+        Race<Slot<(), Slot<P, ()>>>,
+        SequenceEqual<Source<P>, Source<()>>,
+        SequenceEqual<Source<()>, Source<P>>,
+        WithLatestFrom<P, ()>,
+        WithLatestFrom<(), Pair<Source<()>, Source<P>>>,
+        Zip<Pair<Source<P>, Source<()>>>,
+        Zip<Pair<Source<()>, Source<P>>>,
 
         ConcatMap<P, (), ()>,
         ConcatMap<(), P, ()>,
@@ -190,7 +201,14 @@ fn closures_and_states_decide_but_are_never_pinned() {
         ConcatMap<(), (), P>,
         MergeMap<(), Source<P>, ()>,
         MergeMap<(), Source<()>, P>,
-        Zip<Gives<P>, Gives<()>>,
+        CombineLatest<Many<Source<P>>>,
+        CombineLatest<Many<Gives<P>>>,
+        CombineLatest<Pair<Gives<P>, Gives<()>>>,
+        RaceMany<Source<P>>,
+        SequenceEqual<Gives<P>, Gives<()>>,
+        WithLatestFrom<(), Pair<Gives<P>, Gives<()>>>,
+        Zip<Many<Source<P>>>,
+        Zip<Pair<Gives<P>, Gives<()>>>,
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,
         DeadLetters<(), (), P>,

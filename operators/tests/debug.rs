@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anabranch_operators::testing::{Script, probe};
 use anabranch_operators::{
-    Flow, OperatorError, concat, defer, from_items, from_iter, from_results, interval, merge, repeat_from, timer, using,
+    Flow, OperatorError, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge, race,
+    repeat_from, timer, using, zip,
 };
 use futures::stream;
 
@@ -75,7 +76,12 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().merge_with(source()), "Merge");
     shows_upstream(&merge((source(), source(), source())), "Merge");
     shows(&merge([source(), source()]), &["MergeMany", "2"]);
+    shows_upstream(&race((source(), source())), "Race");
+    shows(&race([source(), source()]), &["RaceMany", "2"]);
     shows_upstream(&source().zip(source()), "Zip");
+    shows(&zip([source(), source()]), &["Zip", "Many", "2"]);
+    shows_upstream(&combine_latest((source(), source())), "CombineLatest");
+    shows_upstream(&source().with_latest_from(source()), "WithLatestFrom");
 
     shows_upstream(&source().concat_map(|_| source()), "ConcatMap");
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
@@ -109,4 +115,5 @@ fn ends_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().forward(futures::sink::drain()), "Forward");
     shows_upstream(&source().into_items(), "IntoItems");
     shows_upstream(&source().next(), "Next");
+    shows_upstream(&source().sequence_equal(source()), "SequenceEqual");
 }
