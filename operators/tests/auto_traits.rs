@@ -8,8 +8,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Slot, Zip};
-use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
+use anabranch_operators::combine::{
+    Chain, CombineLatest, Concat, Many, Merge, MergeMany, MergeWith, Pair, Race, RaceMany, SequenceEqual, Slot,
+    WithLatestFrom, Zip,
+};
+use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
@@ -104,8 +107,11 @@ macro_rules! named {
 fn upstream_decides() {
     pinned! {
         Flow<P>,
+        Defer<P, ()>,
         FromItems<P>,
         FromResults<P>,
+        RepeatFrom<P, ()>,
+        Using<(), P, (), ()>,
 
         Enumerate<P>,
         ErrInto<P, ()>,
@@ -129,12 +135,20 @@ fn upstream_decides() {
 
         Chain<P, ()>,
         Chain<(), P>,
+        CombineLatest<Pair<Source<P>, Source<()>>>,
+        CombineLatest<Pair<Source<()>, Source<P>>>,
         Concat<Once<P>>,
         Merge<Slot<P, ()>>,
         Merge<Slot<(), Slot<P, ()>>>,
         MergeWith<P, ()>,
-        Zip<Source<P>, Source<()>>,
-        Zip<Source<()>, Source<P>>,
+        Race<Slot<P, ()>>,
+        Race<Slot<(), Slot<P, ()>>>,
+        SequenceEqual<Source<P>, Source<()>>,
+        SequenceEqual<Source<()>, Source<P>>,
+        WithLatestFrom<P, ()>,
+        WithLatestFrom<(), Pair<Source<()>, Source<P>>>,
+        Zip<Pair<Source<P>, Source<()>>>,
+        Zip<Pair<Source<()>, Source<P>>>,
 
         ConcatMap<P, (), ()>,
         ConcatMap<(), P, ()>,
@@ -165,7 +179,12 @@ fn upstream_decides() {
 #[test]
 fn closures_and_states_decide_but_are_never_pinned() {
     held! {
+        Defer<(), P>,
         FromIter<P>,
+        RepeatFrom<(), P>,
+        Using<P, (), (), ()>,
+        Using<(), (), P, ()>,
+        Using<(), (), (), P>,
         Inspect<(), P>,
         Map<(), P>,
         MapErr<(), P>,
@@ -182,7 +201,14 @@ fn closures_and_states_decide_but_are_never_pinned() {
         ConcatMap<(), (), P>,
         MergeMap<(), Source<P>, ()>,
         MergeMap<(), Source<()>, P>,
-        Zip<Gives<P>, Gives<()>>,
+        CombineLatest<Many<Source<P>>>,
+        CombineLatest<Many<Gives<P>>>,
+        CombineLatest<Pair<Gives<P>, Gives<()>>>,
+        RaceMany<Source<P>>,
+        SequenceEqual<Gives<P>, Gives<()>>,
+        WithLatestFrom<(), Pair<Gives<P>, Gives<()>>>,
+        Zip<Many<Source<P>>>,
+        Zip<Pair<Gives<P>, Gives<()>>>,
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,
         DeadLetters<(), (), P>,
@@ -225,6 +251,7 @@ fn boxes_and_clocks_are_what_they_say() {
     assert_eq!(traits!(BoxFlow<'static, Rc<()>, ()>), [true, false, true]);
     assert_eq!(traits!(LocalBoxFlow<'static, (), ()>), [false, false, true]);
     assert_eq!(traits!(Interval), [true; 3]);
+    assert_eq!(traits!(Timer), [true; 3]);
     assert_eq!(traits!(Script<(), ()>), [true; 3]);
     assert_eq!(traits!(Script<PhantomPinned, ()>), [true; 3]);
     assert_eq!(traits!(Script<Rc<()>, ()>), [false, false, true]);

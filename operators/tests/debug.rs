@@ -7,7 +7,10 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use anabranch_operators::testing::{Script, probe};
-use anabranch_operators::{Flow, OperatorError, concat, from_items, from_iter, from_results, interval, merge};
+use anabranch_operators::{
+    Flow, OperatorError, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge, race,
+    repeat_from, timer, using, zip,
+};
 use futures::stream;
 
 /// The source of each row.
@@ -39,7 +42,11 @@ fn sources_show_their_name() {
     shows(&from_items(stream::empty::<()>()), &["Flow", "FromItems", "Empty"]);
     shows(&from_results(stream::empty::<Result<(), ()>>()), &["Flow", "FromResults", "Empty"]);
     shows(&source(), &["Flow", "FromIter", "1"]);
+    shows(&defer(source), &["Flow", "Defer", "NotBegun"]);
     shows(&interval(Duration::from_millis(3)), &["Flow", "Interval", "3ms"]);
+    shows(&repeat_from(3, source), &["Flow", "RepeatFrom", "NotBegun", "3"]);
+    shows(&timer(Duration::from_millis(3)), &["Flow", "Timer", "3ms"]);
+    shows(&using(|| (), |()| source()), &["Flow", "Using"]);
     shows(&Script::marbles("ab|"), &["Flow", "Script", "3"]);
 }
 
@@ -69,7 +76,12 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().merge_with(source()), "Merge");
     shows_upstream(&merge((source(), source(), source())), "Merge");
     shows(&merge([source(), source()]), &["MergeMany", "2"]);
+    shows_upstream(&race((source(), source())), "Race");
+    shows(&race([source(), source()]), &["RaceMany", "2"]);
     shows_upstream(&source().zip(source()), "Zip");
+    shows(&zip([source(), source()]), &["Zip", "Many", "2"]);
+    shows_upstream(&combine_latest((source(), source())), "CombineLatest");
+    shows_upstream(&source().with_latest_from(source()), "WithLatestFrom");
 
     shows_upstream(&source().concat_map(|_| source()), "ConcatMap");
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
@@ -103,4 +115,5 @@ fn ends_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().forward(futures::sink::drain()), "Forward");
     shows_upstream(&source().into_items(), "IntoItems");
     shows_upstream(&source().next(), "Next");
+    shows_upstream(&source().sequence_equal(source()), "SequenceEqual");
 }

@@ -6,8 +6,10 @@
 use std::future::Ready;
 use std::iter::Empty;
 
-use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Zip};
-use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
+use anabranch_operators::combine::{
+    Chain, CombineLatest, Concat, Merge, MergeMany, MergeWith, Race, RaceMany, SequenceEqual, WithLatestFrom, Zip,
+};
+use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
@@ -52,10 +54,14 @@ flagged! {
     BoxFlow<'_, (), ()>,
     LocalBoxFlow<'_, (), ()>,
 
+    Defer<(), ()>,
     FromItems<()>,
     FromIter<()>,
     FromResults<()>,
     Interval,
+    RepeatFrom<(), ()>,
+    Timer,
+    Using<(), (), (), ()>,
 
     Enumerate<()>,
     ErrInto<(), ()>,
@@ -76,11 +82,16 @@ flagged! {
     TakeWhile<(), ()>,
 
     Chain<(), ()>,
+    CombineLatest<()>,
     Concat<Empty<()>>,
     Merge<()>,
     MergeMany<Source>,
     MergeWith<(), ()>,
-    Zip<Source, Source>,
+    Race<()>,
+    RaceMany<Source>,
+    SequenceEqual<Source, Source>,
+    WithLatestFrom<(), ()>,
+    Zip<()>,
 
     ConcatMap<(), (), ()>,
     MergeMap<(), Source, ()>,
