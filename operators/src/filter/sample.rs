@@ -66,7 +66,7 @@ impl<S: TryStream> Flow<S> {
     /// use std::time::Duration;
     ///
     /// let numbers = anabranch_operators::interval(Duration::from_secs(1)).take(8);
-    /// let Ok(some) = numbers.sample(Duration::from_millis(2_500)).collect::<Vec<_>>().await;
+    /// let Ok(some) = numbers.sample(Duration::from_millis(2_400)).collect::<Vec<_>>().await;
     /// assert_eq!(some, [1, 3, 6, 7]);
     /// # });
     /// ```

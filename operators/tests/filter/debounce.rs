@@ -89,7 +89,7 @@ fn model(script: &Events, quiet: u64) -> Events {
             (Event::Item(item), Some((end, Event::End))) => given.push((*end.min(&(tick + quiet)), Event::Item(*item))),
             (Event::Item(_), Some((next, _))) if *next < tick + quiet => {}
             (Event::Item(item), _) => given.push((tick + quiet, Event::Item(*item))),
-            (end, _) => given.push((*tick, end.clone())),
+            (end, _) => given.push((*tick, *end)),
         }
     }
     given

@@ -100,7 +100,7 @@ fn model(script: &Events, period: u64) -> Events {
                     given.push((*tick, Event::Item(item)));
                 }
                 held = None;
-                given.push((*tick, end.clone()));
+                given.push((*tick, *end));
             }
         }
     }

@@ -66,7 +66,7 @@ proptest! {
     fn agrees_with_a_list(script in scripts(), other in scripts()) {
         let mut expected = script.clone();
         if let [(tick, Event::End)] = script[..] {
-            expected = other.iter().map(|(later, event)| (tick + later, event.clone())).collect();
+            expected = other.iter().map(|(later, event)| (tick + later, *event)).collect();
         }
         agrees(&script, |flow| flow.switch_if_empty(Script::new(other.clone())), &expected)?;
     }

@@ -32,13 +32,14 @@ pub(crate) fn scripts() -> impl Strategy<Value = Events> {
     })
 }
 
-/// The items of a script that has nothing else, with their ticks, and its end if it has one.
+/// The items of a script with their ticks, and its end or failure if it has one.
+#[allow(clippy::type_complexity)]
 pub(crate) fn parts(events: &Events) -> (Vec<(u64, u8)>, Option<Timed<u8, Broken>>) {
     let items = events.iter().filter_map(|(tick, event)| match event {
         Event::Item(item) => Some((*tick, *item)),
         _ => None,
     });
-    (items.collect(), events.last().filter(|(_, event)| !matches!(event, Event::Item(_))).cloned())
+    (items.collect(), events.last().filter(|(_, event)| !matches!(event, Event::Item(_))).copied())
 }
 
 /// Checks that an operator makes of a script what is expected, also when upstream stutters.
@@ -92,7 +93,7 @@ pub(crate) fn throttled(script: &Events, span: u64, leading: bool) -> Events {
                 if let Some(item) = held.take_if(|_| *end == Event::End) {
                     given.push((*tick, Event::Item(item)));
                 }
-                given.push((*tick, end.clone()));
+                given.push((*tick, *end));
                 return given;
             }
         }
