@@ -42,7 +42,7 @@ pub(crate) fn parts(events: &Events) -> (Vec<(u64, u8)>, Option<Timed<u8, Broken
     (items.collect(), events.last().filter(|(_, event)| !matches!(event, Event::Item(_))).copied())
 }
 
-/// Checks that an operator makes of a script what is expected, also when upstream stutters.
+/// Checks that an operator makes of a script what is expected, also when upstream stutters, and when it is dropped midway.
 pub(crate) fn agrees<S>(
     script: &Events,
     operator: impl Fn(Flow<Probed<Script<u8, Broken>>>) -> Flow<S>,
@@ -56,6 +56,14 @@ where
         let mut given = virtual_time(observe(operator(source), 10_000)).into_events();
         given.retain(|(_, event)| !matches!(event, Event::Dropped));
         prop_assert_eq!(&given, expected);
+
+        let dropped_in = script.len() as u64;
+        let (source, seen) = watch(Script::new(script.clone()));
+        let mut given = virtual_time(observe(operator(source), dropped_in)).into_events();
+        given.retain(|(_, event)| !matches!(event, Event::Dropped));
+        let until = expected.iter().position(|(tick, _)| *tick >= dropped_in).unwrap_or(expected.len());
+        prop_assert_eq!(&given[..], &expected[..until]);
+        prop_assert!(seen.dropped());
     }
     Ok(())
 }
