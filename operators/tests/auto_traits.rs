@@ -13,7 +13,11 @@ use anabranch_operators::combine::{
     WithLatestFrom, Zip,
 };
 use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
-use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
+use anabranch_operators::filter::{
+    Debounce, DefaultIfEmpty, Distinct, DistinctUntilChanged, ElementAt, Filter, FilterMap, IgnoreElements, Sample,
+    Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
+    TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
+};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
@@ -122,14 +126,34 @@ fn upstream_decides() {
         Scan<P, (), ()>,
         TryMap<P, ()>,
 
+        Debounce<Source<P>>,
+        DefaultIfEmpty<Source<P>>,
+        Distinct<P, (), ()>,
+        DistinctUntilChanged<P, (), ()>,
+        ElementAt<P>,
         Filter<P, ()>,
         FilterMap<P, ()>,
+        IgnoreElements<P>,
+        Sample<Source<P>>,
         Skip<P>,
+        SkipFor<P>,
+        SkipLast<Source<P>>,
+        SkipUntil<P, (), ByFlow>,
+        SkipUntil<(), P, ByFuture>,
         SkipWhile<P, ()>,
+        StartWith<P, ()>,
+        SwitchIfEmpty<P, ()>,
+        SwitchIfEmpty<(), P>,
         Take<P>,
+        TakeFor<P>,
+        TakeLast<Source<P>>,
         TakeUntil<P, (), ByFlow>,
         TakeUntil<(), P, ByFuture>,
         TakeWhile<P, ()>,
+        TakeWhileInclusive<P, ()>,
+        ThrottleFirst<P>,
+        ThrottleLatest<Source<P>>,
+        TryFilter<P, ()>,
 
         MapAsync<Source<P>, (), Ready<()>>,
 
@@ -191,10 +215,23 @@ fn closures_and_states_decide_but_are_never_pinned() {
         Scan<(), P, ()>,
         Scan<(), (), P>,
         TryMap<(), P>,
+        Debounce<Gives<P>>,
+        DefaultIfEmpty<Gives<P>>,
+        Distinct<(), P, ()>,
+        Distinct<(), (), P>,
+        DistinctUntilChanged<(), P, ()>,
+        DistinctUntilChanged<(), (), P>,
         Filter<(), P>,
         FilterMap<(), P>,
+        Sample<Gives<P>>,
+        SkipLast<Gives<P>>,
         SkipWhile<(), P>,
+        StartWith<(), P>,
+        TakeLast<Gives<P>>,
         TakeWhile<(), P>,
+        TakeWhileInclusive<(), P>,
+        ThrottleLatest<Gives<P>>,
+        TryFilter<(), P>,
         MapAsync<Source<()>, P, Ready<()>>,
         MapAsync<Source<()>, (), Ready<P>>,
         MergeMany<Source<P>>,
@@ -242,6 +279,7 @@ fn types_that_are_only_named_decide_nothing() {
     named! {
         ErrInto<(), P>,
         FailsWith<(), P>,
+        SkipUntil<(), (), P>,
         TakeUntil<(), (), P>,
     }
 }

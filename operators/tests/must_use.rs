@@ -10,7 +10,11 @@ use anabranch_operators::combine::{
     Chain, CombineLatest, Concat, Merge, MergeMany, MergeWith, Race, RaceMany, SequenceEqual, WithLatestFrom, Zip,
 };
 use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
-use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
+use anabranch_operators::filter::{
+    Debounce, DefaultIfEmpty, Distinct, DistinctUntilChanged, ElementAt, Filter, FilterMap, IgnoreElements, Sample,
+    Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
+    TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
+};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
@@ -73,13 +77,31 @@ flagged! {
     Scan<(), (), ()>,
     TryMap<(), ()>,
 
+    Debounce<Source>,
+    DefaultIfEmpty<Source>,
+    Distinct<(), (), ()>,
+    DistinctUntilChanged<(), (), ()>,
+    ElementAt<()>,
     Filter<(), ()>,
     FilterMap<(), ()>,
+    IgnoreElements<()>,
+    Sample<Source>,
     Skip<()>,
+    SkipFor<()>,
+    SkipLast<Source>,
+    SkipUntil<(), (), ByFuture>,
     SkipWhile<(), ()>,
+    StartWith<(), ()>,
+    SwitchIfEmpty<(), ()>,
     Take<()>,
+    TakeFor<()>,
+    TakeLast<Source>,
     TakeUntil<(), (), ByFuture>,
     TakeWhile<(), ()>,
+    TakeWhileInclusive<(), ()>,
+    ThrottleFirst<()>,
+    ThrottleLatest<Source>,
+    TryFilter<(), ()>,
 
     Chain<(), ()>,
     CombineLatest<()>,
