@@ -53,6 +53,7 @@ impl<S: TryStream> Flow<S> {
     #[doc(alias = "buffer_with_count")]
     #[doc(alias = "bufferCount")]
     #[doc(alias = "sliding")]
+    #[doc(alias = "buffer")]
     #[track_caller]
     pub fn buffer_count_every(self, n: usize, step: usize) -> Flow<BufferCountEvery<S>>
     where

@@ -62,6 +62,7 @@ impl<S: TryStream> Flow<S> {
     #[doc(alias = "buffer_with_time")]
     #[doc(alias = "bufferTime")]
     #[doc(alias = "hopping")]
+    #[doc(alias = "buffer")]
     #[track_caller]
     pub fn buffer_time_every(self, span: Duration, shift: Duration) -> Flow<BufferTimeEvery<S>>
     where

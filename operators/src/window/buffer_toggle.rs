@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! given 4 later
-//! in:        a-b--c-d-|
-//! openings:  -x--y------
-//! out:       -----[b]---([cd]|)
+//! in:        a-b---c|
+//! openings:  -x--y---
+//! out:       -----[b]-([c]|)
 //! ```
 
 use futures::TryStream;
@@ -55,6 +55,8 @@ impl<S: TryStream> Flow<S> {
     /// [`buffer_when`](Self::buffer_when) for one list after another; [`window_toggle`](Self::window_toggle) for flows in
     /// the place of lists. ReactiveX: `buffer_toggle`, `bufferToggle`.
     #[doc(alias = "bufferToggle")]
+    #[doc(alias = "buffer")]
+    #[doc(alias = "bufferWhen")]
     pub fn buffer_toggle<O, F, G, Kind>(self, openings: O, close: F) -> Flow<BufferToggle<S, O, F, G, Kind>>
     where
         S::Ok: Clone,

@@ -3,7 +3,7 @@
 //! ```text
 //! in:      a-b----c-|
 //! signal:  ---x-x-----
-//! out:     ---[ab]-[]--([c]|)
+//! out:     ---[ab]-[]---([c]|)
 //! ```
 
 use futures::TryStream;

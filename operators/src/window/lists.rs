@@ -37,15 +37,7 @@ enum State {
 
 impl<S: TryStream, P, C> Lists<S, P, C> {
     pub(super) const fn new(name: &'static str, stream: S, plan: P) -> Self {
-        Self {
-            name,
-            stream,
-            plan,
-            open: OpenLists::new(),
-            state: State::New,
-            timer: Timer::new(),
-            copies: PhantomData,
-        }
+        Self { name, stream, plan, open: OpenLists::new(), state: State::New, timer: Timer::new(), copies: PhantomData }
     }
 }
 

@@ -1,14 +1,19 @@
 //! Operators that cut a flow into pieces, as lists or as sub-streams.
 
+mod buffer_bytes;
 mod buffer_count;
 mod buffer_count_every;
 mod buffer_time;
 mod buffer_time_every;
 mod buffer_time_or_count;
 mod buffer_toggle;
+mod buffer_until;
 mod buffer_when;
+mod buffer_while;
+mod chunk_by;
 mod lists;
 mod plan;
+mod runs;
 mod signalled;
 mod window_count;
 mod window_count_every;
@@ -19,15 +24,20 @@ mod window_toggle;
 mod window_when;
 mod windows;
 
+pub use self::buffer_bytes::{BufferBytes, BySize};
 pub use self::buffer_count::BufferCount;
 pub use self::buffer_count_every::BufferCountEvery;
 pub use self::buffer_time::BufferTime;
 pub use self::buffer_time_every::BufferTimeEvery;
 pub use self::buffer_time_or_count::BufferTimeOrCount;
 pub use self::buffer_toggle::BufferToggle;
+pub use self::buffer_until::{BufferUntil, UntilItem};
 pub use self::buffer_when::BufferWhen;
+pub use self::buffer_while::{BufferWhile, WhileItems};
+pub use self::chunk_by::{ByChange, ChunkBy};
 pub use self::lists::Lists;
 pub use self::plan::{ByCount, ByTime, ByTimeOrCount, Cloned, Moved};
+pub use self::runs::Runs;
 pub use self::signalled::{BySignal, ByToggle};
 pub use self::window_count::WindowCount;
 pub use self::window_count_every::WindowCountEvery;

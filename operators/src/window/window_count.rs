@@ -65,6 +65,7 @@ impl<S: TryStream> Flow<S> {
     /// `window_with_count`, `windowCount`.
     #[doc(alias = "windowCount")]
     #[doc(alias = "window_with_count")]
+    #[doc(alias = "window")]
     #[track_caller]
     pub fn window_count(self, n: usize) -> Flow<WindowCount<S>> {
         assert!(n > 0, "a window must hold at least one item");

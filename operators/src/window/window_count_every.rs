@@ -70,6 +70,7 @@ impl<S: TryStream> Flow<S> {
     #[doc(alias = "windowCount")]
     #[doc(alias = "window_with_count")]
     #[doc(alias = "sliding")]
+    #[doc(alias = "window")]
     #[track_caller]
     pub fn window_count_every(self, n: usize, step: usize) -> Flow<WindowCountEvery<S>>
     where

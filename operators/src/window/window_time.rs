@@ -72,6 +72,7 @@ impl<S: TryStream> Flow<S> {
     /// ReactiveX: `window_with_time`, `windowTime`.
     #[doc(alias = "windowTime")]
     #[doc(alias = "window_with_time")]
+    #[doc(alias = "window")]
     #[track_caller]
     pub fn window_time(self, span: Duration) -> Flow<WindowTime<S>> {
         assert!(!span.is_zero(), "a window must last longer than no time");

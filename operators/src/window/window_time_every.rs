@@ -79,6 +79,7 @@ impl<S: TryStream> Flow<S> {
     #[doc(alias = "windowTime")]
     #[doc(alias = "window_with_time")]
     #[doc(alias = "hopping")]
+    #[doc(alias = "window")]
     #[track_caller]
     pub fn window_time_every(self, span: Duration, shift: Duration) -> Flow<WindowTimeEvery<S>>
     where

@@ -6,7 +6,7 @@
 //! out:  0-1---2-|
 //! 0:    a-(b|)
 //! 1:    -----c|
-//! 2:    ------|
+//! 2:    --------|
 //! ```
 
 use std::time::Duration;
@@ -75,6 +75,7 @@ impl<S: TryStream> Flow<S> {
     #[doc(alias = "window_with_time_or_count")]
     #[doc(alias = "windowTime")]
     #[doc(alias = "windowTimeout")]
+    #[doc(alias = "window")]
     #[track_caller]
     pub fn window_time_or_count(self, span: Duration, n: usize) -> Flow<WindowTimeOrCount<S>> {
         assert!(!span.is_zero(), "a window must last longer than no time");

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! closes 4 later
-//! in:        a-b--c-d-|
-//! openings:  -x--y------
-//! out:       -0--1----|
+//! in:        a-b---c|
+//! openings:  -x--y---
+//! out:       -0--1--|
 //! 0:         --b--|
-//! 1:         -----c-d|
+//! 1:         ------c|
 //! ```
 
 use futures::TryStream;
@@ -70,6 +70,8 @@ impl<S: TryStream> Flow<S> {
     /// [`buffer_toggle`](Self::buffer_toggle), which gives lists; [`window_when`](Self::window_when) for one window after
     /// another. ReactiveX: `window_toggle`, `windowToggle`.
     #[doc(alias = "windowToggle")]
+    #[doc(alias = "window")]
+    #[doc(alias = "windowWhen")]
     pub fn window_toggle<O, F, G, Kind>(self, openings: O, close: F) -> Flow<WindowToggle<S, O, F, G, Kind>>
     where
         S::Ok: Clone,
