@@ -106,14 +106,27 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
 
     shows_upstream(&source().window_count(2), "WindowCount");
+    shows_upstream(&source().window_count_every(2, 1), "WindowCountEvery");
     shows_upstream(&source().window_time(Duration::from_millis(3)), "WindowTime");
+    shows_upstream(&source().window_time_every(Duration::from_millis(3), Duration::from_millis(1)), "WindowTimeEvery");
+    shows_upstream(&source().window_time_or_count(Duration::from_millis(3), 2), "WindowTimeOrCount");
+    shows_upstream(&source().window_toggle(source(), |_| pending::<()>()), "WindowToggle");
+    shows_upstream(&source().window_when(source()), "WindowWhen");
     shows_upstream(&source().group_by(|n| *n), "GroupUntil");
     shows_upstream(&source().group_by(|n| *n).count_each(), "AggregateEach");
     shows(&group(), &["Group {", "key: 1", "buffered: 1"]);
 
+    shows_upstream(&source().buffer_bytes(2, |_| 1), "BufferBytes");
     shows_upstream(&source().buffer_count(2), "BufferCount");
+    shows_upstream(&source().buffer_count_every(2, 1), "BufferCountEvery");
     shows_upstream(&source().buffer_time(Duration::from_millis(3)), "BufferTime");
+    shows_upstream(&source().buffer_time_every(Duration::from_millis(3), Duration::from_millis(1)), "BufferTimeEvery");
     shows_upstream(&source().buffer_time_or_count(Duration::from_millis(3), 2), "BufferTimeOrCount");
+    shows_upstream(&source().buffer_toggle(source(), |_| pending::<()>()), "BufferToggle");
+    shows_upstream(&source().buffer_until(|_| true), "BufferUntil");
+    shows_upstream(&source().buffer_when(source()), "BufferWhen");
+    shows_upstream(&source().buffer_while(|_| true), "BufferWhile");
+    shows_upstream(&source().chunk_by(|n| *n), "ChunkBy");
 
     let letters = futures::channel::mpsc::unbounded().0;
     let results = source().fails_with::<futures::channel::mpsc::SendError>().map(Ok::<_, ()>);

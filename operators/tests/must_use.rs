@@ -22,7 +22,11 @@ use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
-use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
+use anabranch_operators::window::{
+    BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount, BufferToggle,
+    BufferUntil, BufferWhen, BufferWhile, ChunkBy, Lists, Runs, WindowCount, WindowCountEvery, WindowTime,
+    WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
+};
 use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
 
 /// Where a row needs a flow.
@@ -118,11 +122,27 @@ flagged! {
     ConcatMap<(), (), ()>,
     MergeMap<(), Source, ()>,
 
+    BufferBytes<Source, ()>,
     BufferCount<Source>,
+    BufferCountEvery<Source>,
     BufferTime<Source>,
+    BufferTimeEvery<Source>,
     BufferTimeOrCount<Source>,
+    BufferToggle<Source, Source, (), (), ByFuture>,
+    BufferUntil<Source, ()>,
+    BufferWhen<Source, ()>,
+    BufferWhile<Source, ()>,
+    ChunkBy<Source, (), ()>,
+    Lists<Source, (), ()>,
+    Runs<Source, ()>,
     WindowCount<Source>,
+    WindowCountEvery<Source>,
     WindowTime<Source>,
+    WindowTimeEvery<Source>,
+    WindowTimeOrCount<Source>,
+    WindowToggle<Source, Source, (), (), ByFuture>,
+    WindowWhen<Source, ()>,
+    Windows<Source, (), ()>,
 
     AggregateEach<Source, (), NoSignal, group::Count, ()>,
     Group<Source, (), ()>,
