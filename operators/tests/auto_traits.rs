@@ -18,7 +18,9 @@ use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
-use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
+use anabranch_operators::window::{
+    AggregateWindows, BufferCount, BufferTime, BufferTimeOrCount, EventWindows, Lists, WindowCount, WindowTime,
+};
 use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow};
 use futures::Stream;
 
@@ -140,9 +142,11 @@ fn upstream_decides() {
         ConcatMap<(), P, ()>,
         MergeMap<P, Source<()>, ()>,
 
+        AggregateWindows<Source<P>, (), (), (), group::Count>,
         BufferCount<Source<P>>,
         BufferTime<Source<P>>,
         BufferTimeOrCount<Source<P>>,
+        EventWindows<P, (), (), ()>,
         AggregateEach<Source<P>, (), NoSignal, group::Count, ()>,
 
         DeadLetters<P, (), ()>,
@@ -183,6 +187,13 @@ fn closures_and_states_decide_but_are_never_pinned() {
         MergeMap<(), Source<P>, ()>,
         MergeMap<(), Source<()>, P>,
         Zip<Gives<P>, Gives<()>>,
+        AggregateWindows<Source<()>, P, (), (), group::Count>,
+        AggregateWindows<Source<()>, (), P, (), group::Count>,
+        AggregateWindows<Source<()>, (), (), P, group::Count>,
+        AggregateWindows<Gives<P>, (), (), (), Lists>,
+        EventWindows<(), P, (), ()>,
+        EventWindows<(), (), P, ()>,
+        EventWindows<(), (), (), P>,
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,
         DeadLetters<(), (), P>,

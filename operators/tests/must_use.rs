@@ -16,7 +16,9 @@ use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
-use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
+use anabranch_operators::window::{
+    AggregateWindows, BufferCount, BufferTime, BufferTimeOrCount, EventWindows, WindowCount, WindowTime,
+};
 use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
 
 /// Where a row needs a flow.
@@ -85,9 +87,11 @@ flagged! {
     ConcatMap<(), (), ()>,
     MergeMap<(), Source, ()>,
 
+    AggregateWindows<Source, (), (), (), group::Count>,
     BufferCount<Source>,
     BufferTime<Source>,
     BufferTimeOrCount<Source>,
+    EventWindows<Source, (), (), ()>,
     WindowCount<Source>,
     WindowTime<Source>,
 
