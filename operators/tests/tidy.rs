@@ -4,29 +4,9 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use common::{FAMILIES, functions_in, opens_flow_impl, read, root, rust_files};
-
-/// A file of `src` that holds an operator or a way in: it defines what it is named after.
-struct Operator {
-    name: String,
-    path: PathBuf,
-    source: String,
-}
-
-fn operators() -> Vec<Operator> {
-    let files = FAMILIES.iter().flat_map(|family| rust_files(Path::new("src").join(family)));
-    files
-        .filter_map(|path| {
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            let source = read(&path);
-            let method = functions_in(&source, opens_flow_impl, true).contains(&name);
-            let function = ["(", "<"].iter().any(|after| source.contains(&format!("\npub fn {name}{after}")));
-            (method || function).then_some(Operator { name, path, source })
-        })
-        .collect()
-}
+use common::{FAMILIES, Operator, operators, read, root, rust_files};
 
 /// Fails with all that is missing at once.
 fn each_has(what: &str, has: impl Fn(&Operator) -> bool) {
@@ -39,8 +19,7 @@ fn each_has(what: &str, has: impl Fn(&Operator) -> bool) {
 #[test]
 fn every_operator_has_a_test_file() {
     each_has("a test file `tests/<family>/<name>.rs` with tests", |operator| {
-        let family = operator.path.parent().and_then(Path::file_name).unwrap();
-        let path = root().join("tests").join(family).join(format!("{}.rs", operator.name));
+        let path = root().join("tests").join(operator.family()).join(format!("{}.rs", operator.name));
         std::fs::read_to_string(path).is_ok_and(|source| source.contains("#[test]") || source.contains("proptest!"))
     });
 }
@@ -132,16 +111,10 @@ fn every_type_that_is_polled_has_its_rows() {
 }
 
 #[test]
-fn every_picture_says_what_the_head_of_the_file_says() {
-    each_has("the same marbles in the head of the file and on the page of the method", |operator| {
-        let picture = |mark: &str| {
-            let lines: Vec<_> = operator.source.lines().map(str::trim_start).collect();
-            let from = lines.iter().position(|line| *line == format!("{mark} ```text"))?;
-            let body = lines[from + 1..].iter().take_while(|line| **line != format!("{mark} ```"));
-            Some(body.map(|line| line.trim_start_matches(mark)).collect::<Vec<_>>())
-        };
-        let page = picture("///");
-        page.is_none() || page == picture("//!")
+fn every_operator_has_its_row_of_shared_checks() {
+    each_has("a test `<name>` in tests/checks/<family>.rs", |operator| {
+        let rows = read(Path::new("tests/checks").join(operator.family()).with_extension("rs"));
+        rows.contains(&format!("\nfn {}() {{\n", operator.name))
     });
 }
 

@@ -28,10 +28,7 @@ pub struct Count<S> {
 impl<S: TryStream> Flow<S> {
     /// Runs the flow and counts its items.
     ///
-    /// ```text
-    /// in:      a-b-c-|
-    /// answer:  ------3
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/count.svg"))]
     ///
     /// | | |
     /// |---|---|

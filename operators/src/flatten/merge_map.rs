@@ -35,12 +35,7 @@ pub struct MergeMap<S, P: TryStream, F> {
 impl<S: TryStream> Flow<S> {
     /// Runs the stream `f(item)` of each item, at most `limit` at once, and gives what they give as it comes.
     ///
-    /// ```text
-    /// in:   a--b-----|
-    /// a:    1---2---3|
-    /// b:       4-5|
-    /// out:  1--425--3|
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/merge_map.svg"))]
     ///
     /// | | |
     /// |---|---|

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! in:   a-b-a-|
-//! out:  0-1---|    groups open
-//! 0:    a---a-|    key a
-//! 1:    --b---|    key b
+//! out:  0-1---|
+//! 0:    a---a-|
+//! 1:    --b---|
 //! ```
 
 use std::hash::Hash;
@@ -22,12 +22,7 @@ pub type GroupBy<S, F, K> = GroupUntil<S, F, NoSignal, K>;
 impl<S: TryStream> Flow<S> {
     /// Gives a sub-stream for each key, which lasts until the source ends.
     ///
-    /// ```text
-    /// in:   a-b-a-|
-    /// out:  0-1---|    groups open
-    /// 0:    a---a-|    key a
-    /// 1:    --b---|    key b
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/group_by.svg"))]
     ///
     /// The same as [`group_until`](Self::group_until) with [`Until::end()`]: its page says how groups are read.
     ///

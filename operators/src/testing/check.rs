@@ -1,4 +1,4 @@
-//! [`check`], what every operator must pass.
+//! [`check`] and [`check_inputs`], what every operator must pass.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -9,7 +9,7 @@ use futures::{Stream, TryStream};
 
 use super::marbles::{Event, Marble, parse_or_panic};
 use super::run::horizon_of;
-use super::{Failed, Probe, Probed, Script, assert_marbles, probe, probe_stuttering, virtual_time};
+use super::{Failed, Probe, Probed, Script, assert_marbles, observe, probe, probe_stuttering, virtual_time};
 use crate::Flow;
 use crate::time::clock::{self, Timer};
 
@@ -21,7 +21,7 @@ use crate::time::clock::{self, Timer};
 /// - it does not poll upstream after the end, as long as its own reader stops there;
 /// - it gives `None` again and again after its end or failure;
 /// - its `size_hint` is true before each signal;
-/// - it drops upstream with itself.
+/// - it drops upstream with itself, in whatever tick it is dropped.
 ///
 /// # Panics
 ///
@@ -41,15 +41,63 @@ where
     S: TryStream,
     S::Ok: Marble,
 {
+    check_inputs([input], |[flow]| operator(flow), expected);
+}
+
+/// As [`check`], for an operator that reads several flows.
+///
+/// # Panics
+///
+/// As [`check`].
+///
+/// # Examples
+///
+/// ```
+/// use anabranch_operators::testing::check_inputs;
+///
+/// check_inputs(["a-----b|", "--1-2|"], |[flow, other]| flow.merge_with(other), "a-1-2-b|");
+/// ```
+#[track_caller]
+pub fn check_inputs<const N: usize, S, F>(inputs: [&str; N], operator: F, expected: &str)
+where
+    F: Fn([Flow<Probed<Script<char, Failed>>>; N]) -> Flow<S>,
+    S: TryStream,
+    S::Ok: Marble,
+{
     for (how, watch) in [("", probe as fn(_) -> _), (" although upstream only stuttered", probe_stuttering)] {
-        let (source, seen): (_, Probe) = watch(Script::marbles(input));
-        let flow = virtual_time(async { operator(source) });
-        assert_eq!(seen.polls(), 0, "the operator polls upstream before it is polled itself{how}");
+        let (sources, seen) = probed(inputs, watch);
+        let flow = virtual_time(async { operator(sources) });
+        assert!(
+            seen.iter().all(|seen| seen.polls() == 0),
+            "the operator polls upstream before it is polled itself{how}"
+        );
         assert_marbles(flow, expected);
-        assert_eq!(seen.polls_after_end(), 0, "the operator polls upstream after its end{how}");
-        assert!(seen.dropped(), "the operator is gone, but not its upstream{how}");
+        let polled_on = seen.iter().any(|seen| seen.polls_after_end() > 0);
+        assert!(!polled_on, "the operator polls upstream after its end{how}");
+        assert!(seen.iter().all(Probe::dropped), "the operator is gone, but not its upstream{how}");
     }
-    read_on(operator(probe(Script::marbles(input)).0), expected);
+    read_on(operator(probed(inputs, probe).0), expected);
+    let last = parse_or_panic(expected).last().map_or(0, |(tick, _)| *tick);
+    for tick in 0..=last {
+        let (sources, seen) = probed(inputs, probe);
+        virtual_time(async { drop(observe(operator(sources), tick).await) });
+        assert!(seen.iter().all(Probe::dropped), "the operator is dropped in tick {tick}, but not its upstream");
+    }
+}
+
+/// A script for each input, each of them watched.
+#[allow(clippy::type_complexity)]
+fn probed<const N: usize>(
+    inputs: [&str; N],
+    watch: fn(Flow<Script<char, Failed>>) -> (Flow<Probed<Script<char, Failed>>>, Probe),
+) -> ([Flow<Probed<Script<char, Failed>>>; N], Vec<Probe>) {
+    let mut seen = Vec::with_capacity(N);
+    let sources = inputs.map(|text| {
+        let (source, probe) = watch(Script::marbles(text));
+        seen.push(probe);
+        source
+    });
+    (sources, seen)
 }
 
 /// Reads as a careless consumer does: asks for hints all the time, and goes on after the end.

@@ -17,7 +17,7 @@
 //! | record what a flow gives, and when | [`observe`] inside [`virtual_time`] |
 //! | record sub-streams as well: groups, windows | [`observe_nested`] |
 //! | see how an operator treats its upstream | [`probe`], [`probe_stuttering`] |
-//! | run all checks that every operator must pass | [`check`] |
+//! | run all checks that every operator must pass | [`check`], [`check_inputs`] |
 
 mod check;
 pub mod marbles;
@@ -27,7 +27,7 @@ mod reader;
 mod run;
 mod script;
 
-pub use self::check::check;
+pub use self::check::{check, check_inputs};
 pub use self::marbles::{Event, Marble, Timed};
 pub use self::nested::{Nested, SubStream, observe_nested};
 pub use self::probe::{Probe, Probed, probe, probe_stuttering};

@@ -26,10 +26,7 @@ pub struct Map<S, F> {
 impl<S: TryStream> Flow<S> {
     /// Gives `f(item)` for each item.
     ///
-    /// ```text
-    /// in:   a-b-c-|
-    /// out:  A-B-C-|
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/map.svg"))]
     ///
     /// | | |
     /// |---|---|

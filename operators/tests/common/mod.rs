@@ -1,6 +1,9 @@
 //! Reading our own sources, for the tests that hold them to the rules.
 #![allow(clippy::expect_used, clippy::unwrap_used, dead_code)]
 
+pub(crate) mod picture;
+pub(crate) mod svg;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,5 +67,36 @@ pub(crate) fn flow_methods() -> BTreeSet<String> {
         .iter()
         .flat_map(|family| rust_files(Path::new("src").join(family)))
         .flat_map(|path| functions_in(&read(path), opens_flow_impl, true))
+        .collect()
+}
+
+/// A file of `src` that holds an operator or a way in: it defines what it is named after.
+pub(crate) struct Operator {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) source: String,
+}
+
+impl Operator {
+    pub(crate) fn family(&self) -> &str {
+        self.path.parent().and_then(Path::file_name).unwrap().to_str().unwrap()
+    }
+
+    /// `<family>/<name>`.
+    pub(crate) fn path_in_src(&self) -> String {
+        format!("{}/{}", self.family(), self.name)
+    }
+}
+
+pub(crate) fn operators() -> Vec<Operator> {
+    let files = FAMILIES.iter().flat_map(|family| rust_files(Path::new("src").join(family)));
+    files
+        .filter_map(|path| {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let source = read(&path);
+            let method = functions_in(&source, opens_flow_impl, true).contains(&name);
+            let function = ["(", "<"].iter().any(|after| source.contains(&format!("\npub fn {name}{after}")));
+            (method || function).then_some(Operator { name, path, source })
+        })
         .collect()
 }
