@@ -234,8 +234,8 @@ where
     ///
     /// Beyond, the one that ends first is closed early and [counted](Self::closed_early). If its result has not been given
     /// yet, it is now, marked [`Early`](super::Timing::Early); an item that comes for it later opens it anew, so its
-    /// results are parts that are still to be put together. If it was only kept for late items, those that come for
-    /// windows that end no later are late from now on.
+    /// results are parts that are still to be put together. If its result has been given, and it was kept for late items,
+    /// those that come for windows that end no later, or for sessions before its end, are late from now on.
     ///
     /// # Panics
     ///

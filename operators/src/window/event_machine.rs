@@ -11,12 +11,14 @@ use crate::{Counter, OperatorError};
 /// How many windows may be open if nothing else is said.
 const MAX_WINDOWS: usize = 1 << 20;
 
+type Copy<V> = fn(&V) -> V;
+
 pub(super) struct Machine<K, T, A: Aggregator<K, T>, E> {
     shape: Shape<T, A, A::State>,
     aggregator: A,
     table: Table<K, A::State>,
     /// Copies a state whose window is kept for late items; set if any are.
-    copy: Option<fn(&A::State) -> A::State>,
+    copy: Option<Copy<A::State>>,
     pub(super) max_windows: usize,
     /// Makes the failure, where the flow is to fail; otherwise the oldest window is closed early.
     pub(super) fail: Option<fn(OperatorError) -> E>,
@@ -145,6 +147,10 @@ where
         item: T,
         merge: fn(&mut A, &mut A::State, A::State),
     ) -> Result<Option<T>, E> {
+        // Whether it could join an open session does not matter: that might come to cover one that is closed.
+        if self.table.is_below_floor(window.start) || self.table.is_closed(window) {
+            return Ok(Some(item));
+        }
         let spot = match self.table.overlapping(key, window) {
             Some((first, count)) => {
                 for _ in 1..count {
@@ -156,7 +162,6 @@ where
                 self.aggregator.add(&mut self.table.open_mut(first).value, item);
                 first
             }
-            None if self.table.is_closed(window) => return Ok(Some(item)),
             None => self.open(key, window, item)?,
         };
         self.give_if_over(spot);
@@ -178,13 +183,14 @@ where
         let Some(spot) = self.table.oldest() else { return };
         self.closed_early.add(1);
         let open = self.table.open(spot);
-        if !open.given {
-            let result = self.close(spot, Timing::Early);
+        if open.given {
+            let (window, is_over) = (open.window, self.table.is_over(open.window));
+            self.table.close_up_to(window.end);
+            // What has not been over since its last result has more to say.
+            let result = self.close(spot, Timing::Late).filter(|_| !is_over);
             self.ready.extend(result);
-        } else if self.table.is_over(open.window) {
-            self.table.forget_early(spot);
         } else {
-            let result = self.close(spot, Timing::Late);
+            let result = self.close(spot, Timing::Early);
             self.ready.extend(result);
         }
     }

@@ -20,7 +20,7 @@ pub(super) struct Table<K, V> {
     watermark: i64,
     lag: i64,
     lateness: i64,
-    /// Windows that end no later have been let go of, whatever the lateness.
+    /// Windows that end no later are closed, whatever the lateness.
     floor: i64,
 }
 
@@ -128,11 +128,15 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
         closed.and_then(|spot| self.remove(spot)).is_some()
     }
 
-    /// Lets go of a window that was kept for late items: those that come for it now are late.
-    pub(super) fn forget_early(&mut self, spot: Spot) {
-        if let Some((_, open)) = self.remove(spot) {
-            self.floor = self.floor.max(open.window.end);
-        }
+    /// A window whose result has been given is closed early: what comes for it now is late, because a result without its
+    /// items would take the place of one with them.
+    pub(super) fn close_up_to(&mut self, end: i64) {
+        self.floor = self.floor.max(end);
+    }
+
+    /// Whether a session that begins then could cover one that was closed early.
+    pub(super) const fn is_below_floor(&self, start: i64) -> bool {
+        start < self.floor
     }
 
     pub(super) fn key(&self, spot: Spot) -> &K {

@@ -143,7 +143,8 @@ pub fn hopping(span: Duration, step: Duration) -> Hopping {
 /// For each key, windows that last from an item until none has come for `gap`. A window ends `gap` after its last item.
 ///
 /// Two items that are `gap` or more apart are in different sessions, unless others lie between. An item that comes later
-/// than one that happened after it can make one session of two.
+/// than one that happened after it can make one session of two. It is late if the session that it would make alone is
+/// closed, whatever others there are.
 ///
 /// # Panics
 ///

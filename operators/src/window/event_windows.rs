@@ -56,11 +56,7 @@ impl<K, T> MergeStates<K, T> for Lists {
 impl<S: TryStream> Flow<S> {
     /// Cuts the flow into windows by `time`, when each item says that it happened, and not when it was read.
     ///
-    /// ```text
-    /// tumbling windows of 5 s, items are seconds, the watermark lags 1 s
-    /// in:   1-3-5-4-9-6-2-|
-    /// out:  --------[134]-----([596]|)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/event_windows.svg"))]
     ///
     /// Say what is to be made of each window next: [`count_each`](Flow::count_each), [`collect_each`](Flow::collect_each)
     /// and their kin give a [`Windowed`](crate::window::Windowed) result for each window that has items. The windows are
@@ -71,7 +67,8 @@ impl<S: TryStream> Flow<S> {
     /// the latest event time of any item of the flow, whatever its key, less [`watermark_lag`](Flow::watermark_lag). A
     /// window is given when the watermark reaches its end, and takes items for
     /// [`allowed_lateness`](Flow::allowed_lateness) longer. An item is **late** when each window that it belongs to
-    /// takes none any more. Here `4` is in time because of the lag, and `2` is late.
+    /// takes none any more. In the
+    /// picture items are seconds: `4` is in time because of the lag, and `2` is late.
     ///
     /// | | |
     /// |---|---|
@@ -141,6 +138,7 @@ impl<S: TryStream> Flow<S> {
     #[doc(alias = "sliding_window")]
     #[doc(alias = "session_window")]
     #[doc(alias = "watermark")]
+    #[allow(clippy::type_complexity)]
     pub fn event_windows<W, F, M>(self, windows: W, time: F) -> Flow<EventWindows<S, W, F, fn(&S::Ok)>>
     where
         F: FnMut(&S::Ok) -> M,

@@ -182,9 +182,8 @@ fn an_item_that_comes_between_two_sessions_makes_one_of_them() {
 }
 
 #[test]
-fn an_item_behind_the_watermark_may_still_belong_to_an_open_session() {
-    // 3 alone would end when 6 came, but the session from 5 is still open.
-    check("5-6-3-|", |flow| sessions(flow).give_late().map(shown_late), "------([563]|)");
+fn an_item_is_late_for_sessions_if_it_would_be_so_alone() {
+    check("5-6-4-3-|", |flow| sessions(flow).give_late().map(shown_late), "------[late3]-([564]|)");
     check("9-5-|", |flow| sessions(flow).give_late().map(shown_late), "--[late5]-(9|)");
 }
 
