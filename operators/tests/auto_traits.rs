@@ -13,7 +13,11 @@ use anabranch_operators::combine::{
     Slot, WithLatestFrom, Zip,
 };
 use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
-use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
+use anabranch_operators::filter::{
+    Debounce, DefaultIfEmpty, Distinct, DistinctUntilChanged, ElementAt, Filter, FilterMap, IgnoreElements, Sample,
+    Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
+    TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
+};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
@@ -21,7 +25,11 @@ use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
-use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
+use anabranch_operators::window::{
+    BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount, BufferToggle,
+    BufferUntil, BufferWhen, BufferWhile, ChunkBy, Lists, Runs, WindowCount, WindowCountEvery, WindowTime,
+    WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
+};
 use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow};
 use futures::Stream;
 
@@ -122,14 +130,34 @@ fn upstream_decides() {
         Scan<P, (), ()>,
         TryMap<P, ()>,
 
+        Debounce<Source<P>>,
+        DefaultIfEmpty<Source<P>>,
+        Distinct<P, (), ()>,
+        DistinctUntilChanged<P, (), ()>,
+        ElementAt<P>,
         Filter<P, ()>,
         FilterMap<P, ()>,
+        IgnoreElements<P>,
+        Sample<Source<P>>,
         Skip<P>,
+        SkipFor<P>,
+        SkipLast<Source<P>>,
+        SkipUntil<P, (), ByFlow>,
+        SkipUntil<(), P, ByFuture>,
         SkipWhile<P, ()>,
+        StartWith<P, ()>,
+        SwitchIfEmpty<P, ()>,
+        SwitchIfEmpty<(), P>,
         Take<P>,
+        TakeFor<P>,
+        TakeLast<Source<P>>,
         TakeUntil<P, (), ByFlow>,
         TakeUntil<(), P, ByFuture>,
         TakeWhile<P, ()>,
+        TakeWhileInclusive<P, ()>,
+        ThrottleFirst<P>,
+        ThrottleLatest<Source<P>>,
+        TryFilter<P, ()>,
 
         MapAsync<Source<P>, (), Ready<()>>,
 
@@ -154,9 +182,19 @@ fn upstream_decides() {
         ConcatMap<(), P, ()>,
         MergeMap<P, Source<()>, ()>,
 
+        BufferBytes<Source<P>, ()>,
         BufferCount<Source<P>>,
+        BufferCountEvery<Source<P>>,
         BufferTime<Source<P>>,
+        BufferTimeEvery<Source<P>>,
         BufferTimeOrCount<Source<P>>,
+        BufferToggle<Source<P>, Source<()>, (), (), ByFuture>,
+        BufferUntil<Source<P>, ()>,
+        BufferWhen<Source<P>, ()>,
+        BufferWhile<Source<P>, ()>,
+        ChunkBy<Source<P>, (), ()>,
+        Lists<Source<P>, (), ()>,
+        Runs<Source<P>, ()>,
         AggregateEach<Source<P>, (), NoSignal, group::Count, ()>,
 
         DeadLetters<P, (), ()>,
@@ -191,10 +229,23 @@ fn closures_and_states_decide_but_are_never_pinned() {
         Scan<(), P, ()>,
         Scan<(), (), P>,
         TryMap<(), P>,
+        Debounce<Gives<P>>,
+        DefaultIfEmpty<Gives<P>>,
+        Distinct<(), P, ()>,
+        Distinct<(), (), P>,
+        DistinctUntilChanged<(), P, ()>,
+        DistinctUntilChanged<(), (), P>,
         Filter<(), P>,
         FilterMap<(), P>,
+        Sample<Gives<P>>,
+        SkipLast<Gives<P>>,
         SkipWhile<(), P>,
+        StartWith<(), P>,
+        TakeLast<Gives<P>>,
         TakeWhile<(), P>,
+        TakeWhileInclusive<(), P>,
+        ThrottleLatest<Gives<P>>,
+        TryFilter<(), P>,
         MapAsync<Source<()>, P, Ready<()>>,
         MapAsync<Source<()>, (), Ready<P>>,
         MergeMany<Source<P>>,
@@ -212,12 +263,35 @@ fn closures_and_states_decide_but_are_never_pinned() {
         WithLatestFrom<(), Pair<Gives<P>, Gives<()>>>,
         Zip<Many<Source<P>>>,
         Zip<Pair<Gives<P>, Gives<()>>>,
+        BufferBytes<Source<()>, P>,
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,
+        BufferToggle<Source<()>, Source<P>, (), (), ByFuture>,
+        BufferToggle<Source<()>, Source<()>, P, (), ByFuture>,
+        BufferToggle<Source<()>, Source<()>, (), P, ByFuture>,
+        BufferUntil<Source<()>, P>,
+        BufferWhen<Source<()>, P>,
+        BufferWhile<Source<()>, P>,
+        ChunkBy<Source<()>, P, ()>,
+        ChunkBy<Source<()>, (), P>,
+        Lists<Gives<P>, (), ()>,
+        Lists<Source<()>, P, ()>,
+        Runs<Gives<P>, ()>,
+        Runs<Source<()>, P>,
         DeadLetters<(), (), P>,
         Spawn<Source<P>>,
         WindowCount<Source<P>>,
+        WindowCountEvery<Source<P>>,
         WindowTime<Source<P>>,
+        WindowTimeEvery<Source<P>>,
+        WindowTimeOrCount<Source<P>>,
+        WindowToggle<Source<P>, Source<()>, (), (), ByFuture>,
+        WindowToggle<Source<()>, Source<P>, (), (), ByFuture>,
+        WindowToggle<Source<()>, Source<()>, P, (), ByFuture>,
+        WindowToggle<Source<()>, Source<()>, (), P, ByFuture>,
+        WindowWhen<Source<P>, ()>,
+        WindowWhen<Source<()>, P>,
+        Windows<Source<()>, P, ()>,
         GroupUntil<Source<P>, (), NoSignal, ()>,
         GroupUntil<Source<()>, P, NoSignal, ()>,
         AggregateEach<Source<()>, P, NoSignal, group::Count, ()>,
@@ -243,9 +317,13 @@ fn groups_are_shared_behind_a_lock() {
 #[test]
 fn types_that_are_only_named_decide_nothing() {
     named! {
+        BufferToggle<Source<()>, Source<()>, (), (), P>,
         ErrInto<(), P>,
         FailsWith<(), P>,
+        SkipUntil<(), (), P>,
         TakeUntil<(), (), P>,
+        Lists<Source<()>, (), P>,
+        Windows<Source<()>, (), P>,
     }
 }
 

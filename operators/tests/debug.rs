@@ -61,13 +61,32 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().scan(0, |n, _| n), "Scan");
     shows_upstream(&source().try_map(Ok), "TryMap");
 
+    shows_upstream(&source().audit(Duration::from_millis(3)), "ThrottleLatest");
+    shows_upstream(&source().debounce(Duration::from_millis(3)), "Debounce");
+    shows_upstream(&source().default_if_empty(0), "DefaultIfEmpty");
+    shows_upstream(&source().distinct(|n| *n), "Distinct");
+    shows_upstream(&source().distinct_until_changed(|n| *n), "DistinctUntilChanged");
+    shows_upstream(&source().element_at(1), "ElementAt");
     shows_upstream(&source().filter(|_| true), "Filter");
     shows_upstream(&source().filter_map(Some), "FilterMap");
+    shows_upstream(&source().ignore_elements(), "IgnoreElements");
+    shows_upstream(&source().sample(Duration::from_millis(3)), "Sample");
     shows_upstream(&source().skip(1), "Skip");
+    shows_upstream(&source().skip_for(Duration::from_millis(3)), "SkipFor");
+    shows_upstream(&source().skip_last(1), "SkipLast");
+    shows_upstream(&source().skip_until(pending::<()>()), "SkipUntil");
     shows_upstream(&source().skip_while(|_| true), "SkipWhile");
+    shows_upstream(&source().start_with([1]), "StartWith");
+    shows_upstream(&source().switch_if_empty(source()), "SwitchIfEmpty");
     shows_upstream(&source().take(1), "Take");
+    shows_upstream(&source().take_for(Duration::from_millis(3)), "TakeFor");
+    shows_upstream(&source().take_last(1), "TakeLast");
     shows_upstream(&source().take_until(pending::<()>()), "TakeUntil");
     shows_upstream(&source().take_while(|_| true), "TakeWhile");
+    shows_upstream(&source().take_while_inclusive(|_| true), "TakeWhileInclusive");
+    shows_upstream(&source().throttle_first(Duration::from_millis(3)), "ThrottleFirst");
+    shows_upstream(&source().throttle_latest(Duration::from_millis(3)), "ThrottleLatest");
+    shows_upstream(&source().try_filter(|_| Ok(true)), "TryFilter");
 
     shows_upstream(&source().map_async(2, ready), "MapAsync");
 
@@ -88,14 +107,27 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
 
     shows_upstream(&source().window_count(2), "WindowCount");
+    shows_upstream(&source().window_count_every(2, 1), "WindowCountEvery");
     shows_upstream(&source().window_time(Duration::from_millis(3)), "WindowTime");
+    shows_upstream(&source().window_time_every(Duration::from_millis(3), Duration::from_millis(1)), "WindowTimeEvery");
+    shows_upstream(&source().window_time_or_count(Duration::from_millis(3), 2), "WindowTimeOrCount");
+    shows_upstream(&source().window_toggle(source(), |_| pending::<()>()), "WindowToggle");
+    shows_upstream(&source().window_when(source()), "WindowWhen");
     shows_upstream(&source().group_by(|n| *n), "GroupUntil");
     shows_upstream(&source().group_by(|n| *n).count_each(), "AggregateEach");
     shows(&group(), &["Group {", "key: 1", "buffered: 1"]);
 
+    shows_upstream(&source().buffer_bytes(2, |_| 1), "BufferBytes");
     shows_upstream(&source().buffer_count(2), "BufferCount");
+    shows_upstream(&source().buffer_count_every(2, 1), "BufferCountEvery");
     shows_upstream(&source().buffer_time(Duration::from_millis(3)), "BufferTime");
+    shows_upstream(&source().buffer_time_every(Duration::from_millis(3), Duration::from_millis(1)), "BufferTimeEvery");
     shows_upstream(&source().buffer_time_or_count(Duration::from_millis(3), 2), "BufferTimeOrCount");
+    shows_upstream(&source().buffer_toggle(source(), |_| pending::<()>()), "BufferToggle");
+    shows_upstream(&source().buffer_until(|_| true), "BufferUntil");
+    shows_upstream(&source().buffer_when(source()), "BufferWhen");
+    shows_upstream(&source().buffer_while(|_| true), "BufferWhile");
+    shows_upstream(&source().chunk_by(|n| *n), "ChunkBy");
 
     let letters = futures::channel::mpsc::unbounded().0;
     let results = source().fails_with::<futures::channel::mpsc::SendError>().map(Ok::<_, ()>);

@@ -11,7 +11,11 @@ use anabranch_operators::combine::{
     WithLatestFrom, Zip,
 };
 use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
-use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
+use anabranch_operators::filter::{
+    Debounce, DefaultIfEmpty, Distinct, DistinctUntilChanged, ElementAt, Filter, FilterMap, IgnoreElements, Sample,
+    Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
+    TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
+};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
@@ -19,7 +23,11 @@ use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
-use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
+use anabranch_operators::window::{
+    BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount, BufferToggle,
+    BufferUntil, BufferWhen, BufferWhile, ChunkBy, Lists, Runs, WindowCount, WindowCountEvery, WindowTime,
+    WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
+};
 use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
 
 /// Where a row needs a flow.
@@ -74,13 +82,31 @@ flagged! {
     Scan<(), (), ()>,
     TryMap<(), ()>,
 
+    Debounce<Source>,
+    DefaultIfEmpty<Source>,
+    Distinct<(), (), ()>,
+    DistinctUntilChanged<(), (), ()>,
+    ElementAt<()>,
     Filter<(), ()>,
     FilterMap<(), ()>,
+    IgnoreElements<()>,
+    Sample<Source>,
     Skip<()>,
+    SkipFor<()>,
+    SkipLast<Source>,
+    SkipUntil<(), (), ByFuture>,
     SkipWhile<(), ()>,
+    StartWith<(), ()>,
+    SwitchIfEmpty<(), ()>,
     Take<()>,
+    TakeFor<()>,
+    TakeLast<Source>,
     TakeUntil<(), (), ByFuture>,
     TakeWhile<(), ()>,
+    TakeWhileInclusive<(), ()>,
+    ThrottleFirst<()>,
+    ThrottleLatest<Source>,
+    TryFilter<(), ()>,
 
     Chain<(), ()>,
     CombineLatest<()>,
@@ -98,11 +124,27 @@ flagged! {
     ConcatMap<(), (), ()>,
     MergeMap<(), Source, ()>,
 
+    BufferBytes<Source, ()>,
     BufferCount<Source>,
+    BufferCountEvery<Source>,
     BufferTime<Source>,
+    BufferTimeEvery<Source>,
     BufferTimeOrCount<Source>,
+    BufferToggle<Source, Source, (), (), ByFuture>,
+    BufferUntil<Source, ()>,
+    BufferWhen<Source, ()>,
+    BufferWhile<Source, ()>,
+    ChunkBy<Source, (), ()>,
+    Lists<Source, (), ()>,
+    Runs<Source, ()>,
     WindowCount<Source>,
+    WindowCountEvery<Source>,
     WindowTime<Source>,
+    WindowTimeEvery<Source>,
+    WindowTimeOrCount<Source>,
+    WindowToggle<Source, Source, (), (), ByFuture>,
+    WindowWhen<Source, ()>,
+    Windows<Source, (), ()>,
 
     AggregateEach<Source, (), NoSignal, group::Count, ()>,
     Group<Source, (), ()>,
