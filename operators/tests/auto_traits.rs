@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use anabranch_operators::combine::{
-    Chain, CombineLatest, Concat, Many, Merge, MergeMany, MergeWith, Pair, Race, RaceMany, SequenceEqual, Slot,
-    WithLatestFrom, Zip,
+    Chain, CombineLatest, Concat, Many, Merge, MergeMany, MergeSorted, MergeWith, Pair, Race, RaceMany, SequenceEqual,
+    Slot, WithLatestFrom, Zip,
 };
 use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
 use anabranch_operators::filter::{
@@ -254,6 +254,9 @@ fn closures_and_states_decide_but_are_never_pinned() {
         MapAsync<Source<()>, P, Ready<()>>,
         MapAsync<Source<()>, (), Ready<P>>,
         MergeMany<Source<P>>,
+        MergeSorted<Source<P>, ()>,
+        MergeSorted<Gives<P>, ()>,
+        MergeSorted<Source<()>, P>,
         ConcatMap<(), (), P>,
         MergeMap<(), Source<P>, ()>,
         MergeMap<(), Source<()>, P>,

@@ -9,8 +9,8 @@ use std::time::Duration;
 use anabranch_operators::testing::{Script, probe};
 use anabranch_operators::window::tumbling;
 use anabranch_operators::{
-    Flow, OperatorError, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge, race,
-    repeat_from, timer, using, zip,
+    Flow, OperatorError, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge,
+    merge_sorted, race, repeat_from, timer, using, zip,
 };
 use futures::stream;
 
@@ -98,6 +98,7 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows(&merge([source(), source()]), &["MergeMany", "2"]);
     shows_upstream(&race((source(), source())), "Race");
     shows(&race([source(), source()]), &["RaceMany", "2"]);
+    shows(&merge_sorted([source(), source()], Ord::cmp), &["MergeSorted", "2"]);
     shows_upstream(&source().zip(source()), "Zip");
     shows(&zip([source(), source()]), &["Zip", "Many", "2"]);
     shows_upstream(&combine_latest((source(), source())), "CombineLatest");

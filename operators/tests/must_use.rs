@@ -7,7 +7,8 @@ use std::future::Ready;
 use std::iter::Empty;
 
 use anabranch_operators::combine::{
-    Chain, CombineLatest, Concat, Merge, MergeMany, MergeWith, Race, RaceMany, SequenceEqual, WithLatestFrom, Zip,
+    Chain, CombineLatest, Concat, Merge, MergeMany, MergeSorted, MergeWith, Race, RaceMany, SequenceEqual,
+    WithLatestFrom, Zip,
 };
 use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
 use anabranch_operators::filter::{
@@ -112,6 +113,7 @@ flagged! {
     Concat<Empty<()>>,
     Merge<()>,
     MergeMany<Source>,
+    MergeSorted<Source, ()>,
     MergeWith<(), ()>,
     Race<()>,
     RaceMany<Source>,
