@@ -153,7 +153,15 @@ fn timers_fire_behind_a_source_that_is_always_ready() {
         });
     }
     let span = Duration::from_millis(3);
+    fires("audit", |flow| flow.audit(span));
     fires("buffer_time", |flow| flow.buffer_time(span));
+    fires("debounce", |flow| flow.debounce(span));
+    fires("distinct", |flow| flow.distinct(|n| *n).forget_after(span).skip(1));
     fires("group_until", |flow| flow.group_until(|n| *n, Until::after(span)).count_each());
+    fires("sample", |flow| flow.sample(span));
+    fires("skip_for", |flow| flow.skip_for(span));
+    fires("take_for", |flow| flow.take_for(span).ignore_elements());
+    fires("throttle_first", |flow| flow.throttle_first(span).skip(1));
+    fires("throttle_latest", |flow| flow.throttle_latest(span).skip(1));
     fires("window_time", |flow| flow.window_time(span).skip(1));
 }

@@ -28,9 +28,9 @@ pub struct EventWindows<S, W, F, G> {
 
 /// The aggregator of [`collect_each`](Flow::collect_each).
 #[derive(Clone, Copy, Debug)]
-pub struct Lists;
+pub struct Collected;
 
-impl<K, T> Aggregator<K, T> for Lists {
+impl<K, T> Aggregator<K, T> for Collected {
     type State = Vec<T>;
     type Output = Vec<T>;
 
@@ -47,7 +47,7 @@ impl<K, T> Aggregator<K, T> for Lists {
     }
 }
 
-impl<K, T> MergeStates<K, T> for Lists {
+impl<K, T> MergeStates<K, T> for Collected {
     fn merge(&mut self, earlier: &mut Vec<T>, mut later: Vec<T>) {
         earlier.append(&mut later);
     }
@@ -180,11 +180,11 @@ where
 
     /// Gives the items of each window as a list, in the order in which they came; when sessions merge, those of the
     /// earlier session come first. **Their number is not bounded.**
-    pub fn collect_each(self) -> Flow<AggregateWindows<S, F, G, K, Lists>>
+    pub fn collect_each(self) -> Flow<AggregateWindows<S, F, G, K, Collected>>
     where
-        W: EventWindow<K, S::Ok, Lists>,
+        W: EventWindow<K, S::Ok, Collected>,
     {
-        self.aggregate_each(Lists)
+        self.aggregate_each(Collected)
     }
 
     /// Gives how many items each window had.

@@ -18,24 +18,59 @@
 //! windows there are.
 
 mod aggregate_windows;
+mod buffer_bytes;
 mod buffer_count;
+mod buffer_count_every;
 mod buffer_time;
+mod buffer_time_every;
 mod buffer_time_or_count;
+mod buffer_toggle;
+mod buffer_until;
+mod buffer_when;
+mod buffer_while;
+mod chunk_by;
 mod event_machine;
 mod event_table;
 mod event_time;
 mod event_windows;
+mod lists;
+mod plan;
+mod runs;
+mod signalled;
 mod window_count;
+mod window_count_every;
 mod window_time;
+mod window_time_every;
+mod window_time_or_count;
+mod window_toggle;
+mod window_when;
 mod windows;
 
 pub use self::aggregate_windows::{AggregateWindows, CountLate, GiveLate, LateItems};
+pub use self::buffer_bytes::{BufferBytes, BySize};
 pub use self::buffer_count::BufferCount;
+pub use self::buffer_count_every::BufferCountEvery;
 pub use self::buffer_time::BufferTime;
+pub use self::buffer_time_every::BufferTimeEvery;
 pub use self::buffer_time_or_count::BufferTimeOrCount;
+pub use self::buffer_toggle::BufferToggle;
+pub use self::buffer_until::{BufferUntil, UntilItem};
+pub use self::buffer_when::BufferWhen;
+pub use self::buffer_while::{BufferWhile, WhileItems};
+pub use self::chunk_by::{ByChange, ChunkBy};
 pub use self::event_time::{
     EventTime, EventWindow, Hopping, Session, Timing, Tumbling, Window, Windowed, hopping, session, tumbling,
 };
-pub use self::event_windows::{EventWindows, Lists};
-pub use self::window_count::{ByCount, WindowCount};
-pub use self::window_time::{ByTime, WindowTime};
+pub use self::event_windows::{Collected, EventWindows};
+pub use self::lists::Lists;
+pub use self::plan::{ByCount, ByTime, ByTimeOrCount, Cloned, Moved};
+pub use self::runs::Runs;
+pub use self::signalled::{BySignal, ByToggle};
+pub use self::window_count::WindowCount;
+pub use self::window_count_every::WindowCountEvery;
+pub use self::window_time::WindowTime;
+pub use self::window_time_every::WindowTimeEvery;
+pub use self::window_time_or_count::WindowTimeOrCount;
+pub use self::window_toggle::WindowToggle;
+pub use self::window_when::WindowWhen;
+pub use self::windows::{ByPlan, Windows};

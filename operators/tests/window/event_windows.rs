@@ -11,7 +11,7 @@ use anabranch_operators::testing::{
     Event, Failed, Marble, Probed, Script, assert_marbles, check, observe, probe, virtual_time,
 };
 use anabranch_operators::window::{
-    AggregateWindows, Lists, Session, Timing, Tumbling, Window, Windowed, hopping, session, tumbling,
+    AggregateWindows, Collected, Session, Timing, Tumbling, Window, Windowed, hopping, session, tumbling,
 };
 use anabranch_operators::{BoxFlow, Counter, Flow, OperatorError, from_iter};
 use futures::{FutureExt, Stream};
@@ -44,7 +44,7 @@ fn shown_late(result: Result<Windowed<(), Vec<char>>, char>) -> String {
 }
 
 type Source = Probed<Script<char, Failed>>;
-type Windows = AggregateWindows<Source, fn(&char) -> i64, fn(&char) -> (), (), Lists>;
+type Windows = AggregateWindows<Source, fn(&char) -> i64, fn(&char) -> (), (), Collected>;
 
 /// What tumbling windows of 5 s give.
 #[track_caller]
