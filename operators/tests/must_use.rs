@@ -131,6 +131,7 @@ flagged! {
     BufferTime<Source>,
     BufferTimeEvery<Source>,
     BufferTimeOrCount<Source>,
+    EventWindows<Source, (), (), ()>,
     BufferToggle<Source, Source, (), (), ByFuture>,
     BufferUntil<Source, ()>,
     BufferWhen<Source, ()>,

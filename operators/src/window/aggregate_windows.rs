@@ -215,7 +215,8 @@ where
 
     /// Gives the open windows when nothing has come for `span` of tokio's clock, instead of waiting for the watermark.
     ///
-    /// The watermark moves to the end of the last of them then: an item that comes for one of them after that is late.
+    /// The watermark moves to the end of the last of them then: an item that comes for one of them after that is late, unless
+    /// lateness is allowed.
     /// Only a source that has nothing to give is idle, not one that nobody reads; `span` counts from when the last item
     /// was read.
     ///
@@ -235,7 +236,7 @@ where
     /// Beyond, the one that ends first is closed early and [counted](Self::closed_early). If its result has not been given
     /// yet, it is now, marked [`Early`](super::Timing::Early); an item that comes for it later opens it anew, so its
     /// results are parts that are still to be put together. If its result has been given, and it was kept for late items,
-    /// those that come for windows that end no later, or for sessions before its end, are late from now on.
+    /// those that come for windows that end no later are late from now on.
     ///
     /// # Panics
     ///

@@ -23,7 +23,7 @@ pub(super) struct Machine<K, T, A: Aggregator<K, T>, E> {
     /// Makes the failure, where the flow is to fail; otherwise the oldest window is closed early.
     pub(super) fail: Option<fn(OperatorError) -> E>,
     pub(super) closed_early: Counter,
-    /// What the last item made be given: never more than it has windows.
+    /// What the last item made be given: for each of its windows at most that one and one that made room.
     ready: VecDeque<Windowed<K, A::Output>>,
 }
 
@@ -110,13 +110,14 @@ where
         };
         let windows = aligned(time, span, step);
         let mut left = windows.len();
-        let mut item = Some(item);
+        let (mut item, mut late) = (Some(item), true);
         for window in windows {
             left -= 1;
             if self.table.is_closed(window) {
                 continue;
             }
-            // The last window is open if any is, and gets the item itself.
+            // The last window is open if any is, unless making room has closed it, and gets the item itself.
+            late = false;
             let own = match (&item, copy) {
                 (Some(item), Some(copy)) if left > 0 => Some(copy(item)),
                 _ => item.take(),
@@ -125,7 +126,7 @@ where
                 self.put_into(key, window, own)?;
             }
         }
-        Ok(item)
+        Ok(item.filter(|_| late))
     }
 
     fn put_into(&mut self, key: &K, window: Window, item: T) -> Result<(), E> {
@@ -148,7 +149,7 @@ where
         merge: fn(&mut A, &mut A::State, A::State),
     ) -> Result<Option<T>, E> {
         // Whether it could join an open session does not matter: that might come to cover one that is closed.
-        if self.table.is_below_floor(window.start) || self.table.is_closed(window) {
+        if self.table.is_closed(window) {
             return Ok(Some(item));
         }
         let spot = match self.table.overlapping(key, window) {
@@ -184,9 +185,9 @@ where
         self.closed_early.add(1);
         let open = self.table.open(spot);
         if open.given {
-            let (window, is_over) = (open.window, self.table.is_over(open.window));
-            self.table.close_up_to(window.end);
-            // What has not been over since its last result has more to say.
+            let (end, is_over) = (open.window.end, self.table.is_over(open.window));
+            self.table.close_up_to(end);
+            // A session that grew since it was given has a result that nobody knows yet.
             let result = self.close(spot, Timing::Late).filter(|_| !is_over);
             self.ready.extend(result);
         } else {

@@ -134,11 +134,6 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
         self.floor = self.floor.max(end);
     }
 
-    /// Whether a session that begins then could cover one that was closed early.
-    pub(super) const fn is_below_floor(&self, start: i64) -> bool {
-        start < self.floor
-    }
-
     pub(super) fn key(&self, spot: Spot) -> &K {
         &self.keys[spot.id].key
     }

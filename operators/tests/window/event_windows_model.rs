@@ -253,6 +253,31 @@ proptest! {
     }
 
     #[test]
+    fn at_the_limit_no_item_of_overlapping_windows_is_lost(
+        items in items(), step in 1..8_i64, more in 0..15_i64, lag in 0..40_i64, lateness in lateness(), max in 1..9_usize
+    ) {
+        let windows = hopping(ms(step + more), ms(step));
+        let given = run!(items.clone(), windows, lag, lateness, |windows| windows.max_windows(max));
+        let (mut late, mut in_windows) = (BTreeSet::new(), BTreeSet::new());
+        let mut last = BTreeMap::new();
+        for given in given {
+            match given {
+                Given::Late(item) => _ = late.insert(item),
+                Given::Window { key, end, items, timing, .. } => {
+                    in_windows.extend(items.iter().copied());
+                    let before = last.insert((key, end, timing == Timing::Early), items.clone());
+                    let takes_place = timing == Timing::Late || timing == Timing::Early;
+                    prop_assert!(takes_place || before.is_none(), "given twice");
+                    let all_of = |before: &Vec<usize>| before.iter().all(|item| items.contains(item));
+                    prop_assert!(timing != Timing::Late || before.as_ref().is_none_or(all_of), "an item is taken back");
+                }
+            }
+        }
+        prop_assert!(late.is_disjoint(&in_windows));
+        prop_assert_eq!(late.union(&in_windows).count(), items.len());
+    }
+
+    #[test]
     fn at_the_limit_no_item_of_a_session_is_lost(
         items in items(), gap in 1..20_i64, lag in 0..40_i64, lateness in lateness(), max in 1..5_usize
     ) {
