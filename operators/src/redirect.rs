@@ -99,7 +99,7 @@ redirect!(NoRightStream: right_stream()
     => "`Flow` has no `right_stream`: use `boxed()` to make flows of different kinds one type");
 redirect!(NoThen: then<R: Future>(f: impl FnMut(S::Ok) -> R) => "`Flow` has no `then`: use `map_async(1, f)`");
 redirect!(NoThrottle: throttle(duration: Duration)
-    => "`Flow` has no `throttle`: ReactiveX's drops items, that of tokio-stream delays them");
+    => "`Flow` has no `throttle`: use `throttle_first(duration)` or `throttle_latest(duration)`, which drop items");
 redirect!(NoTimeout: timeout(duration: Duration)
     => "`Flow` has no `timeout`: that of tokio-stream gives an `Err` and goes on, which a flow cannot");
 redirect!(NoTimeoutRepeating: timeout_repeating<T>(interval: T)

@@ -8,9 +8,16 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Slot, Zip};
-use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
-use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
+use anabranch_operators::combine::{
+    Chain, CombineLatest, Concat, Many, Merge, MergeMany, MergeWith, Pair, Race, RaceMany, SequenceEqual, Slot,
+    WithLatestFrom, Zip,
+};
+use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
+use anabranch_operators::filter::{
+    Debounce, DefaultIfEmpty, Distinct, DistinctUntilChanged, ElementAt, Filter, FilterMap, IgnoreElements, Sample,
+    Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
+    TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
+};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
@@ -108,8 +115,11 @@ macro_rules! named {
 fn upstream_decides() {
     pinned! {
         Flow<P>,
+        Defer<P, ()>,
         FromItems<P>,
         FromResults<P>,
+        RepeatFrom<P, ()>,
+        Using<(), P, (), ()>,
 
         Enumerate<P>,
         ErrInto<P, ()>,
@@ -120,25 +130,53 @@ fn upstream_decides() {
         Scan<P, (), ()>,
         TryMap<P, ()>,
 
+        Debounce<Source<P>>,
+        DefaultIfEmpty<Source<P>>,
+        Distinct<P, (), ()>,
+        DistinctUntilChanged<P, (), ()>,
+        ElementAt<P>,
         Filter<P, ()>,
         FilterMap<P, ()>,
+        IgnoreElements<P>,
+        Sample<Source<P>>,
         Skip<P>,
+        SkipFor<P>,
+        SkipLast<Source<P>>,
+        SkipUntil<P, (), ByFlow>,
+        SkipUntil<(), P, ByFuture>,
         SkipWhile<P, ()>,
+        StartWith<P, ()>,
+        SwitchIfEmpty<P, ()>,
+        SwitchIfEmpty<(), P>,
         Take<P>,
+        TakeFor<P>,
+        TakeLast<Source<P>>,
         TakeUntil<P, (), ByFlow>,
         TakeUntil<(), P, ByFuture>,
         TakeWhile<P, ()>,
+        TakeWhileInclusive<P, ()>,
+        ThrottleFirst<P>,
+        ThrottleLatest<Source<P>>,
+        TryFilter<P, ()>,
 
         MapAsync<Source<P>, (), Ready<()>>,
 
         Chain<P, ()>,
         Chain<(), P>,
+        CombineLatest<Pair<Source<P>, Source<()>>>,
+        CombineLatest<Pair<Source<()>, Source<P>>>,
         Concat<Once<P>>,
         Merge<Slot<P, ()>>,
         Merge<Slot<(), Slot<P, ()>>>,
         MergeWith<P, ()>,
-        Zip<Source<P>, Source<()>>,
-        Zip<Source<()>, Source<P>>,
+        Race<Slot<P, ()>>,
+        Race<Slot<(), Slot<P, ()>>>,
+        SequenceEqual<Source<P>, Source<()>>,
+        SequenceEqual<Source<()>, Source<P>>,
+        WithLatestFrom<P, ()>,
+        WithLatestFrom<(), Pair<Source<()>, Source<P>>>,
+        Zip<Pair<Source<P>, Source<()>>>,
+        Zip<Pair<Source<()>, Source<P>>>,
 
         ConcatMap<P, (), ()>,
         ConcatMap<(), P, ()>,
@@ -179,24 +217,49 @@ fn upstream_decides() {
 #[test]
 fn closures_and_states_decide_but_are_never_pinned() {
     held! {
+        Defer<(), P>,
         FromIter<P>,
+        RepeatFrom<(), P>,
+        Using<P, (), (), ()>,
+        Using<(), (), P, ()>,
+        Using<(), (), (), P>,
         Inspect<(), P>,
         Map<(), P>,
         MapErr<(), P>,
         Scan<(), P, ()>,
         Scan<(), (), P>,
         TryMap<(), P>,
+        Debounce<Gives<P>>,
+        DefaultIfEmpty<Gives<P>>,
+        Distinct<(), P, ()>,
+        Distinct<(), (), P>,
+        DistinctUntilChanged<(), P, ()>,
+        DistinctUntilChanged<(), (), P>,
         Filter<(), P>,
         FilterMap<(), P>,
+        Sample<Gives<P>>,
+        SkipLast<Gives<P>>,
         SkipWhile<(), P>,
+        StartWith<(), P>,
+        TakeLast<Gives<P>>,
         TakeWhile<(), P>,
+        TakeWhileInclusive<(), P>,
+        ThrottleLatest<Gives<P>>,
+        TryFilter<(), P>,
         MapAsync<Source<()>, P, Ready<()>>,
         MapAsync<Source<()>, (), Ready<P>>,
         MergeMany<Source<P>>,
         ConcatMap<(), (), P>,
         MergeMap<(), Source<P>, ()>,
         MergeMap<(), Source<()>, P>,
-        Zip<Gives<P>, Gives<()>>,
+        CombineLatest<Many<Source<P>>>,
+        CombineLatest<Many<Gives<P>>>,
+        CombineLatest<Pair<Gives<P>, Gives<()>>>,
+        RaceMany<Source<P>>,
+        SequenceEqual<Gives<P>, Gives<()>>,
+        WithLatestFrom<(), Pair<Gives<P>, Gives<()>>>,
+        Zip<Many<Source<P>>>,
+        Zip<Pair<Gives<P>, Gives<()>>>,
         BufferBytes<Source<()>, P>,
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,
@@ -254,6 +317,7 @@ fn types_that_are_only_named_decide_nothing() {
         BufferToggle<Source<()>, Source<()>, (), (), P>,
         ErrInto<(), P>,
         FailsWith<(), P>,
+        SkipUntil<(), (), P>,
         TakeUntil<(), (), P>,
         Lists<Source<()>, (), P>,
         Windows<Source<()>, (), P>,
@@ -265,6 +329,7 @@ fn boxes_and_clocks_are_what_they_say() {
     assert_eq!(traits!(BoxFlow<'static, Rc<()>, ()>), [true, false, true]);
     assert_eq!(traits!(LocalBoxFlow<'static, (), ()>), [false, false, true]);
     assert_eq!(traits!(Interval), [true; 3]);
+    assert_eq!(traits!(Timer), [true; 3]);
     assert_eq!(traits!(Script<(), ()>), [true; 3]);
     assert_eq!(traits!(Script<PhantomPinned, ()>), [true; 3]);
     assert_eq!(traits!(Script<Rc<()>, ()>), [false, false, true]);

@@ -7,7 +7,10 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use anabranch_operators::testing::{Script, probe};
-use anabranch_operators::{Flow, OperatorError, concat, from_items, from_iter, from_results, interval, merge};
+use anabranch_operators::{
+    Flow, OperatorError, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge, race,
+    repeat_from, timer, using, zip,
+};
 use futures::stream;
 
 /// The source of each row.
@@ -39,7 +42,11 @@ fn sources_show_their_name() {
     shows(&from_items(stream::empty::<()>()), &["Flow", "FromItems", "Empty"]);
     shows(&from_results(stream::empty::<Result<(), ()>>()), &["Flow", "FromResults", "Empty"]);
     shows(&source(), &["Flow", "FromIter", "1"]);
+    shows(&defer(source), &["Flow", "Defer", "NotBegun"]);
     shows(&interval(Duration::from_millis(3)), &["Flow", "Interval", "3ms"]);
+    shows(&repeat_from(3, source), &["Flow", "RepeatFrom", "NotBegun", "3"]);
+    shows(&timer(Duration::from_millis(3)), &["Flow", "Timer", "3ms"]);
+    shows(&using(|| (), |()| source()), &["Flow", "Using"]);
     shows(&Script::marbles("ab|"), &["Flow", "Script", "3"]);
 }
 
@@ -54,13 +61,32 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().scan(0, |n, _| n), "Scan");
     shows_upstream(&source().try_map(Ok), "TryMap");
 
+    shows_upstream(&source().audit(Duration::from_millis(3)), "ThrottleLatest");
+    shows_upstream(&source().debounce(Duration::from_millis(3)), "Debounce");
+    shows_upstream(&source().default_if_empty(0), "DefaultIfEmpty");
+    shows_upstream(&source().distinct(|n| *n), "Distinct");
+    shows_upstream(&source().distinct_until_changed(|n| *n), "DistinctUntilChanged");
+    shows_upstream(&source().element_at(1), "ElementAt");
     shows_upstream(&source().filter(|_| true), "Filter");
     shows_upstream(&source().filter_map(Some), "FilterMap");
+    shows_upstream(&source().ignore_elements(), "IgnoreElements");
+    shows_upstream(&source().sample(Duration::from_millis(3)), "Sample");
     shows_upstream(&source().skip(1), "Skip");
+    shows_upstream(&source().skip_for(Duration::from_millis(3)), "SkipFor");
+    shows_upstream(&source().skip_last(1), "SkipLast");
+    shows_upstream(&source().skip_until(pending::<()>()), "SkipUntil");
     shows_upstream(&source().skip_while(|_| true), "SkipWhile");
+    shows_upstream(&source().start_with([1]), "StartWith");
+    shows_upstream(&source().switch_if_empty(source()), "SwitchIfEmpty");
     shows_upstream(&source().take(1), "Take");
+    shows_upstream(&source().take_for(Duration::from_millis(3)), "TakeFor");
+    shows_upstream(&source().take_last(1), "TakeLast");
     shows_upstream(&source().take_until(pending::<()>()), "TakeUntil");
     shows_upstream(&source().take_while(|_| true), "TakeWhile");
+    shows_upstream(&source().take_while_inclusive(|_| true), "TakeWhileInclusive");
+    shows_upstream(&source().throttle_first(Duration::from_millis(3)), "ThrottleFirst");
+    shows_upstream(&source().throttle_latest(Duration::from_millis(3)), "ThrottleLatest");
+    shows_upstream(&source().try_filter(|_| Ok(true)), "TryFilter");
 
     shows_upstream(&source().map_async(2, ready), "MapAsync");
 
@@ -69,7 +95,12 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().merge_with(source()), "Merge");
     shows_upstream(&merge((source(), source(), source())), "Merge");
     shows(&merge([source(), source()]), &["MergeMany", "2"]);
+    shows_upstream(&race((source(), source())), "Race");
+    shows(&race([source(), source()]), &["RaceMany", "2"]);
     shows_upstream(&source().zip(source()), "Zip");
+    shows(&zip([source(), source()]), &["Zip", "Many", "2"]);
+    shows_upstream(&combine_latest((source(), source())), "CombineLatest");
+    shows_upstream(&source().with_latest_from(source()), "WithLatestFrom");
 
     shows_upstream(&source().concat_map(|_| source()), "ConcatMap");
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
@@ -116,4 +147,5 @@ fn ends_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().forward(futures::sink::drain()), "Forward");
     shows_upstream(&source().into_items(), "IntoItems");
     shows_upstream(&source().next(), "Next");
+    shows_upstream(&source().sequence_equal(source()), "SequenceEqual");
 }

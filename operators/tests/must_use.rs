@@ -6,9 +6,15 @@
 use std::future::Ready;
 use std::iter::Empty;
 
-use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Zip};
-use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
-use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
+use anabranch_operators::combine::{
+    Chain, CombineLatest, Concat, Merge, MergeMany, MergeWith, Race, RaceMany, SequenceEqual, WithLatestFrom, Zip,
+};
+use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
+use anabranch_operators::filter::{
+    Debounce, DefaultIfEmpty, Distinct, DistinctUntilChanged, ElementAt, Filter, FilterMap, IgnoreElements, Sample,
+    Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
+    TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
+};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
@@ -56,10 +62,14 @@ flagged! {
     BoxFlow<'_, (), ()>,
     LocalBoxFlow<'_, (), ()>,
 
+    Defer<(), ()>,
     FromItems<()>,
     FromIter<()>,
     FromResults<()>,
     Interval,
+    RepeatFrom<(), ()>,
+    Timer,
+    Using<(), (), (), ()>,
 
     Enumerate<()>,
     ErrInto<(), ()>,
@@ -71,20 +81,43 @@ flagged! {
     Scan<(), (), ()>,
     TryMap<(), ()>,
 
+    Debounce<Source>,
+    DefaultIfEmpty<Source>,
+    Distinct<(), (), ()>,
+    DistinctUntilChanged<(), (), ()>,
+    ElementAt<()>,
     Filter<(), ()>,
     FilterMap<(), ()>,
+    IgnoreElements<()>,
+    Sample<Source>,
     Skip<()>,
+    SkipFor<()>,
+    SkipLast<Source>,
+    SkipUntil<(), (), ByFuture>,
     SkipWhile<(), ()>,
+    StartWith<(), ()>,
+    SwitchIfEmpty<(), ()>,
     Take<()>,
+    TakeFor<()>,
+    TakeLast<Source>,
     TakeUntil<(), (), ByFuture>,
     TakeWhile<(), ()>,
+    TakeWhileInclusive<(), ()>,
+    ThrottleFirst<()>,
+    ThrottleLatest<Source>,
+    TryFilter<(), ()>,
 
     Chain<(), ()>,
+    CombineLatest<()>,
     Concat<Empty<()>>,
     Merge<()>,
     MergeMany<Source>,
     MergeWith<(), ()>,
-    Zip<Source, Source>,
+    Race<()>,
+    RaceMany<Source>,
+    SequenceEqual<Source, Source>,
+    WithLatestFrom<(), ()>,
+    Zip<()>,
 
     ConcatMap<(), (), ()>,
     MergeMap<(), Source, ()>,

@@ -43,12 +43,36 @@ fn some_of_the_items(case: &Case<'_>) -> Option<Output> {
         "skip" => flat(case, source.skip(case.number("n"))),
         "skip_while" => flat(case, source.skip_while(case.predicate())),
         "take_until" => flat(case, source.take_until(case.source(1))),
+        "skip_until" => flat(case, source.skip_until(case.source(1))),
+        "take_while" => match case.flag("inclusive") {
+            false => flat(case, source.take_while(case.predicate())),
+            true => flat(case, source.take_while_inclusive(case.predicate())),
+        },
+        "take_last" => flat(case, source.take_last(case.number("n"))),
+        "skip_last" => flat(case, source.skip_last(case.number("n"))),
+        "distinct" => flat(case, source.distinct(case.key())),
+        "distinct_until_changed" => flat(case, source.distinct_until_changed(case.key())),
+        "start_with" => {
+            let values = case.param("values").as_array().expect("`values` is a list");
+            flat(case, source.start_with(values.iter().filter_map(Value::as_i64).collect::<Vec<_>>()))
+        }
+        "default_if_empty" => flat(case, source.default_if_empty(case.int("value"))),
+        "element_at" => flat(case, source.element_at(case.number("index"))),
+        "ignore_elements" => flat(case, source.ignore_elements()),
         _ => return None,
     })
 }
 
 fn of_time(case: &Case<'_>) -> Option<Output> {
-    None
+    let source = case.source(0);
+    Some(match case.vector.operator.as_str() {
+        "debounce" => flat(case, source.debounce(case.ms("ms"))),
+        "throttle_first" => flat(case, source.throttle_first(case.ms("ms"))),
+        "sample" => flat(case, source.sample(case.ms("ms"))),
+        "take_with_time" => flat(case, source.take_for(case.ms("ms"))),
+        "skip_with_time" => flat(case, source.skip_for(case.ms("ms"))),
+        _ => return None,
+    })
 }
 
 fn of_several(case: &Case<'_>) -> Option<Output> {
