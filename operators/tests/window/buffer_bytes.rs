@@ -7,9 +7,8 @@ use std::time::Duration;
 use anabranch_operators::testing::{Event, Script, assert_marbles, check, observe, probe, virtual_time};
 use anabranch_operators::{Flow, from_iter};
 use futures::Stream;
-use proptest::prelude::*;
 
-use crate::model::{assert_pieces, items, ms, read_while_time_passes, refusal, scripts, stuttering};
+use crate::model::{ms, read_while_time_passes, refusal};
 
 /// An item is as large as its digit.
 fn digit(item: &char) -> usize {
@@ -104,28 +103,4 @@ fn limits_of_zero_are_refused() {
 #[test]
 fn size_hint_is_no_more_than_one_list_an_item() {
     assert_eq!(from_iter([1; 5]).buffer_bytes(2, |_| 1).size_hint(), (0, Some(5)));
-}
-
-proptest! {
-    #[test]
-    fn fills_each_list_as_far_as_it_goes(script in scripts(), max_bytes in 1..9_usize, max_count in 1..4_usize) {
-        let size = |item: &u64| (item / 2 % 5) as usize;
-        let mut lists = vec![Vec::new()];
-        for item in items(&script) {
-            let open = lists.last().map_or(0, Vec::len);
-            let bytes: usize = lists.iter().flatten().rev().take(open).map(size).sum();
-            let is_full = bytes >= max_bytes || open >= max_count;
-            if open > 0 && (is_full || bytes + size(&item) > max_bytes) {
-                lists.push(Vec::new());
-            }
-            lists.last_mut().into_iter().for_each(|list| list.push(item));
-        }
-        let mut rest = lists.pop().unwrap_or_default();
-        if rest.len() >= max_count || rest.iter().map(size).sum::<usize>() >= max_bytes {
-            lists.push(std::mem::take(&mut rest));
-        }
-        let rest = Some(rest).filter(|list| !list.is_empty()).into_iter().collect();
-        let flow = stuttering(&script).buffer_bytes(max_bytes, size).max_count(max_count);
-        assert_pieces(flow, &script, lists, rest);
-    }
 }

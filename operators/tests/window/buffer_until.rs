@@ -3,9 +3,6 @@
 use anabranch_operators::from_iter;
 use anabranch_operators::testing::{Script, assert_marbles, check, probe};
 use futures::Stream;
-use proptest::prelude::*;
-
-use crate::model::{assert_pieces, items, scripts, stuttering};
 
 #[track_caller]
 fn check_capitals(input: &str, expected: &str) {
@@ -41,15 +38,4 @@ fn drops_the_held_items_with_it() {
 #[test]
 fn size_hint_is_no_more_than_one_list_an_item() {
     assert_eq!(from_iter([1; 5]).buffer_until(|_| true).size_hint(), (0, Some(5)));
-}
-
-proptest! {
-    #[test]
-    fn is_the_split_of_the_list(script in scripts(), n in 1..5_u64) {
-        let is_last = move |item: &u64| item / 2 % n == 0;
-        let lists = items(&script);
-        let lists = lists.split_inclusive(is_last).map(<[_]>::to_vec);
-        let (whole, rest) = lists.partition(|list| list.last().is_some_and(is_last));
-        assert_pieces(stuttering(&script).buffer_until(is_last), &script, whole, rest);
-    }
 }

@@ -5,9 +5,6 @@ use std::iter::repeat;
 use anabranch_operators::from_iter;
 use anabranch_operators::testing::{Script, assert_marbles, check, probe, virtual_time};
 use futures::Stream;
-use proptest::prelude::*;
-
-use crate::model::{assert_pieces, items, scripts, stuttering};
 
 #[track_caller]
 fn check_small(input: &str, expected: &str) {
@@ -59,17 +56,4 @@ fn lets_others_run_while_nothing_passes() {
 #[test]
 fn size_hint_is_no_more_than_one_list_an_item() {
     assert_eq!(from_iter([1; 5]).buffer_while(|_| true).size_hint(), (0, Some(5)));
-}
-
-proptest! {
-    #[test]
-    fn is_the_split_of_the_list(script in scripts(), n in 1..5_u64) {
-        let passes = move |item: &u64| item / 2 % n != 0;
-        let all = items(&script);
-        let mut whole: Vec<_> = all.split(|item| !passes(item)).map(<[_]>::to_vec).collect();
-        let rest = whole.pop().into_iter();
-        let is_held = |list: &Vec<u64>| !list.is_empty();
-        whole.retain(is_held);
-        assert_pieces(stuttering(&script).buffer_while(passes), &script, whole, rest.filter(is_held).collect());
-    }
 }

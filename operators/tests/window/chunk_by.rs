@@ -3,9 +3,6 @@
 use anabranch_operators::from_iter;
 use anabranch_operators::testing::{Script, assert_marbles, check, probe};
 use futures::Stream;
-use proptest::prelude::*;
-
-use crate::model::{assert_pieces, items, scripts, stuttering};
 
 #[track_caller]
 fn check_letters(input: &str, expected: &str) {
@@ -43,15 +40,4 @@ fn size_hint_counts_the_list_that_is_held() {
     assert_eq!(flow.size_hint(), (0, Some(3)));
     assert_eq!(futures::executor::block_on(flow.next()), Ok(Some(vec![1])));
     assert_eq!(flow.size_hint(), (1, Some(2)));
-}
-
-proptest! {
-    #[test]
-    fn is_the_chunks_of_the_list(script in scripts(), n in 1..5_u64) {
-        let key = move |item: &u64| item / 2 / n;
-        let all = items(&script);
-        let mut whole: Vec<_> = all.chunk_by(|a, b| key(a) == key(b)).map(<[_]>::to_vec).collect();
-        let rest = whole.pop().into_iter().collect();
-        assert_pieces(stuttering(&script).chunk_by(key), &script, whole, rest);
-    }
 }

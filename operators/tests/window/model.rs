@@ -151,29 +151,6 @@ where
     assert_eq!(given, expected);
 }
 
-/// The items of a script, without their ticks.
-pub(crate) fn items(script: &Ticks) -> Vec<u64> {
-    items_in(script, (0, HORIZON))
-}
-
-/// Lists whose times do not matter: those that items have made whole, and the rest, which the end gives and nothing
-/// else.
-pub(crate) fn assert_pieces<S>(flow: Flow<S>, script: &Ticks, whole: Vec<Vec<u64>>, rest: Vec<Vec<u64>>)
-where
-    S: Stream<Item = Result<Vec<u64>, Failed>>,
-{
-    let (_, ending) = over(script);
-    let given = virtual_time(observe(flow, HORIZON)).into_events();
-    let rest = if ending == Event::End { rest } else { Vec::new() };
-    let mut expected: Vec<_> = whole.into_iter().chain(rest).map(Event::Item).collect();
-    expected.push(match ending {
-        Event::Failure(failed) => Event::Failure(failed),
-        Event::End => Event::End,
-        _ => Event::Dropped,
-    });
-    assert_eq!(given.into_iter().map(|(_, event)| event).collect::<Vec<_>>(), expected);
-}
-
 /// What a bad argument is refused with.
 #[track_caller]
 pub(crate) fn refusal<T>(make: impl FnOnce() -> T) -> String {

@@ -1,13 +1,10 @@
 //! `window_count_every`: a sub-stream of `n` items for every so many.
 #![allow(clippy::unwrap_used)]
 
-use anabranch_operators::testing::{Event, Script, check, probe, virtual_time};
+use anabranch_operators::testing::{Script, check, probe, virtual_time};
 use anabranch_operators::{OperatorError, from_iter};
-use futures::{StreamExt, stream};
-use proptest::prelude::*;
-use tokio::time::timeout;
 
-use crate::model::{assert_marbles_of_windows, items, ms, refusal, scripts, stuttering};
+use crate::model::{assert_marbles_of_windows, refusal};
 use crate::support::{Reader, channel, send};
 
 #[track_caller]
@@ -90,26 +87,4 @@ fn each_window_is_bounded_and_one_that_is_not_read_stalls_the_others() {
 fn sizes_of_zero_are_refused() {
     assert!(refusal(|| Script::marbles("|").window_count_every(0, 1)).contains("at least one item"));
     assert!(refusal(|| Script::marbles("|").window_count_every(1, 0)).contains("the next window"));
-}
-
-proptest! {
-    #[test]
-    fn windows_are_the_lists_of_buffer_count_every(script in scripts(), n in 1..7_usize, step in 1..7_usize) {
-        let windows = stuttering(&script).window_count_every(n, step).merge_map(99, |window| {
-            let number = *window.key();
-            stream::once(window.collect::<Vec<_>>()).map(move |list| list.map(|list| (number, list))).boxed()
-        });
-        let ends = matches!(script.last(), Some((_, Event::End)));
-        let Ok(Ok(mut given)) = virtual_time(async { timeout(ms(400), windows.collect::<Vec<_>>()).await })
-        else {
-            prop_assert!(!ends);
-            return Ok(());
-        };
-        given.sort_unstable();
-        let all = items(&script);
-        // The last may open behind the last item.
-        let from = (0..=all.len()).step_by(step);
-        let lists = from.map(|from| all[from..].iter().copied().take(n).collect::<Vec<_>>());
-        prop_assert_eq!(given.into_iter().map(|(_, list)| list).collect::<Vec<_>>(), lists.collect::<Vec<_>>());
-    }
 }
