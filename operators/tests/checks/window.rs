@@ -54,7 +54,7 @@ fn buffer_toggle() {
     Row::of("window/buffer_toggle")
         .ahead(usize::MAX)
         .gives(|[flow, openings]| flow.buffer_toggle(openings, |_| sleep(ticks(4))))
-        .panics(|[flow, openings]| flow.buffer_toggle(openings, |opening| boom::<_, Ready<()>>(opening)));
+        .panics(|[flow, openings]| flow.buffer_toggle(openings, boom::<_, Ready<()>>));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn window_toggle() {
     Row::of("window/window_toggle")
         .ahead(BUFFERS)
         .gives_sub_streams(|[flow, openings]| flow.window_toggle(openings, |_| sleep(ticks(4))))
-        .panics(|[flow, openings]| flow.window_toggle(openings, |opening| boom::<_, Ready<()>>(opening)));
+        .panics(|[flow, openings]| flow.window_toggle(openings, boom::<_, Ready<()>>));
 }
 
 #[test]
