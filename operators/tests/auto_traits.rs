@@ -8,8 +8,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Slot, Zip};
-use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
+use anabranch_operators::combine::{
+    Chain, CombineLatest, Concat, Many, Merge, MergeMany, MergeWith, Pair, Race, RaceMany, SequenceEqual, Slot,
+    WithLatestFrom, Zip,
+};
+use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
 use anabranch_operators::filter::{
     Debounce, DefaultIfEmpty, Distinct, DistinctUntilChanged, ElementAt, Filter, FilterMap, IgnoreElements, Sample,
     Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
@@ -22,7 +25,11 @@ use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
-use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
+use anabranch_operators::window::{
+    BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount, BufferToggle,
+    BufferUntil, BufferWhen, BufferWhile, ChunkBy, Lists, Runs, WindowCount, WindowCountEvery, WindowTime,
+    WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
+};
 use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow};
 use futures::Stream;
 
@@ -108,8 +115,11 @@ macro_rules! named {
 fn upstream_decides() {
     pinned! {
         Flow<P>,
+        Defer<P, ()>,
         FromItems<P>,
         FromResults<P>,
+        RepeatFrom<P, ()>,
+        Using<(), P, (), ()>,
 
         Enumerate<P>,
         ErrInto<P, ()>,
@@ -153,20 +163,38 @@ fn upstream_decides() {
 
         Chain<P, ()>,
         Chain<(), P>,
+        CombineLatest<Pair<Source<P>, Source<()>>>,
+        CombineLatest<Pair<Source<()>, Source<P>>>,
         Concat<Once<P>>,
         Merge<Slot<P, ()>>,
         Merge<Slot<(), Slot<P, ()>>>,
         MergeWith<P, ()>,
-        Zip<Source<P>, Source<()>>,
-        Zip<Source<()>, Source<P>>,
+        Race<Slot<P, ()>>,
+        Race<Slot<(), Slot<P, ()>>>,
+        SequenceEqual<Source<P>, Source<()>>,
+        SequenceEqual<Source<()>, Source<P>>,
+        WithLatestFrom<P, ()>,
+        WithLatestFrom<(), Pair<Source<()>, Source<P>>>,
+        Zip<Pair<Source<P>, Source<()>>>,
+        Zip<Pair<Source<()>, Source<P>>>,
 
         ConcatMap<P, (), ()>,
         ConcatMap<(), P, ()>,
         MergeMap<P, Source<()>, ()>,
 
+        BufferBytes<Source<P>, ()>,
         BufferCount<Source<P>>,
+        BufferCountEvery<Source<P>>,
         BufferTime<Source<P>>,
+        BufferTimeEvery<Source<P>>,
         BufferTimeOrCount<Source<P>>,
+        BufferToggle<Source<P>, Source<()>, (), (), ByFuture>,
+        BufferUntil<Source<P>, ()>,
+        BufferWhen<Source<P>, ()>,
+        BufferWhile<Source<P>, ()>,
+        ChunkBy<Source<P>, (), ()>,
+        Lists<Source<P>, (), ()>,
+        Runs<Source<P>, ()>,
         AggregateEach<Source<P>, (), NoSignal, group::Count, ()>,
 
         DeadLetters<P, (), ()>,
@@ -189,7 +217,12 @@ fn upstream_decides() {
 #[test]
 fn closures_and_states_decide_but_are_never_pinned() {
     held! {
+        Defer<(), P>,
         FromIter<P>,
+        RepeatFrom<(), P>,
+        Using<P, (), (), ()>,
+        Using<(), (), P, ()>,
+        Using<(), (), (), P>,
         Inspect<(), P>,
         Map<(), P>,
         MapErr<(), P>,
@@ -219,13 +252,43 @@ fn closures_and_states_decide_but_are_never_pinned() {
         ConcatMap<(), (), P>,
         MergeMap<(), Source<P>, ()>,
         MergeMap<(), Source<()>, P>,
-        Zip<Gives<P>, Gives<()>>,
+        CombineLatest<Many<Source<P>>>,
+        CombineLatest<Many<Gives<P>>>,
+        CombineLatest<Pair<Gives<P>, Gives<()>>>,
+        RaceMany<Source<P>>,
+        SequenceEqual<Gives<P>, Gives<()>>,
+        WithLatestFrom<(), Pair<Gives<P>, Gives<()>>>,
+        Zip<Many<Source<P>>>,
+        Zip<Pair<Gives<P>, Gives<()>>>,
+        BufferBytes<Source<()>, P>,
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,
+        BufferToggle<Source<()>, Source<P>, (), (), ByFuture>,
+        BufferToggle<Source<()>, Source<()>, P, (), ByFuture>,
+        BufferToggle<Source<()>, Source<()>, (), P, ByFuture>,
+        BufferUntil<Source<()>, P>,
+        BufferWhen<Source<()>, P>,
+        BufferWhile<Source<()>, P>,
+        ChunkBy<Source<()>, P, ()>,
+        ChunkBy<Source<()>, (), P>,
+        Lists<Gives<P>, (), ()>,
+        Lists<Source<()>, P, ()>,
+        Runs<Gives<P>, ()>,
+        Runs<Source<()>, P>,
         DeadLetters<(), (), P>,
         Spawn<Source<P>>,
         WindowCount<Source<P>>,
+        WindowCountEvery<Source<P>>,
         WindowTime<Source<P>>,
+        WindowTimeEvery<Source<P>>,
+        WindowTimeOrCount<Source<P>>,
+        WindowToggle<Source<P>, Source<()>, (), (), ByFuture>,
+        WindowToggle<Source<()>, Source<P>, (), (), ByFuture>,
+        WindowToggle<Source<()>, Source<()>, P, (), ByFuture>,
+        WindowToggle<Source<()>, Source<()>, (), P, ByFuture>,
+        WindowWhen<Source<P>, ()>,
+        WindowWhen<Source<()>, P>,
+        Windows<Source<()>, P, ()>,
         GroupUntil<Source<P>, (), NoSignal, ()>,
         GroupUntil<Source<()>, P, NoSignal, ()>,
         AggregateEach<Source<()>, P, NoSignal, group::Count, ()>,
@@ -251,10 +314,13 @@ fn groups_are_shared_behind_a_lock() {
 #[test]
 fn types_that_are_only_named_decide_nothing() {
     named! {
+        BufferToggle<Source<()>, Source<()>, (), (), P>,
         ErrInto<(), P>,
         FailsWith<(), P>,
         SkipUntil<(), (), P>,
         TakeUntil<(), (), P>,
+        Lists<Source<()>, (), P>,
+        Windows<Source<()>, (), P>,
     }
 }
 
@@ -263,6 +329,7 @@ fn boxes_and_clocks_are_what_they_say() {
     assert_eq!(traits!(BoxFlow<'static, Rc<()>, ()>), [true, false, true]);
     assert_eq!(traits!(LocalBoxFlow<'static, (), ()>), [false, false, true]);
     assert_eq!(traits!(Interval), [true; 3]);
+    assert_eq!(traits!(Timer), [true; 3]);
     assert_eq!(traits!(Script<(), ()>), [true; 3]);
     assert_eq!(traits!(Script<PhantomPinned, ()>), [true; 3]);
     assert_eq!(traits!(Script<Rc<()>, ()>), [false, false, true]);

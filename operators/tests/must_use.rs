@@ -6,8 +6,10 @@
 use std::future::Ready;
 use std::iter::Empty;
 
-use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Zip};
-use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
+use anabranch_operators::combine::{
+    Chain, CombineLatest, Concat, Merge, MergeMany, MergeWith, Race, RaceMany, SequenceEqual, WithLatestFrom, Zip,
+};
+use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
 use anabranch_operators::filter::{
     Debounce, DefaultIfEmpty, Distinct, DistinctUntilChanged, ElementAt, Filter, FilterMap, IgnoreElements, Sample,
     Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
@@ -20,7 +22,11 @@ use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
-use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
+use anabranch_operators::window::{
+    BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount, BufferToggle,
+    BufferUntil, BufferWhen, BufferWhile, ChunkBy, Lists, Runs, WindowCount, WindowCountEvery, WindowTime,
+    WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
+};
 use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
 
 /// Where a row needs a flow.
@@ -56,10 +62,14 @@ flagged! {
     BoxFlow<'_, (), ()>,
     LocalBoxFlow<'_, (), ()>,
 
+    Defer<(), ()>,
     FromItems<()>,
     FromIter<()>,
     FromResults<()>,
     Interval,
+    RepeatFrom<(), ()>,
+    Timer,
+    Using<(), (), (), ()>,
 
     Enumerate<()>,
     ErrInto<(), ()>,
@@ -98,20 +108,41 @@ flagged! {
     TryFilter<(), ()>,
 
     Chain<(), ()>,
+    CombineLatest<()>,
     Concat<Empty<()>>,
     Merge<()>,
     MergeMany<Source>,
     MergeWith<(), ()>,
-    Zip<Source, Source>,
+    Race<()>,
+    RaceMany<Source>,
+    SequenceEqual<Source, Source>,
+    WithLatestFrom<(), ()>,
+    Zip<()>,
 
     ConcatMap<(), (), ()>,
     MergeMap<(), Source, ()>,
 
+    BufferBytes<Source, ()>,
     BufferCount<Source>,
+    BufferCountEvery<Source>,
     BufferTime<Source>,
+    BufferTimeEvery<Source>,
     BufferTimeOrCount<Source>,
+    BufferToggle<Source, Source, (), (), ByFuture>,
+    BufferUntil<Source, ()>,
+    BufferWhen<Source, ()>,
+    BufferWhile<Source, ()>,
+    ChunkBy<Source, (), ()>,
+    Lists<Source, (), ()>,
+    Runs<Source, ()>,
     WindowCount<Source>,
+    WindowCountEvery<Source>,
     WindowTime<Source>,
+    WindowTimeEvery<Source>,
+    WindowTimeOrCount<Source>,
+    WindowToggle<Source, Source, (), (), ByFuture>,
+    WindowWhen<Source, ()>,
+    Windows<Source, (), ()>,
 
     AggregateEach<Source, (), NoSignal, group::Count, ()>,
     Group<Source, (), ()>,

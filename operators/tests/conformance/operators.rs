@@ -94,7 +94,40 @@ fn of_inner_flows(case: &Case<'_>) -> Option<Output> {
 }
 
 fn pieces(case: &Case<'_>) -> Option<Output> {
-    None
+    let source = case.source(0);
+    Some(match case.vector.operator.as_str() {
+        "buffer_with_count" => match (case.number("count"), case.number("skip")) {
+            (n, step) if n == step => flat(case, source.buffer_count(n)),
+            (n, step) => flat(case, source.buffer_count_every(n, step)),
+        },
+        "buffer_with_time" => match (case.ms("span"), case.ms("shift")) {
+            (span, shift) if span == shift => flat(case, source.buffer_time(span)),
+            (span, shift) => flat(case, source.buffer_time_every(span, shift)),
+        },
+        "buffer_with_time_or_count" => flat(case, source.buffer_time_or_count(case.ms("span"), case.number("count"))),
+        "buffer_boundaries" => flat(case, source.buffer_when(case.source(1))),
+        "buffer_toggle" => {
+            let span = case.span("close_after");
+            flat(case, source.buffer_toggle(case.source(1), move |opening| tokio::time::sleep(span(&opening))))
+        }
+        "window_with_count" => match (case.number("count"), case.number("skip")) {
+            (n, step) if n == step => windows(case, source.window_count(n)),
+            (n, step) => windows(case, source.window_count_every(n, step)),
+        },
+        "window_with_time" => match (case.ms("span"), case.ms("shift")) {
+            (span, shift) if span == shift => windows(case, source.window_time(span)),
+            (span, shift) => windows(case, source.window_time_every(span, shift)),
+        },
+        "window_with_time_or_count" => {
+            windows(case, source.window_time_or_count(case.ms("span"), case.number("count")))
+        }
+        "window_boundaries" => windows(case, source.window_when(case.source(1))),
+        "window_toggle" => {
+            let span = case.span("close_after");
+            windows(case, source.window_toggle(case.source(1), move |opening| tokio::time::sleep(span(&opening))))
+        }
+        _ => return None,
+    })
 }
 
 fn sub_streams(case: &Case<'_>) -> Option<Output> {
