@@ -139,7 +139,6 @@ flagged! {
     ChunkBy<Source, (), ()>,
     Lists<Source, (), ()>,
     Runs<Source, ()>,
-    EventWindows<Source, (), (), ()>,
     WindowCount<Source>,
     WindowCountEvery<Source>,
     WindowTime<Source>,
