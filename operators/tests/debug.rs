@@ -105,6 +105,7 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().concat_map(|_| source()), "ConcatMap");
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
 
+    // Windows, Lists and Runs are each the type of several operators, and show the name of the one that made them.
     shows_upstream(&source().window_count(2), "WindowCount");
     shows_upstream(&source().window_count_every(2, 1), "WindowCountEvery");
     shows_upstream(&source().window_time(Duration::from_millis(3)), "WindowTime");
