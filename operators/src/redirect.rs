@@ -71,7 +71,7 @@ redirect!(NoChunksTimeout: chunks_timeout(n: usize, duration: Duration)
     => "`Flow` has no `chunks_timeout`: use `buffer_time_or_count(duration, n)`");
 redirect!(NoConcat: concat()
     => "`Flow` has no method `concat`: use `chain(other)` for another flow behind this one, `collect()` for its items");
-redirect!(NoCycle: cycle() => "`Flow` has no `cycle`: make the flow anew for each round, inside `concat_map(f)`");
+redirect!(NoCycle: cycle() => "`Flow` has no `cycle`: use the function `repeat_from`, which makes the flow anew for each round");
 redirect!(NoFlatMap: flat_map<R>(f: impl FnMut(S::Ok) -> R)
     => "`Flow` has no `flat_map`: use `concat_map(f)` for one inner flow at a time, `merge_map(limit, f)` for several");
 redirect!(NoFlatMapUnordered: flat_map_unordered<R>(limit: impl Into<Option<usize>>, f: impl FnMut(S::Ok) -> R)

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use anabranch_operators::combine::{
-    Chain, CombineLatest, Concat, Many, Merge, MergeMany, MergeWith, Pair, Race, RaceMany, SequenceEqual, Slot,
-    WithLatestFrom, Zip,
+    Chain, CombineLatest, Concat, Many, Merge, MergeMany, MergeSorted, MergeWith, Pair, Race, RaceMany, SequenceEqual,
+    Slot, WithLatestFrom, Zip,
 };
 use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
 use anabranch_operators::filter::{
@@ -26,9 +26,9 @@ use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
 use anabranch_operators::window::{
-    BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount, BufferToggle,
-    BufferUntil, BufferWhen, BufferWhile, ChunkBy, Lists, Runs, WindowCount, WindowCountEvery, WindowTime,
-    WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
+    AggregateWindows, BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount,
+    BufferToggle, BufferUntil, BufferWhen, BufferWhile, ChunkBy, Collected, EventWindows, Lists, Runs, WindowCount,
+    WindowCountEvery, WindowTime, WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
 };
 use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow};
 use futures::Stream;
@@ -183,11 +183,16 @@ fn upstream_decides() {
         MergeMap<P, Source<()>, ()>,
 
         BufferBytes<Source<P>, ()>,
+        AggregateWindows<Source<P>, (), (), (), group::Count>,
         BufferCount<Source<P>>,
         BufferCountEvery<Source<P>>,
         BufferTime<Source<P>>,
         BufferTimeEvery<Source<P>>,
         BufferTimeOrCount<Source<P>>,
+        EventWindows<P, (), (), ()>,
+        EventWindows<(), P, (), ()>,
+        EventWindows<(), (), P, ()>,
+        EventWindows<(), (), (), P>,
         BufferToggle<Source<P>, Source<()>, (), (), ByFuture>,
         BufferUntil<Source<P>, ()>,
         BufferWhen<Source<P>, ()>,
@@ -195,6 +200,10 @@ fn upstream_decides() {
         ChunkBy<Source<P>, (), ()>,
         Lists<Source<P>, (), ()>,
         Runs<Source<P>, ()>,
+        EventWindows<P, (), (), ()>,
+        EventWindows<(), P, (), ()>,
+        EventWindows<(), (), P, ()>,
+        EventWindows<(), (), (), P>,
         AggregateEach<Source<P>, (), NoSignal, group::Count, ()>,
 
         DeadLetters<P, (), ()>,
@@ -249,9 +258,16 @@ fn closures_and_states_decide_but_are_never_pinned() {
         MapAsync<Source<()>, P, Ready<()>>,
         MapAsync<Source<()>, (), Ready<P>>,
         MergeMany<Source<P>>,
+        MergeSorted<Source<P>, ()>,
+        MergeSorted<Gives<P>, ()>,
+        MergeSorted<Source<()>, P>,
         ConcatMap<(), (), P>,
         MergeMap<(), Source<P>, ()>,
         MergeMap<(), Source<()>, P>,
+        AggregateWindows<Source<()>, P, (), (), group::Count>,
+        AggregateWindows<Source<()>, (), P, (), group::Count>,
+        AggregateWindows<Source<()>, (), (), P, group::Count>,
+        AggregateWindows<Gives<P>, (), (), (), Collected>,
         CombineLatest<Many<Source<P>>>,
         CombineLatest<Many<Gives<P>>>,
         CombineLatest<Pair<Gives<P>, Gives<()>>>,
@@ -261,6 +277,10 @@ fn closures_and_states_decide_but_are_never_pinned() {
         Zip<Many<Source<P>>>,
         Zip<Pair<Gives<P>, Gives<()>>>,
         BufferBytes<Source<()>, P>,
+        AggregateWindows<Source<()>, P, (), (), group::Count>,
+        AggregateWindows<Source<()>, (), P, (), group::Count>,
+        AggregateWindows<Source<()>, (), (), P, group::Count>,
+        AggregateWindows<Gives<P>, (), (), (), Collected>,
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,
         BufferToggle<Source<()>, Source<P>, (), (), ByFuture>,

@@ -7,9 +7,10 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use anabranch_operators::testing::{Script, probe};
+use anabranch_operators::window::tumbling;
 use anabranch_operators::{
-    Flow, OperatorError, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge, race,
-    repeat_from, timer, using, zip,
+    Flow, OperatorError, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge,
+    merge_sorted, race, repeat_from, timer, using, zip,
 };
 use futures::stream;
 
@@ -97,6 +98,7 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows(&merge([source(), source()]), &["MergeMany", "2"]);
     shows_upstream(&race((source(), source())), "Race");
     shows(&race([source(), source()]), &["RaceMany", "2"]);
+    shows(&merge_sorted([source(), source()], Ord::cmp), &["MergeSorted", "2"]);
     shows_upstream(&source().zip(source()), "Zip");
     shows(&zip([source(), source()]), &["Zip", "Many", "2"]);
     shows_upstream(&combine_latest((source(), source())), "CombineLatest");
@@ -105,6 +107,9 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().concat_map(|_| source()), "ConcatMap");
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
 
+    let windows = || source().event_windows(tumbling(Duration::from_secs(1)), |_| 0_i64);
+    shows_upstream(&windows(), "EventWindows");
+    shows_upstream(&windows().count_each(), "AggregateWindows");
     // Windows, Lists and Runs are each the type of several operators, and show the name of the one that made them.
     shows_upstream(&source().window_count(2), "WindowCount");
     shows_upstream(&source().window_count_every(2, 1), "WindowCountEvery");

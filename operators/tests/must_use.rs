@@ -7,7 +7,8 @@ use std::future::Ready;
 use std::iter::Empty;
 
 use anabranch_operators::combine::{
-    Chain, CombineLatest, Concat, Merge, MergeMany, MergeWith, Race, RaceMany, SequenceEqual, WithLatestFrom, Zip,
+    Chain, CombineLatest, Concat, Merge, MergeMany, MergeSorted, MergeWith, Race, RaceMany, SequenceEqual,
+    WithLatestFrom, Zip,
 };
 use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
 use anabranch_operators::filter::{
@@ -23,9 +24,9 @@ use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
 use anabranch_operators::window::{
-    BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount, BufferToggle,
-    BufferUntil, BufferWhen, BufferWhile, ChunkBy, Lists, Runs, WindowCount, WindowCountEvery, WindowTime,
-    WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
+    AggregateWindows, BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount,
+    BufferToggle, BufferUntil, BufferWhen, BufferWhile, ChunkBy, EventWindows, Lists, Runs, WindowCount,
+    WindowCountEvery, WindowTime, WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
 };
 use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
 
@@ -112,6 +113,7 @@ flagged! {
     Concat<Empty<()>>,
     Merge<()>,
     MergeMany<Source>,
+    MergeSorted<Source, ()>,
     MergeWith<(), ()>,
     Race<()>,
     RaceMany<Source>,
@@ -123,11 +125,13 @@ flagged! {
     MergeMap<(), Source, ()>,
 
     BufferBytes<Source, ()>,
+    AggregateWindows<Source, (), (), (), group::Count>,
     BufferCount<Source>,
     BufferCountEvery<Source>,
     BufferTime<Source>,
     BufferTimeEvery<Source>,
     BufferTimeOrCount<Source>,
+    EventWindows<Source, (), (), ()>,
     BufferToggle<Source, Source, (), (), ByFuture>,
     BufferUntil<Source, ()>,
     BufferWhen<Source, ()>,
@@ -135,6 +139,7 @@ flagged! {
     ChunkBy<Source, (), ()>,
     Lists<Source, (), ()>,
     Runs<Source, ()>,
+    EventWindows<Source, (), (), ()>,
     WindowCount<Source>,
     WindowCountEvery<Source>,
     WindowTime<Source>,

@@ -24,9 +24,10 @@ pub struct Many<S: TryStream> {
     hopeless: bool,
 }
 
-/// A stream, and its place among the others. As a future, what it gives next.
+/// A stream, and its place among the others. As a future, it gives itself back with what the stream gave.
 pub(super) struct Next<S> {
     at: usize,
+    /// Dropped when it has ended or failed.
     stream: Option<Pin<Box<S>>>,
 }
 
@@ -34,21 +35,26 @@ impl<S: TryStream> Next<S> {
     pub(super) fn new(at: usize, stream: S) -> Self {
         Self { at, stream: Some(Box::pin(stream)) }
     }
+
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn into_stream(self) -> Option<Pin<Box<S>>> {
+        self.stream
+    }
 }
 
 impl<S: TryStream> Future for Next<S> {
-    /// `None` instead of the stream when it has ended or failed.
-    #[allow(clippy::type_complexity, reason = "it is taken apart at once")]
-    type Output = (usize, Option<Result<S::Ok, S::Error>>, Option<Pin<Box<S>>>);
+    type Output = (Self, Option<Result<S::Ok, S::Error>>);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let at = self.at;
-        let Some(stream) = &mut self.stream else {
-            return Poll::Ready((at, None, None));
+        let given = match &mut self.stream {
+            Some(stream) => ready!(stream.as_mut().try_poll_next(cx)),
+            None => None,
         };
-        let given = ready!(stream.as_mut().try_poll_next(cx));
         let stream = self.stream.take().filter(|_| matches!(given, Some(Ok(_))));
-        Poll::Ready((at, given, stream))
+        Poll::Ready((Self { at: self.at, stream }, given))
     }
 }
 
@@ -56,17 +62,21 @@ impl<S: TryStream> Many<S> {
     /// Keeps the next item, and gives its stream, or `None` if that has ended. Without streams to read, there is nothing.
     #[allow(clippy::type_complexity, reason = "it is taken apart at once")]
     fn poll_kept(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Option<Next<S>>, S::Error>>> {
-        let Some((at, given, stream)) = ready!(self.reading.poll_next_unpin(cx)) else {
+        let Some((next, given)) = ready!(self.reading.poll_next_unpin(cx)) else {
             return Poll::Ready(None);
         };
-        let kept = &mut self.kept[at];
-        Poll::Ready(Some(given.transpose().map(|given| {
-            match given {
-                Some(item) => self.missing -= usize::from(kept.replace(item).is_none()),
-                None => self.hopeless |= kept.is_none(),
+        let kept = &mut self.kept[next.at];
+        Poll::Ready(Some(match given {
+            Some(Ok(item)) => {
+                self.missing -= usize::from(kept.replace(item).is_none());
+                Ok(Some(next))
             }
-            stream.map(|stream| Next { at, stream: Some(stream) })
-        })))
+            Some(Err(error)) => Err(error),
+            None => {
+                self.hopeless |= kept.is_none();
+                Ok(None)
+            }
+        }))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rows of `combine`.
 
-use crate::row::Row;
+use crate::row::{Row, boom};
 
 #[test]
 fn chain() {
@@ -24,6 +24,14 @@ fn merge() {
     let row = Row::of("combine/merge");
     row.gives(|[a, b, c]| anabranch_operators::merge((a, b, c)));
     row.gives(|flows: [_; 3]| anabranch_operators::merge(flows));
+}
+
+#[test]
+fn merge_sorted() {
+    Row::of("combine/merge_sorted")
+        .ahead(2)
+        .gives(|flows: [_; 2]| anabranch_operators::merge_sorted(flows, Ord::cmp))
+        .panics(|flows: [_; 2]| anabranch_operators::merge_sorted(flows, |a, _| boom(a)));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::future::Ready;
 use std::time::Duration;
 
+use anabranch_operators::window::tumbling;
 use tokio::time::sleep;
 
 use crate::row::{Row, boom};
@@ -84,6 +85,23 @@ fn chunk_by() {
 }
 
 #[test]
+fn event_windows() {
+    let seconds = |item: &char| i64::from(item.to_digit(10).unwrap()) * 1_000;
+    let span = Duration::from_secs(5);
+    Row::of("window/event_windows")
+        .ahead(1)
+        .gives(|[flow]| {
+            let windows = flow.event_windows(tumbling(span), seconds).collect_each();
+            windows.watermark_lag(Duration::from_secs(1)).map(|window| window.value)
+        })
+        .panics(|[flow]| {
+            flow.event_windows(tumbling(span), |second| boom::<_, i64>(second))
+                .collect_each()
+                .map(|window| window.value)
+        });
+}
+
+#[test]
 fn window_count() {
     Row::of("window/window_count").ahead(BUFFERS).gives_sub_streams(|[flow]| flow.window_count(2));
 }
@@ -123,4 +141,21 @@ fn window_toggle() {
 #[test]
 fn window_when() {
     Row::of("window/window_when").ahead(BUFFERS).gives_sub_streams(|[flow, signal]| flow.window_when(signal));
+}
+
+#[test]
+fn event_windows() {
+    let seconds = |item: &char| i64::from(item.to_digit(10).unwrap()) * 1_000;
+    let span = Duration::from_secs(5);
+    Row::of("window/event_windows")
+        .ahead(1)
+        .gives(|[flow]| {
+            let windows = flow.event_windows(tumbling(span), seconds).collect_each();
+            windows.watermark_lag(Duration::from_secs(1)).map(|window| window.value)
+        })
+        .panics(|[flow]| {
+            flow.event_windows(tumbling(span), |second| boom::<_, i64>(second))
+                .collect_each()
+                .map(|window| window.value)
+        });
 }

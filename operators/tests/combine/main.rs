@@ -4,6 +4,7 @@ mod chain;
 mod combine_latest;
 mod concat;
 mod merge;
+mod merge_sorted;
 mod merge_with;
 mod race;
 mod sequence_equal;

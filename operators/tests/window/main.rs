@@ -16,6 +16,8 @@ mod buffer_until;
 mod buffer_when;
 mod buffer_while;
 mod chunk_by;
+mod event_windows;
+mod event_windows_model;
 mod window_count;
 mod window_count_every;
 mod window_time;
