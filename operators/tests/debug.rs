@@ -110,6 +110,7 @@ fn operators_show_their_name_and_what_is_before_them() {
     let windows = || source().event_windows(tumbling(Duration::from_secs(1)), |_| 0_i64);
     shows_upstream(&windows(), "EventWindows");
     shows_upstream(&windows().count_each(), "AggregateWindows");
+    // Windows, Lists and Runs are each the type of several operators, and show the name of the one that made them.
     shows_upstream(&source().window_count(2), "WindowCount");
     shows_upstream(&source().window_count_every(2, 1), "WindowCountEvery");
     shows_upstream(&source().window_time(Duration::from_millis(3)), "WindowTime");
