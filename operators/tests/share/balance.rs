@@ -32,10 +32,8 @@ fn whoever_has_waited_for_longest_is_served_first() {
         let woken: Vec<_> = (0..3).filter(|reader| readers[*reader].wakes() > 0).collect();
         assert_eq!(woken, [turn]);
         assert_eq!(readers[turn].waits_after_item(), 'x');
-        for reader in 0..3 {
-            if readers[reader].wakes() > 0 {
-                readers[reader].waits();
-            }
+        for reader in readers.iter_mut().filter(|reader| reader.wakes() > 0) {
+            reader.waits();
         }
     }
 }

@@ -251,10 +251,10 @@ where
             Step::Drop(_) => {}
         }
     }
-    while tasks.iter_mut().fold(false, |ran, task| task.run() || ran) {}
+    while tasks.iter_mut().any(Task::run) {}
     send(&items, [sent]);
     drop(items);
-    while tasks.iter_mut().fold(false, |ran, task| task.run() || ran) {}
+    while tasks.iter_mut().any(Task::run) {}
     assert!(tasks.iter().all(|task| task.over), "somebody was not woken for the end");
     let mut got: Vec<_> = tasks.into_iter().map(|task| task.got).collect();
     got.push((0..=sent).collect());
