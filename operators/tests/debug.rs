@@ -10,7 +10,7 @@ use anabranch_operators::testing::{Script, probe};
 use anabranch_operators::window::tumbling;
 use anabranch_operators::{
     Flow, OperatorError, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge,
-    merge_sorted, race, repeat_from, timer, using, zip,
+    merge_sorted, race, repeat_from, share_from, timer, using, zip,
 };
 use futures::stream;
 
@@ -137,7 +137,14 @@ fn operators_show_their_name_and_what_is_before_them() {
     let letters = futures::channel::mpsc::unbounded().0;
     let results = source().fails_with::<futures::channel::mpsc::SendError>().map(Ok::<_, ()>);
     shows_upstream(&results.dead_letters(letters), "DeadLetters");
+    shows(&source().balance(1), &["Balance", "over: false"]);
+    shows(&source().broadcast(1), &["Broadcast", "Reading"]);
+    shows(&source().publish(), &["Publish"]);
+    shows(&source().replay(1), &["Replay", "Idle"]);
+    shows(&source().share(), &["Share", "Reading"]);
+    shows(&share_from(source), &["ShareFrom", "None"]);
     shows(&source().spawn(), &["Spawn", "Idle"]);
+    shows(&source().tee(), &["Broadcast", "Reading"]);
 
     shows_upstream(&probe(source()).0, "Probed");
 }

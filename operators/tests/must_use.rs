@@ -20,7 +20,7 @@ use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forwa
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
-use anabranch_operators::share::Spawn;
+use anabranch_operators::share::{Balance, Broadcast, Publish, Replay, Share, ShareFrom, Spawn};
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
 use anabranch_operators::window::{
@@ -153,6 +153,12 @@ flagged! {
     GroupUntil<Source, (), NoSignal, ()>,
 
     DeadLetters<(), (), ()>,
+    Balance<Source>,
+    Broadcast<Source>,
+    Publish<Source>,
+    Replay<Source>,
+    Share<Source>,
+    ShareFrom<fn() -> Flow<Source>, Source>,
     Spawn<Source>,
 
     All<(), ()>,
