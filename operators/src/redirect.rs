@@ -83,7 +83,7 @@ redirect!(NoFlattenUnordered: flatten_unordered(limit: impl Into<Option<usize>>)
 redirect!(NoForEachConcurrent: for_each_concurrent<R: Future>(
     limit: impl Into<Option<usize>>,
     f: impl FnMut(S::Ok) -> R
-) => "`Flow` has no `for_each_concurrent`: use `map_async(limit, f)` and then `for_each(drop)`");
+) => "`Flow` has no `for_each_concurrent`: use `map_async(limit, f)` and then `drain()`");
 redirect!(NoInspectErr: inspect_err(f: impl FnMut(&S::Error))
     => "`Flow` has no `inspect_err`: use `map_err(f)` and give the error back");
 redirect!(NoInspectOk: inspect_ok(f: impl FnMut(&S::Ok)) => "`Flow` has no `inspect_ok`: use `inspect(f)`");

@@ -11,7 +11,10 @@ use std::task::{Context, Poll};
 use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Slot, Zip};
 use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
-use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
+use anabranch_operators::finish::{
+    self, All, Answer, Any, Collect, Contains, CountBy, Fold, ForEach, Forward, IntoItems, Last, MaxByKey, MinByKey,
+    Next, TopByKey,
+};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
@@ -148,12 +151,7 @@ fn upstream_decides() {
         DeadLetters<P, (), ()>,
         DeadLetters<(), P, ()>,
 
-        All<P, ()>,
-        Any<P, ()>,
-        Collect<P, ()>,
-        Count<P>,
-        Fold<P, (), ()>,
-        ForEach<P, ()>,
+        Answer<P, finish::Count>,
         Forward<P, ()>,
         Forward<(), P>,
         IntoItems<P>,
@@ -193,12 +191,31 @@ fn closures_and_states_decide_but_are_never_pinned() {
         GroupUntil<Source<()>, P, NoSignal, ()>,
         AggregateEach<Source<()>, P, NoSignal, group::Count, ()>,
         AggregateEach<Source<()>, (), NoSignal, group::Count, P>,
-        All<(), P>,
-        Any<(), P>,
-        Collect<(), P>,
-        Fold<(), P, ()>,
-        Fold<(), (), P>,
-        ForEach<(), P>,
+        Answer<(), All<P>>,
+        Answer<(), Any<P>>,
+        Answer<(), Collect<P>>,
+        Answer<(), Contains<P>>,
+        Answer<(), CountBy<P, ()>>,
+        Answer<(), CountBy<(), P>>,
+        Answer<(), Fold<P, ()>>,
+        Answer<(), Fold<(), P>>,
+        Answer<(), ForEach<P>>,
+        Answer<(), Last<P>>,
+        Answer<(), finish::Max<P>>,
+        Answer<(), MaxByKey<P, (), ()>>,
+        Answer<(), MaxByKey<(), P, ()>>,
+        Answer<(), MaxByKey<(), (), P>>,
+        Answer<(), finish::Min<P>>,
+        Answer<(), MinByKey<P, (), ()>>,
+        Answer<(), MinByKey<(), P, ()>>,
+        Answer<(), MinByKey<(), (), P>>,
+        Answer<(), finish::Reduce<P, ()>>,
+        Answer<(), finish::Reduce<(), P>>,
+        Answer<(), finish::Sum<P>>,
+        Answer<(), finish::Top<P>>,
+        Answer<(), TopByKey<P, (), ()>>,
+        Answer<(), TopByKey<(), P, ()>>,
+        Answer<(), TopByKey<(), (), P>>,
         Next<'static, P>,
     }
 }

@@ -94,12 +94,27 @@ fn operators_show_their_name_and_what_is_before_them() {
 
 #[test]
 fn ends_show_their_name_and_what_is_before_them() {
-    shows_upstream(&source().all(|_| true), "All");
-    shows_upstream(&source().any(|_| true), "Any");
-    shows_upstream(&source().collect::<Vec<_>>(), "Collect");
-    shows_upstream(&source().count(), "Count");
-    shows_upstream(&source().fold(7, |n, _| n), "Fold");
-    shows_upstream(&source().for_each(drop), "ForEach");
+    shows(&source().all(|_| true), &["Answer {", "FromIter", "All"]);
+    shows(&source().any(|_| true), &["Answer {", "FromIter", "Any"]);
+    shows(&source().collect::<Vec<_>>(), &["Answer {", "FromIter", "Collect"]);
+    shows(&source().contains(1), &["Answer {", "FromIter", "Contains"]);
+    shows(&source().count(), &["Answer {", "FromIter", "Count"]);
+    shows(&source().count_by(|n| n), &["Answer {", "FromIter", "CountBy"]);
+    shows(&source().drain(), &["Answer {", "FromIter", "Drain"]);
+    shows(&source().first(), &["Answer {", "FromIter", "First"]);
+    shows(&source().fold(7, |n, _| n), &["Answer {", "FromIter", "Fold"]);
+    shows(&source().for_each(drop), &["Answer {", "FromIter", "ForEach"]);
+    shows(&source().is_empty(), &["Answer {", "FromIter", "IsEmpty"]);
+    shows(&source().last(), &["Answer {", "FromIter", "Last"]);
+    shows(&source().max(), &["Answer {", "FromIter", "Max"]);
+    shows(&source().max_by_key(|n| *n), &["Answer {", "FromIter", "MaxByKey"]);
+    shows(&source().mean(), &["Answer {", "FromIter", "Mean"]);
+    shows(&source().min(), &["Answer {", "FromIter", "Min"]);
+    shows(&source().min_by_key(|n| *n), &["Answer {", "FromIter", "MinByKey"]);
+    shows(&source().reduce(|n, _| n), &["Answer {", "FromIter", "Reduce"]);
+    shows(&source().sum::<u8>(), &["Answer {", "FromIter", "Sum"]);
+    shows(&source().top(1), &["Answer {", "FromIter", "Top"]);
+    shows(&source().top_by_key(1, |n| *n), &["Answer {", "FromIter", "TopByKey"]);
     shows_upstream(&source().forward(futures::sink::drain()), "Forward");
     shows_upstream(&source().into_items(), "IntoItems");
     shows_upstream(&source().next(), "Next");

@@ -9,7 +9,7 @@ use std::iter::Empty;
 use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Zip};
 use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
-use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
+use anabranch_operators::finish::{self, Answer, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
@@ -98,12 +98,7 @@ flagged! {
     DeadLetters<(), (), ()>,
     Spawn<Source>,
 
-    All<(), ()>,
-    Any<(), ()>,
-    Collect<(), ()>,
-    Count<()>,
-    Fold<(), (), ()>,
-    ForEach<(), ()>,
+    Answer<(), finish::Count>,
     Forward<(), ()>,
     IntoItems<()>,
     Next<'_, ()>,
