@@ -3,6 +3,7 @@
 
 pub mod combine;
 pub mod create;
+pub mod demand;
 pub mod filter;
 pub mod finish;
 pub mod flatten;
@@ -25,6 +26,7 @@ mod signal;
 pub use crate::combine::{Mergeable, concat, merge};
 pub use crate::counter::Counter;
 pub use crate::create::{FlowExt, from_items, from_iter, from_results, interval};
+pub use crate::demand::Overflow;
 pub use crate::error::OperatorError;
 pub use crate::flow::{BoxFlow, Flow, LocalBoxFlow};
 pub use crate::signal::{ByFlow, ByFuture, Signal};

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 
 use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Slot, Zip};
 use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
+use anabranch_operators::demand::{HoldBack, ReadAhead};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{
     self, All, Answer, Any, Collect, Contains, CountBy, Fold, ForEach, Forward, IntoItems, Last, MaxByKey, MinByKey,
@@ -22,7 +23,7 @@ use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
 use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
-use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow};
+use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow, Overflow};
 use futures::Stream;
 
 /// A stream that holds a `P`.
@@ -185,6 +186,7 @@ fn closures_and_states_decide_but_are_never_pinned() {
         BufferTimeOrCount<Gives<P>>,
         DeadLetters<(), (), P>,
         Spawn<Source<P>>,
+        ReadAhead<Source<P>, Overflow<HoldBack>>,
         WindowCount<Source<P>>,
         WindowTime<Source<P>>,
         GroupUntil<Source<P>, (), NoSignal, ()>,
@@ -218,6 +220,12 @@ fn closures_and_states_decide_but_are_never_pinned() {
         Answer<(), TopByKey<(), (), P>>,
         Next<'static, P>,
     }
+}
+
+/// What waits is shared with the task.
+#[test]
+fn what_waits_is_behind_a_lock() {
+    row!(ReadAhead<Gives<P>, Overflow<HoldBack>>, [false, false, true], [true, true, true], [true; 3]);
 }
 
 /// A group shares its source, of which only one reader has hold at a time; its key is seen by all who have the group.

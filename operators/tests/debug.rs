@@ -7,7 +7,9 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use anabranch_operators::testing::{Script, probe};
-use anabranch_operators::{Flow, OperatorError, concat, from_items, from_iter, from_results, interval, merge};
+use anabranch_operators::{
+    Flow, OperatorError, Overflow, concat, from_items, from_iter, from_results, interval, merge,
+};
 use futures::stream;
 
 /// The source of each row.
@@ -88,6 +90,10 @@ fn operators_show_their_name_and_what_is_before_them() {
     let results = source().fails_with::<futures::channel::mpsc::SendError>().map(Ok::<_, ()>);
     shows_upstream(&results.dead_letters(letters), "DeadLetters");
     shows(&source().spawn(), &["Spawn", "Idle"]);
+    shows(&source().on_overflow(Overflow::drop_oldest(9)), &["ReadAhead {", "FromIter", "Overflow", "9", "Lose"]);
+    shows(&source().prefetch(9), &["ReadAhead {", "FromIter", "Overflow", "9", "HoldBack"]);
+    shows(&source().conflate(|n, _| n), &["ReadAhead {", "FromIter", "Merged"]);
+    shows(&source().batch_while_busy(9), &["ReadAhead {", "FromIter", "Batch", "9"]);
 
     shows_upstream(&probe(source()).0, "Probed");
 }

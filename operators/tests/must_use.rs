@@ -8,6 +8,7 @@ use std::iter::Empty;
 
 use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Zip};
 use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
+use anabranch_operators::demand::{Batch, ReadAhead};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{self, Answer, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
@@ -97,6 +98,7 @@ flagged! {
 
     DeadLetters<(), (), ()>,
     Spawn<Source>,
+    ReadAhead<Source, Batch>,
 
     Answer<(), finish::Count>,
     Forward<(), ()>,

@@ -1,5 +1,7 @@
 //! Operators that move a flow to a task, or serve several readers with one flow.
 
 mod spawn;
+mod task;
 
 pub use self::spawn::Spawn;
+pub(crate) use self::task::Task;

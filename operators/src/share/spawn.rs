@@ -7,15 +7,14 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::vec;
 
 use futures::{Stream, TryStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
+use super::task::Task;
 use crate::Flow;
 
 /// How many signals are handed over at once, at most.
@@ -43,7 +42,7 @@ enum State<S: TryStream> {
 struct Running<S: TryStream> {
     chunk: vec::IntoIter<Result<S::Ok, S::Error>>,
     chunks: mpsc::Receiver<Chunk<S>>,
-    task: JoinHandle<()>,
+    task: Task,
 }
 
 /// Upstream is not pinned here: it is moved to its task before it is first polled.
@@ -157,7 +156,7 @@ where
 {
     fn start(stream: S) -> Self {
         let (sender, chunks) = mpsc::channel(CHUNKS);
-        let task = tokio::spawn(run(stream, sender));
+        let task = Task::start("spawn", run(stream, sender));
         Self { chunk: Vec::new().into_iter(), chunks, task }
     }
 
@@ -171,19 +170,7 @@ where
             };
             self.chunk = chunk.into_iter();
         }
-        match ready!(Pin::new(&mut self.task).poll(cx)) {
-            Ok(()) => Poll::Ready(None),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                Err(_) => panic!("the task of spawn was cancelled with its runtime before upstream had ended"),
-            },
-        }
-    }
-}
-
-impl<S: TryStream> Drop for Running<S> {
-    fn drop(&mut self) {
-        self.task.abort();
+        self.task.poll_end(cx).map(|()| None)
     }
 }
 
