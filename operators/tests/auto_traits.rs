@@ -19,7 +19,7 @@ use anabranch_operators::finish::{
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
-use anabranch_operators::share::Spawn;
+use anabranch_operators::share::{Parallel, Part, Spawn};
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
 use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
@@ -185,6 +185,9 @@ fn closures_and_states_decide_but_are_never_pinned() {
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,
         DeadLetters<(), (), P>,
+        Parallel<Source<()>, P, Source<()>>,
+        Parallel<Source<()>, (), Source<P>>,
+        Parallel<Source<P>, (), Source<()>>,
         Spawn<Source<P>>,
         ReadAhead<Source<P>, Overflow<HoldBack>>,
         WindowCount<Source<P>>,
@@ -225,6 +228,7 @@ fn closures_and_states_decide_but_are_never_pinned() {
 /// What waits is shared with the task.
 #[test]
 fn what_waits_is_behind_a_lock() {
+    row!(Part<P, ()>, [false, false, true], [true, false, true], [true; 3]);
     row!(ReadAhead<Gives<P>, Overflow<HoldBack>>, [false, false, true], [true, true, true], [true; 3]);
 }
 

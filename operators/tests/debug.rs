@@ -90,6 +90,19 @@ fn operators_show_their_name_and_what_is_before_them() {
     let results = source().fails_with::<futures::channel::mpsc::SendError>().map(Ok::<_, ()>);
     shows_upstream(&results.dead_letters(letters), "DeadLetters");
     shows(&source().spawn(), &["Spawn", "Idle"]);
+    shows(&source().parallel(9, |n| *n, |part| part.inspect(|_| ())), &["Parallel {", "FromIter", "parts: 9"]);
+    source()
+        .parallel(
+            1,
+            |n| *n,
+            |part| {
+                part.pipe(|part| {
+                    shows(&part, &["Part {"]);
+                    part
+                })
+            },
+        )
+        .pipe(drop);
     shows(&source().on_overflow(Overflow::drop_oldest(9)), &["ReadAhead {", "FromIter", "Overflow", "9", "Lose"]);
     shows(&source().prefetch(9), &["ReadAhead {", "FromIter", "Overflow", "9", "HoldBack"]);
     shows(&source().conflate(|n, _| n), &["ReadAhead {", "FromIter", "Merged"]);

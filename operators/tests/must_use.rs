@@ -14,7 +14,7 @@ use anabranch_operators::finish::{self, Answer, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
-use anabranch_operators::share::Spawn;
+use anabranch_operators::share::{Parallel, Part, Spawn};
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
 use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
@@ -97,6 +97,8 @@ flagged! {
     GroupUntil<Source, (), NoSignal, ()>,
 
     DeadLetters<(), (), ()>,
+    Parallel<Source, (), Source>,
+    Part<(), ()>,
     Spawn<Source>,
     ReadAhead<Source, Batch>,
 

@@ -6,7 +6,6 @@
 //! ```
 
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::vec;
@@ -14,17 +13,12 @@ use std::vec;
 use futures::{Stream, TryStream};
 use tokio::sync::mpsc;
 
+use super::chunk::{Chunk, next_chunk};
 use super::task::Task;
 use crate::Flow;
 
-/// How many signals are handed over at once, at most.
-const CHUNK: usize = 256;
-
 /// How many chunks may wait for the consumer.
 const CHUNKS: usize = 4;
-
-/// What upstream gave one after another: items, and perhaps a failure as the last.
-type Chunk<S> = Vec<Result<<S as TryStream>::Ok, <S as TryStream>::Error>>;
 
 /// The stream of [`Flow::spawn`].
 #[must_use = "streams do nothing unless polled"]
@@ -41,7 +35,7 @@ enum State<S: TryStream> {
 
 struct Running<S: TryStream> {
     chunk: vec::IntoIter<Result<S::Ok, S::Error>>,
-    chunks: mpsc::Receiver<Chunk<S>>,
+    chunks: mpsc::Receiver<Chunk<S::Ok, S::Error>>,
     task: Task,
 }
 
@@ -87,8 +81,12 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`map_async`](Self::map_async) for several futures at once. ReactiveX: `observe_on`, `subscribe_on`; Kotlin:
-    /// `flowOn`; Pekko: `async`.
+    /// [`parallel`](Self::parallel) for several tasks, [`prefetch`](Self::prefetch) to read a few items ahead one by one,
+    /// [`map_async`](Self::map_async) for several futures at once. ReactiveX: `observe_on`, `subscribe_on`; Reactor:
+    /// `publishOn`; Kotlin: `flowOn`; Pekko: `async`, `detach`.
+    #[doc(alias = "publishOn")]
+    #[doc(alias = "flowOn")]
+    #[doc(alias = "detach")]
     #[doc(alias = "observe_on")]
     #[doc(alias = "observeOn")]
     #[doc(alias = "subscribe_on")]
@@ -175,28 +173,14 @@ where
 }
 
 /// Reads the stream to its end, as far ahead of the receiver as the channel allows.
-async fn run<S: TryStream>(stream: S, sender: mpsc::Sender<Chunk<S>>) {
+async fn run<S: TryStream>(stream: S, sender: mpsc::Sender<Chunk<S::Ok, S::Error>>) {
     let mut stream = pin!(stream);
     let mut room = 0;
     let mut over = false;
     while !over {
+        let chunk;
         // What came together last time is likely to come together again.
-        let mut chunk = Vec::with_capacity(room);
-        poll_fn(|cx| {
-            while chunk.len() < CHUNK && !over {
-                match stream.as_mut().try_poll_next(cx) {
-                    Poll::Ready(Some(signal)) => {
-                        over = signal.is_err();
-                        chunk.push(signal);
-                    }
-                    Poll::Ready(None) => over = true,
-                    Poll::Pending if chunk.is_empty() => return Poll::Pending,
-                    Poll::Pending => break,
-                }
-            }
-            Poll::Ready(())
-        })
-        .await;
+        (chunk, over) = next_chunk(stream.as_mut(), room).await;
         room = chunk.len();
         if sender.send(chunk).await.is_err() {
             return;
