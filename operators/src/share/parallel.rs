@@ -7,7 +7,7 @@
 //! ```
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -16,7 +16,6 @@ use std::vec;
 
 use futures::future::join_all;
 use futures::{Stream, TryStream};
-use hashbrown::DefaultHashBuilder;
 use tokio::sync::mpsc;
 
 use super::chunk::{CHUNK, Chunk, next_chunk};
@@ -281,7 +280,8 @@ async fn deal<S, F, K>(
     K: Hash,
 {
     let mut stream = pin!(stream);
-    let hasher = DefaultHashBuilder::default();
+    // Even in all its bits, and not that of the tables in the parts, which would see only a share of its hashes.
+    let hasher = RandomState::new();
     let mut lanes: Vec<_> = senders.into_iter().map(Lane::new).collect();
     let mut over = false;
     while !over && lanes.iter().any(Lane::is_open) {
