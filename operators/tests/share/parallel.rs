@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
@@ -234,6 +234,20 @@ fn panics_go_on_in_the_consumer() {
     // Also when upstream has nothing more, and when no other part ever ends.
     let waits = || source().chain(from_results(stream::pending()));
     assert_eq!(panics(|| waits().parallel(3, |item| *item, move |part| part.map(bad))), expected);
+}
+
+/// The channel of a part that panics closes a moment before its task has ended with the panic.
+#[test]
+fn a_panic_of_the_last_part_is_not_taken_for_an_end() {
+    for _ in 0..300 {
+        let flow = from_iter(0..3).parallel(
+            1,
+            |item| *item,
+            |part| part.map(|_| -> u8 { resume_unwind(Box::new("quietly")) }),
+        );
+        let panic = catch_unwind(AssertUnwindSafe(|| on_threads(flow.collect::<Vec<u8>>())));
+        assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"quietly"));
+    }
 }
 
 #[test]
