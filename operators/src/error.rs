@@ -31,6 +31,12 @@ pub enum OperatorError {
         /// The limit that was reached.
         max_windows: usize,
     },
+    /// More items than [`Overflow::error`](crate::Overflow::error) allows would have waited for the consumer of
+    /// [`on_overflow`](crate::Flow::on_overflow).
+    Overflow {
+        /// How many items waited already.
+        waiting: usize,
+    },
 }
 
 impl fmt::Display for OperatorError {
@@ -51,6 +57,11 @@ impl fmt::Display for OperatorError {
                 f,
                 "more than {max_windows} windows would be open at once: raise max_windows, let the watermark lag less, \
                  allow less lateness, or let the oldest be closed early (leave fail_beyond out)"
+            ),
+            Self::Overflow { waiting } => write!(
+                f,
+                "{waiting} items wait for the consumer and another came: let more wait, make the consumer faster, or \
+                 choose an Overflow that holds upstream back or drops items"
             ),
         }
     }

@@ -83,7 +83,7 @@ redirect!(NoFlattenUnordered: flatten_unordered(limit: impl Into<Option<usize>>)
 redirect!(NoForEachConcurrent: for_each_concurrent<R: Future>(
     limit: impl Into<Option<usize>>,
     f: impl FnMut(S::Ok) -> R
-) => "`Flow` has no `for_each_concurrent`: use `map_async(limit, f)` and then `for_each(drop)`");
+) => "`Flow` has no `for_each_concurrent`: use `map_async(limit, f)` and then `drain()`");
 redirect!(NoInspectErr: inspect_err(f: impl FnMut(&S::Error))
     => "`Flow` has no `inspect_err`: use `map_err(f)` and give the error back");
 redirect!(NoInspectOk: inspect_ok(f: impl FnMut(&S::Ok)) => "`Flow` has no `inspect_ok`: use `inspect(f)`");
@@ -94,7 +94,7 @@ redirect!(NoMapWhile: map_while<R>(f: impl FnMut(S::Ok) -> Option<R>)
     => "`Flow` has no `map_while`: use `take_while(f)` and then `map(f)`");
 redirect!(NoMerge: merge<B>(other: B) => "`Flow` has no method `merge`: use `merge_with(other)`");
 redirect!(NoReadyChunks: ready_chunks(n: usize)
-    => "`Flow` has no `ready_chunks`: use `buffer_time_or_count(duration, n)` or `buffer_count(n)`");
+    => "`Flow` has no `ready_chunks`: use `batch_while_busy(n)`");
 redirect!(NoRightStream: right_stream()
     => "`Flow` has no `right_stream`: use `boxed()` to make flows of different kinds one type");
 redirect!(NoThen: then<R: Future>(f: impl FnMut(S::Ok) -> R) => "`Flow` has no `then`: use `map_async(1, f)`");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anabranch_operators::testing::{Script, probe};
 use anabranch_operators::window::tumbling;
 use anabranch_operators::{
-    Flow, OperatorError, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge,
+    Flow, OperatorError, Overflow, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge,
     merge_sorted, race, repeat_from, share_from, timer, using, zip,
 };
 use futures::stream;
@@ -145,18 +145,50 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows(&share_from(source), &["ShareFrom", "None"]);
     shows(&source().spawn(), &["Spawn", "Idle"]);
     shows(&source().tee(), &["Broadcast", "Reading"]);
+    shows(&source().parallel(9, |n| *n, |part| part.inspect(|_| ())), &["Parallel {", "FromIter", "parts: 9"]);
+    source()
+        .parallel(
+            1,
+            |n| *n,
+            |part| {
+                part.pipe(|part| {
+                    shows(&part, &["Part {"]);
+                    part
+                })
+            },
+        )
+        .pipe(drop);
+    shows(&source().on_overflow(Overflow::drop_oldest(9)), &["ReadAhead {", "FromIter", "Overflow", "9", "Lose"]);
+    shows(&source().prefetch(9), &["ReadAhead {", "FromIter", "Overflow", "9", "HoldBack"]);
+    shows(&source().conflate(|n, _| n), &["ReadAhead {", "FromIter", "Merged"]);
+    shows(&source().batch_while_busy(9), &["ReadAhead {", "FromIter", "Batch", "9"]);
 
     shows_upstream(&probe(source()).0, "Probed");
 }
 
 #[test]
 fn ends_show_their_name_and_what_is_before_them() {
-    shows_upstream(&source().all(|_| true), "All");
-    shows_upstream(&source().any(|_| true), "Any");
-    shows_upstream(&source().collect::<Vec<_>>(), "Collect");
-    shows_upstream(&source().count(), "Count");
-    shows_upstream(&source().fold(7, |n, _| n), "Fold");
-    shows_upstream(&source().for_each(drop), "ForEach");
+    shows(&source().all(|_| true), &["Answer {", "FromIter", "All"]);
+    shows(&source().any(|_| true), &["Answer {", "FromIter", "Any"]);
+    shows(&source().collect::<Vec<_>>(), &["Answer {", "FromIter", "Collect"]);
+    shows(&source().contains(1), &["Answer {", "FromIter", "Contains"]);
+    shows(&source().count(), &["Answer {", "FromIter", "Count"]);
+    shows(&source().count_by(|n| n), &["Answer {", "FromIter", "CountBy"]);
+    shows(&source().drain(), &["Answer {", "FromIter", "Drain"]);
+    shows(&source().first(), &["Answer {", "FromIter", "First"]);
+    shows(&source().fold(7, |n, _| n), &["Answer {", "FromIter", "Fold"]);
+    shows(&source().for_each(drop), &["Answer {", "FromIter", "ForEach"]);
+    shows(&source().is_empty(), &["Answer {", "FromIter", "IsEmpty"]);
+    shows(&source().last(), &["Answer {", "FromIter", "Last"]);
+    shows(&source().max(), &["Answer {", "FromIter", "Max"]);
+    shows(&source().max_by_key(|n| *n), &["Answer {", "FromIter", "MaxByKey"]);
+    shows(&source().mean(), &["Answer {", "FromIter", "Mean"]);
+    shows(&source().min(), &["Answer {", "FromIter", "Min"]);
+    shows(&source().min_by_key(|n| *n), &["Answer {", "FromIter", "MinByKey"]);
+    shows(&source().reduce(|n, _| n), &["Answer {", "FromIter", "Reduce"]);
+    shows(&source().sum::<u8>(), &["Answer {", "FromIter", "Sum"]);
+    shows(&source().top(1), &["Answer {", "FromIter", "Top"]);
+    shows(&source().top_by_key(1, |n| *n), &["Answer {", "FromIter", "TopByKey"]);
     shows_upstream(&source().forward(futures::sink::drain()), "Forward");
     shows_upstream(&source().into_items(), "IntoItems");
     shows_upstream(&source().next(), "Next");

@@ -11,16 +11,17 @@ use anabranch_operators::combine::{
     WithLatestFrom, Zip,
 };
 use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
+use anabranch_operators::demand::{Batch, ReadAhead};
 use anabranch_operators::filter::{
     Debounce, DefaultIfEmpty, Distinct, DistinctUntilChanged, ElementAt, Filter, FilterMap, IgnoreElements, Sample,
     Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
     TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
 };
-use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
+use anabranch_operators::finish::{self, All, Answer, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
-use anabranch_operators::share::{Balance, Broadcast, Publish, Replay, Share, ShareFrom, Spawn};
+use anabranch_operators::share::{Balance, Broadcast, Parallel, Part, Publish, Replay, Share, ShareFrom, Spawn};
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
 use anabranch_operators::window::{
@@ -159,14 +160,12 @@ flagged! {
     Replay<Source>,
     Share<Source>,
     ShareFrom<fn() -> Flow<Source>, Source>,
+    Parallel<Source, (), Source>,
+    Part<(), ()>,
     Spawn<Source>,
+    ReadAhead<Source, Batch>,
 
-    All<(), ()>,
-    Any<(), ()>,
-    Collect<(), ()>,
-    Count<()>,
-    Fold<(), (), ()>,
-    ForEach<(), ()>,
+    Answer<(), finish::Count>,
     Forward<(), ()>,
     IntoItems<()>,
     Next<'_, ()>,
