@@ -12,7 +12,7 @@ use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, S
 use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
-use anabranch_operators::flatten::{ConcatMap, MergeMap};
+use anabranch_operators::flatten::{ConcatMap, ExhaustMap, Expand, MergeMap, SwitchMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
@@ -138,7 +138,12 @@ fn upstream_decides() {
 
         ConcatMap<P, (), ()>,
         ConcatMap<(), P, ()>,
+        ExhaustMap<Source<P>, (), ()>,
+        ExhaustMap<Source<()>, P, ()>,
+        Expand<P, Source<()>, ()>,
         MergeMap<P, Source<()>, ()>,
+        SwitchMap<P, (), ()>,
+        SwitchMap<(), P, ()>,
 
         BufferCount<Source<P>>,
         BufferTime<Source<P>>,
@@ -180,8 +185,12 @@ fn closures_and_states_decide_but_are_never_pinned() {
         MapAsync<Source<()>, (), Ready<P>>,
         MergeMany<Source<P>>,
         ConcatMap<(), (), P>,
+        ExhaustMap<Source<()>, (), P>,
+        Expand<(), Source<P>, ()>,
+        Expand<(), Source<()>, P>,
         MergeMap<(), Source<P>, ()>,
         MergeMap<(), Source<()>, P>,
+        SwitchMap<(), (), P>,
         Zip<Gives<P>, Gives<()>>,
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,

@@ -72,7 +72,14 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().zip(source()), "Zip");
 
     shows_upstream(&source().concat_map(|_| source()), "ConcatMap");
+    shows_upstream(&source().map(|_| source()).concat_all(), "ConcatMap");
+    shows_upstream(&source().exhaust_map(|_| source()), "ExhaustMap");
+    shows_upstream(&source().map(|_| source()).exhaust_all(), "ExhaustMap");
+    shows_upstream(&source().expand(8, |_| source()), "Expand");
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
+    shows_upstream(&source().map(|_| source()).merge_all(8), "MergeMap");
+    shows_upstream(&source().switch_map(|_| source()), "SwitchMap");
+    shows_upstream(&source().map(|_| source()).switch_all(), "SwitchMap");
 
     shows_upstream(&source().window_count(2), "WindowCount");
     shows_upstream(&source().window_time(Duration::from_millis(3)), "WindowTime");

@@ -10,7 +10,9 @@ use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Z
 use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
-use anabranch_operators::flatten::{ConcatMap, MergeMap};
+use anabranch_operators::flatten::{
+    ConcatAll, ConcatMap, ExhaustAll, ExhaustMap, Expand, MergeAll, MergeMap, SwitchAll, SwitchMap,
+};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
@@ -21,6 +23,9 @@ use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
 
 /// Where a row needs a flow.
 type Source = FromIter<Empty<()>>;
+
+/// Where a row needs a flow of flows.
+type Sources = FromIter<Empty<Source>>;
 
 /// A value of any type, which is never made.
 fn value<T>() -> Option<T> {
@@ -82,8 +87,15 @@ flagged! {
     MergeWith<(), ()>,
     Zip<Source, Source>,
 
+    ConcatAll<Sources>,
     ConcatMap<(), (), ()>,
+    ExhaustAll<Sources>,
+    ExhaustMap<Source, (), ()>,
+    Expand<(), Source, ()>,
+    MergeAll<Sources>,
     MergeMap<(), Source, ()>,
+    SwitchAll<Sources>,
+    SwitchMap<(), (), ()>,
 
     BufferCount<Source>,
     BufferTime<Source>,
