@@ -17,7 +17,10 @@ use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSigna
 use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
-use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
+use anabranch_operators::transform::{
+    Dematerialize, Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapAsyncByKey, MapAsyncUnordered, MapErr,
+    Materialize, Pairwise, Scan, TimeInterval, Timestamp, TryMap,
+};
 use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
 use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow};
 use futures::Stream;
@@ -107,13 +110,18 @@ fn upstream_decides() {
         FromItems<P>,
         FromResults<P>,
 
+        Dematerialize<P>,
         Enumerate<P>,
         ErrInto<P, ()>,
         FailsWith<P, ()>,
         Inspect<P, ()>,
         Map<P, ()>,
         MapErr<P, ()>,
+        Materialize<P>,
+        Pairwise<Source<P>>,
         Scan<P, (), ()>,
+        TimeInterval<P>,
+        Timestamp<P>,
         TryMap<P, ()>,
 
         Filter<P, ()>,
@@ -126,6 +134,8 @@ fn upstream_decides() {
         TakeWhile<P, ()>,
 
         MapAsync<Source<P>, (), Ready<()>>,
+        MapAsyncByKey<Source<P>, (), (), (), Ready<()>>,
+        MapAsyncUnordered<Source<P>, (), Ready<()>>,
 
         Chain<P, ()>,
         Chain<(), P>,
@@ -183,6 +193,13 @@ fn closures_and_states_decide_but_are_never_pinned() {
         TakeWhile<(), P>,
         MapAsync<Source<()>, P, Ready<()>>,
         MapAsync<Source<()>, (), Ready<P>>,
+        MapAsyncByKey<Gives<P>, (), (), (), Ready<()>>,
+        MapAsyncByKey<Source<()>, P, (), (), Ready<()>>,
+        MapAsyncByKey<Source<()>, (), P, (), Ready<()>>,
+        MapAsyncByKey<Source<()>, (), (), P, Ready<()>>,
+        MapAsyncUnordered<Source<()>, P, Ready<()>>,
+        MapAsyncUnordered<Source<()>, (), Ready<P>>,
+        Pairwise<Gives<P>>,
         MergeMany<Source<P>>,
         ConcatMap<(), (), P>,
         ExhaustMap<Source<()>, (), P>,

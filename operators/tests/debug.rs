@@ -53,6 +53,11 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().map_err(|never| never), "MapErr");
     shows_upstream(&source().scan(0, |n, _| n), "Scan");
     shows_upstream(&source().try_map(Ok), "TryMap");
+    shows_upstream(&source().pairwise(), "Pairwise");
+    shows_upstream(&source().timestamp(), "Timestamp");
+    shows_upstream(&source().time_interval(), "TimeInterval");
+    shows_upstream(&source().materialize(), "Materialize");
+    shows_upstream(&source().materialize().dematerialize(), "Dematerialize");
 
     shows_upstream(&source().filter(|_| true), "Filter");
     shows_upstream(&source().filter_map(Some), "FilterMap");
@@ -63,6 +68,8 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().take_while(|_| true), "TakeWhile");
 
     shows_upstream(&source().map_async(2, ready), "MapAsync");
+    shows_upstream(&source().map_async_by_key(2, |n| *n, ready), "MapAsyncByKey");
+    shows_upstream(&source().map_async_unordered(2, ready), "MapAsyncUnordered");
 
     shows_upstream(&source().chain(source()), "Chain");
     shows(&concat([source()]), &["Concat", "FromIter"]);

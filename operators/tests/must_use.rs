@@ -17,7 +17,10 @@ use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSigna
 use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
-use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
+use anabranch_operators::transform::{
+    Dematerialize, Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapAsyncByKey, MapAsyncUnordered, MapErr,
+    Materialize, Pairwise, Scan, TimeInterval, Timestamp, TryMap,
+};
 use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
 use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
 
@@ -62,14 +65,21 @@ flagged! {
     FromResults<()>,
     Interval,
 
+    Dematerialize<()>,
     Enumerate<()>,
     ErrInto<(), ()>,
     FailsWith<(), ()>,
     Inspect<(), ()>,
     Map<(), ()>,
     MapAsync<Source, (), Ready<()>>,
+    MapAsyncByKey<Source, (), (), (), Ready<()>>,
+    MapAsyncUnordered<Source, (), Ready<()>>,
     MapErr<(), ()>,
+    Materialize<()>,
+    Pairwise<Source>,
     Scan<(), (), ()>,
+    TimeInterval<()>,
+    Timestamp<()>,
     TryMap<(), ()>,
 
     Filter<(), ()>,
