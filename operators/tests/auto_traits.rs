@@ -8,9 +8,16 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Slot, Zip};
-use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
-use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
+use anabranch_operators::combine::{
+    Chain, CombineLatest, Concat, Many, Merge, MergeMany, MergeSorted, MergeWith, Pair, Race, RaceMany, SequenceEqual,
+    Slot, WithLatestFrom, Zip,
+};
+use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
+use anabranch_operators::filter::{
+    Debounce, DefaultIfEmpty, Distinct, DistinctUntilChanged, ElementAt, Filter, FilterMap, IgnoreElements, Sample,
+    Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
+    TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
+};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, ExhaustMap, Expand, MergeMap, SwitchMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
@@ -21,7 +28,11 @@ use anabranch_operators::transform::{
     Dematerialize, Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapAsyncByKey, MapAsyncUnordered, MapErr,
     Materialize, Pairwise, Scan, TimeInterval, Timestamp, TryMap,
 };
-use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
+use anabranch_operators::window::{
+    AggregateWindows, BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount,
+    BufferToggle, BufferUntil, BufferWhen, BufferWhile, ChunkBy, Collected, EventWindows, Lists, Runs, WindowCount,
+    WindowCountEvery, WindowTime, WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
+};
 use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow};
 use futures::Stream;
 
@@ -107,8 +118,11 @@ macro_rules! named {
 fn upstream_decides() {
     pinned! {
         Flow<P>,
+        Defer<P, ()>,
         FromItems<P>,
         FromResults<P>,
+        RepeatFrom<P, ()>,
+        Using<(), P, (), ()>,
 
         Dematerialize<P>,
         Enumerate<P>,
@@ -124,14 +138,34 @@ fn upstream_decides() {
         Timestamp<P>,
         TryMap<P, ()>,
 
+        Debounce<Source<P>>,
+        DefaultIfEmpty<Source<P>>,
+        Distinct<P, (), ()>,
+        DistinctUntilChanged<P, (), ()>,
+        ElementAt<P>,
         Filter<P, ()>,
         FilterMap<P, ()>,
+        IgnoreElements<P>,
+        Sample<Source<P>>,
         Skip<P>,
+        SkipFor<P>,
+        SkipLast<Source<P>>,
+        SkipUntil<P, (), ByFlow>,
+        SkipUntil<(), P, ByFuture>,
         SkipWhile<P, ()>,
+        StartWith<P, ()>,
+        SwitchIfEmpty<P, ()>,
+        SwitchIfEmpty<(), P>,
         Take<P>,
+        TakeFor<P>,
+        TakeLast<Source<P>>,
         TakeUntil<P, (), ByFlow>,
         TakeUntil<(), P, ByFuture>,
         TakeWhile<P, ()>,
+        TakeWhileInclusive<P, ()>,
+        ThrottleFirst<P>,
+        ThrottleLatest<Source<P>>,
+        TryFilter<P, ()>,
 
         MapAsync<Source<P>, (), Ready<()>>,
         MapAsyncByKey<Source<P>, (), (), (), Ready<()>>,
@@ -139,12 +173,20 @@ fn upstream_decides() {
 
         Chain<P, ()>,
         Chain<(), P>,
+        CombineLatest<Pair<Source<P>, Source<()>>>,
+        CombineLatest<Pair<Source<()>, Source<P>>>,
         Concat<Once<P>>,
         Merge<Slot<P, ()>>,
         Merge<Slot<(), Slot<P, ()>>>,
         MergeWith<P, ()>,
-        Zip<Source<P>, Source<()>>,
-        Zip<Source<()>, Source<P>>,
+        Race<Slot<P, ()>>,
+        Race<Slot<(), Slot<P, ()>>>,
+        SequenceEqual<Source<P>, Source<()>>,
+        SequenceEqual<Source<()>, Source<P>>,
+        WithLatestFrom<P, ()>,
+        WithLatestFrom<(), Pair<Source<()>, Source<P>>>,
+        Zip<Pair<Source<P>, Source<()>>>,
+        Zip<Pair<Source<()>, Source<P>>>,
 
         ConcatMap<P, (), ()>,
         ConcatMap<(), P, ()>,
@@ -155,9 +197,28 @@ fn upstream_decides() {
         SwitchMap<P, (), ()>,
         SwitchMap<(), P, ()>,
 
+        BufferBytes<Source<P>, ()>,
+        AggregateWindows<Source<P>, (), (), (), group::Count>,
         BufferCount<Source<P>>,
+        BufferCountEvery<Source<P>>,
         BufferTime<Source<P>>,
+        BufferTimeEvery<Source<P>>,
         BufferTimeOrCount<Source<P>>,
+        EventWindows<P, (), (), ()>,
+        EventWindows<(), P, (), ()>,
+        EventWindows<(), (), P, ()>,
+        EventWindows<(), (), (), P>,
+        BufferToggle<Source<P>, Source<()>, (), (), ByFuture>,
+        BufferUntil<Source<P>, ()>,
+        BufferWhen<Source<P>, ()>,
+        BufferWhile<Source<P>, ()>,
+        ChunkBy<Source<P>, (), ()>,
+        Lists<Source<P>, (), ()>,
+        Runs<Source<P>, ()>,
+        EventWindows<P, (), (), ()>,
+        EventWindows<(), P, (), ()>,
+        EventWindows<(), (), P, ()>,
+        EventWindows<(), (), (), P>,
         AggregateEach<Source<P>, (), NoSignal, group::Count, ()>,
 
         DeadLetters<P, (), ()>,
@@ -180,17 +241,35 @@ fn upstream_decides() {
 #[test]
 fn closures_and_states_decide_but_are_never_pinned() {
     held! {
+        Defer<(), P>,
         FromIter<P>,
+        RepeatFrom<(), P>,
+        Using<P, (), (), ()>,
+        Using<(), (), P, ()>,
+        Using<(), (), (), P>,
         Inspect<(), P>,
         Map<(), P>,
         MapErr<(), P>,
         Scan<(), P, ()>,
         Scan<(), (), P>,
         TryMap<(), P>,
+        Debounce<Gives<P>>,
+        DefaultIfEmpty<Gives<P>>,
+        Distinct<(), P, ()>,
+        Distinct<(), (), P>,
+        DistinctUntilChanged<(), P, ()>,
+        DistinctUntilChanged<(), (), P>,
         Filter<(), P>,
         FilterMap<(), P>,
+        Sample<Gives<P>>,
+        SkipLast<Gives<P>>,
         SkipWhile<(), P>,
+        StartWith<(), P>,
+        TakeLast<Gives<P>>,
         TakeWhile<(), P>,
+        TakeWhileInclusive<(), P>,
+        ThrottleLatest<Gives<P>>,
+        TryFilter<(), P>,
         MapAsync<Source<()>, P, Ready<()>>,
         MapAsync<Source<()>, (), Ready<P>>,
         MapAsyncByKey<Gives<P>, (), (), (), Ready<()>>,
@@ -201,6 +280,9 @@ fn closures_and_states_decide_but_are_never_pinned() {
         MapAsyncUnordered<Source<()>, (), Ready<P>>,
         Pairwise<Gives<P>>,
         MergeMany<Source<P>>,
+        MergeSorted<Source<P>, ()>,
+        MergeSorted<Gives<P>, ()>,
+        MergeSorted<Source<()>, P>,
         ConcatMap<(), (), P>,
         ExhaustMap<Source<()>, (), P>,
         Expand<(), Source<P>, ()>,
@@ -208,13 +290,51 @@ fn closures_and_states_decide_but_are_never_pinned() {
         MergeMap<(), Source<P>, ()>,
         MergeMap<(), Source<()>, P>,
         SwitchMap<(), (), P>,
-        Zip<Gives<P>, Gives<()>>,
+        AggregateWindows<Source<()>, P, (), (), group::Count>,
+        AggregateWindows<Source<()>, (), P, (), group::Count>,
+        AggregateWindows<Source<()>, (), (), P, group::Count>,
+        AggregateWindows<Gives<P>, (), (), (), Collected>,
+        CombineLatest<Many<Source<P>>>,
+        CombineLatest<Many<Gives<P>>>,
+        CombineLatest<Pair<Gives<P>, Gives<()>>>,
+        RaceMany<Source<P>>,
+        SequenceEqual<Gives<P>, Gives<()>>,
+        WithLatestFrom<(), Pair<Gives<P>, Gives<()>>>,
+        Zip<Many<Source<P>>>,
+        Zip<Pair<Gives<P>, Gives<()>>>,
+        BufferBytes<Source<()>, P>,
+        AggregateWindows<Source<()>, P, (), (), group::Count>,
+        AggregateWindows<Source<()>, (), P, (), group::Count>,
+        AggregateWindows<Source<()>, (), (), P, group::Count>,
+        AggregateWindows<Gives<P>, (), (), (), Collected>,
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,
+        BufferToggle<Source<()>, Source<P>, (), (), ByFuture>,
+        BufferToggle<Source<()>, Source<()>, P, (), ByFuture>,
+        BufferToggle<Source<()>, Source<()>, (), P, ByFuture>,
+        BufferUntil<Source<()>, P>,
+        BufferWhen<Source<()>, P>,
+        BufferWhile<Source<()>, P>,
+        ChunkBy<Source<()>, P, ()>,
+        ChunkBy<Source<()>, (), P>,
+        Lists<Gives<P>, (), ()>,
+        Lists<Source<()>, P, ()>,
+        Runs<Gives<P>, ()>,
+        Runs<Source<()>, P>,
         DeadLetters<(), (), P>,
         Spawn<Source<P>>,
         WindowCount<Source<P>>,
+        WindowCountEvery<Source<P>>,
         WindowTime<Source<P>>,
+        WindowTimeEvery<Source<P>>,
+        WindowTimeOrCount<Source<P>>,
+        WindowToggle<Source<P>, Source<()>, (), (), ByFuture>,
+        WindowToggle<Source<()>, Source<P>, (), (), ByFuture>,
+        WindowToggle<Source<()>, Source<()>, P, (), ByFuture>,
+        WindowToggle<Source<()>, Source<()>, (), P, ByFuture>,
+        WindowWhen<Source<P>, ()>,
+        WindowWhen<Source<()>, P>,
+        Windows<Source<()>, P, ()>,
         GroupUntil<Source<P>, (), NoSignal, ()>,
         GroupUntil<Source<()>, P, NoSignal, ()>,
         AggregateEach<Source<()>, P, NoSignal, group::Count, ()>,
@@ -240,9 +360,13 @@ fn groups_are_shared_behind_a_lock() {
 #[test]
 fn types_that_are_only_named_decide_nothing() {
     named! {
+        BufferToggle<Source<()>, Source<()>, (), (), P>,
         ErrInto<(), P>,
         FailsWith<(), P>,
+        SkipUntil<(), (), P>,
         TakeUntil<(), (), P>,
+        Lists<Source<()>, (), P>,
+        Windows<Source<()>, (), P>,
     }
 }
 
@@ -251,6 +375,7 @@ fn boxes_and_clocks_are_what_they_say() {
     assert_eq!(traits!(BoxFlow<'static, Rc<()>, ()>), [true, false, true]);
     assert_eq!(traits!(LocalBoxFlow<'static, (), ()>), [false, false, true]);
     assert_eq!(traits!(Interval), [true; 3]);
+    assert_eq!(traits!(Timer), [true; 3]);
     assert_eq!(traits!(Script<(), ()>), [true; 3]);
     assert_eq!(traits!(Script<PhantomPinned, ()>), [true; 3]);
     assert_eq!(traits!(Script<Rc<()>, ()>), [false, false, true]);

@@ -1,0 +1,167 @@
+//! [`Many`], streams of one type, each with the item that it gave.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures::stream::FuturesUnordered;
+use futures::{StreamExt, TryStream};
+
+use super::slots::sealed;
+use crate::budget::Budget;
+use crate::combine::{CopyingSides, Sides};
+
+/// The streams of a `Vec` or an array: [`Sides`] of one type. Only those that were woken are polled.
+pub struct Many<S: TryStream> {
+    /// Those that are read.
+    reading: FuturesUnordered<Next<S>>,
+    /// Those whose item waits for the items of others.
+    resting: Vec<Next<S>>,
+    kept: Vec<Option<S::Ok>>,
+    /// How many have given no item yet.
+    missing: usize,
+    hopeless: bool,
+}
+
+/// A stream, and its place among the others. As a future, it gives itself back with what the stream gave.
+pub(super) struct Next<S> {
+    at: usize,
+    /// Dropped when it has ended or failed.
+    stream: Option<Pin<Box<S>>>,
+}
+
+impl<S: TryStream> Next<S> {
+    pub(super) fn new(at: usize, stream: S) -> Self {
+        Self { at, stream: Some(Box::pin(stream)) }
+    }
+
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn into_stream(self) -> Option<Pin<Box<S>>> {
+        self.stream
+    }
+}
+
+impl<S: TryStream> Future for Next<S> {
+    type Output = (Self, Option<Result<S::Ok, S::Error>>);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let given = match &mut self.stream {
+            Some(stream) => ready!(stream.as_mut().try_poll_next(cx)),
+            None => None,
+        };
+        let stream = self.stream.take().filter(|_| matches!(given, Some(Ok(_))));
+        Poll::Ready((Self { at: self.at, stream }, given))
+    }
+}
+
+impl<S: TryStream> Many<S> {
+    /// Keeps the next item, and gives its stream, or `None` if that has ended. Without streams to read, there is nothing.
+    #[allow(clippy::type_complexity, reason = "it is taken apart at once")]
+    fn poll_kept(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Option<Next<S>>, S::Error>>> {
+        let Some((next, given)) = ready!(self.reading.poll_next_unpin(cx)) else {
+            return Poll::Ready(None);
+        };
+        let kept = &mut self.kept[next.at];
+        Poll::Ready(Some(match given {
+            Some(Ok(item)) => {
+                self.missing -= usize::from(kept.replace(item).is_none());
+                Ok(Some(next))
+            }
+            Some(Err(error)) => Err(error),
+            None => {
+                self.hopeless |= kept.is_none();
+                Ok(None)
+            }
+        }))
+    }
+}
+
+impl<S: TryStream> FromIterator<S> for Many<S> {
+    fn from_iter<I: IntoIterator<Item = S>>(streams: I) -> Self {
+        let reading: FuturesUnordered<_> =
+            streams.into_iter().enumerate().map(|(at, stream)| Next::new(at, stream)).collect();
+        let missing = reading.len();
+        let kept = std::iter::repeat_with(|| None).take(missing).collect();
+        Self { reading, resting: Vec::new(), kept, missing, hopeless: false }
+    }
+}
+
+impl<S: TryStream> fmt::Debug for Many<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Many").field("len", &self.kept.len()).field("missing", &self.missing).finish_non_exhaustive()
+    }
+}
+
+/// The streams are boxed, and the items are never pinned.
+impl<S: TryStream> Unpin for Many<S> {}
+
+impl<S: TryStream> sealed::Sealed for Many<S> {}
+
+impl<S: TryStream> Sides for Many<S> {
+    type Items = Vec<S::Ok>;
+    type Error = S::Error;
+
+    fn poll_any(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<(), S::Error>>> {
+        let mut budget = Budget::new();
+        while let Some(next) = ready!(self.poll_kept(cx)?) {
+            if let Some(next) = next {
+                self.reading.push(next);
+                return Poll::Ready(Some(Ok(())));
+            }
+            ready!(budget.swallow(cx));
+        }
+        Poll::Ready(None)
+    }
+
+    fn poll_each(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<S::Ok>, S::Error>>> {
+        let this = &mut *self;
+        if this.reading.is_empty() {
+            // In their order, so that of several that have ended or failed meanwhile the first is seen.
+            this.resting.sort_unstable_by_key(|next| next.at);
+            this.reading.extend(this.resting.drain(..));
+        }
+        let mut budget = Budget::new();
+        while let Some(next) = ready!(this.poll_kept(cx)?) {
+            let Some(next) = next else {
+                return Poll::Ready(None);
+            };
+            this.resting.push(next);
+            if this.missing == 0 {
+                this.missing = this.kept.len();
+                return Poll::Ready(Some(Ok(this.kept.iter_mut().filter_map(Option::take).collect())));
+            }
+            ready!(budget.swallow(cx));
+        }
+        Poll::Ready(None)
+    }
+
+    fn is_hopeless(&self) -> bool {
+        self.hopeless
+    }
+
+    fn clear(mut self: Pin<&mut Self>) {
+        *self = std::iter::empty().collect();
+    }
+
+    fn most_of_any(&self) -> Option<usize> {
+        self.reading.is_empty().then_some(0)
+    }
+
+    fn hint_of_each(&self) -> (usize, Option<usize>) {
+        (0, self.kept.is_empty().then_some(0))
+    }
+}
+
+impl<S> CopyingSides for Many<S>
+where
+    S: TryStream,
+    S::Ok: Clone,
+{
+    fn copy(&self) -> Option<Vec<S::Ok>> {
+        self.kept.iter().cloned().collect()
+    }
+}
