@@ -22,7 +22,7 @@ use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forwa
 use anabranch_operators::flatten::{ConcatMap, ExhaustMap, Expand, MergeMap, SwitchMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
-use anabranch_operators::share::Spawn;
+use anabranch_operators::share::{Balance, Broadcast, Publish, Replay, Share, ShareFrom, Spawn};
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{
     Dematerialize, Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapAsyncByKey, MapAsyncUnordered, MapErr,
@@ -215,10 +215,6 @@ fn upstream_decides() {
         ChunkBy<Source<P>, (), ()>,
         Lists<Source<P>, (), ()>,
         Runs<Source<P>, ()>,
-        EventWindows<P, (), (), ()>,
-        EventWindows<(), P, (), ()>,
-        EventWindows<(), (), P, ()>,
-        EventWindows<(), (), (), P>,
         AggregateEach<Source<P>, (), NoSignal, group::Count, ()>,
 
         DeadLetters<P, (), ()>,
@@ -303,10 +299,6 @@ fn closures_and_states_decide_but_are_never_pinned() {
         Zip<Many<Source<P>>>,
         Zip<Pair<Gives<P>, Gives<()>>>,
         BufferBytes<Source<()>, P>,
-        AggregateWindows<Source<()>, P, (), (), group::Count>,
-        AggregateWindows<Source<()>, (), P, (), group::Count>,
-        AggregateWindows<Source<()>, (), (), P, group::Count>,
-        AggregateWindows<Gives<P>, (), (), (), Collected>,
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,
         BufferToggle<Source<()>, Source<P>, (), (), ByFuture>,
@@ -355,6 +347,25 @@ fn groups_are_shared_behind_a_lock() {
     row!(Group<Source<P>, (), ()>, [false, false, true], [true, true, true], [true; 3]);
     row!(Group<Source<()>, P, ()>, [false, false, true], [true, true, true], [true; 3]);
     row!(Group<Source<()>, (), P>, [false, false, true], [false, false, true], [true; 3]);
+}
+
+/// Readers share their source in the same way.
+#[test]
+fn readers_share_a_source_behind_a_lock() {
+    row!(Balance<Source<P>>, [false, false, true], [true, true, true], [true; 3]);
+    row!(Broadcast<Source<P>>, [false, false, true], [true, true, true], [true; 3]);
+    row!(Publish<Source<P>>, [false, false, true], [true, true, true], [true; 3]);
+    row!(Replay<Source<P>>, [false, false, true], [true, true, true], [true; 3]);
+    row!(Share<Source<P>>, [false, false, true], [true, true, true], [true; 3]);
+    row!(ShareFrom<fn() -> Flow<Source<P>>, Source<P>>, [false, false, true], [true, true, true], [true; 3]);
+}
+
+/// An item that all readers get lies where two of them may clone it at a time; one that goes to one of them does not.
+#[test]
+fn shared_items_are_seen_by_several_readers() {
+    row!(Share<Gives<P>>, [false, false, true], [false, false, true], [true; 3]);
+    row!(Replay<Gives<P>>, [false, false, true], [false, false, true], [true; 3]);
+    row!(Balance<Gives<P>>, [true; 3], [true; 3], [true; 3]);
 }
 
 #[test]

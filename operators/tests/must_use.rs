@@ -22,7 +22,7 @@ use anabranch_operators::flatten::{
 };
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
-use anabranch_operators::share::Spawn;
+use anabranch_operators::share::{Balance, Broadcast, Publish, Replay, Share, ShareFrom, Spawn};
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::transform::{
     Dematerialize, Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapAsyncByKey, MapAsyncUnordered, MapErr,
@@ -161,7 +161,6 @@ flagged! {
     ChunkBy<Source, (), ()>,
     Lists<Source, (), ()>,
     Runs<Source, ()>,
-    EventWindows<Source, (), (), ()>,
     WindowCount<Source>,
     WindowCountEvery<Source>,
     WindowTime<Source>,
@@ -176,6 +175,12 @@ flagged! {
     GroupUntil<Source, (), NoSignal, ()>,
 
     DeadLetters<(), (), ()>,
+    Balance<Source>,
+    Broadcast<Source>,
+    Publish<Source>,
+    Replay<Source>,
+    Share<Source>,
+    ShareFrom<fn() -> Flow<Source>, Source>,
     Spawn<Source>,
 
     All<(), ()>,
