@@ -31,6 +31,9 @@ pub(super) enum Given<T, U> {
     Inner(U),
 }
 
+/// An item with its giver, or a failure.
+type GivenOr<S, P> = Result<Given<<S as TryStream>::Ok, <P as TryStream>::Ok>, <S as TryStream>::Error>;
+
 impl<S, P> Merging<S, P>
 where
     S: TryStream,
@@ -55,7 +58,7 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         budget: &mut Budget,
-    ) -> Poll<Option<Result<Given<S::Ok, P::Ok>, S::Error>>> {
+    ) -> Poll<Option<GivenOr<S, P>>> {
         let mut this = self.project();
         // What was found pending in this call, and so will wake the task.
         let mut upstream_waits = false;
