@@ -23,12 +23,15 @@ use anabranch_operators::finish::{
     self, All, Answer, Any, Collect, Contains, Count, CountBy, Fold, ForEach, Forward, IntoItems, Last, MaxByKey,
     MinByKey, Next, TopByKey,
 };
-use anabranch_operators::flatten::{ConcatMap, MergeMap};
+use anabranch_operators::flatten::{ConcatMap, ExhaustMap, Expand, MergeMap, SwitchMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::{Balance, Broadcast, Parallel, Part, Publish, Replay, Share, ShareFrom, Spawn};
 use anabranch_operators::testing::{Probed, Script};
-use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
+use anabranch_operators::transform::{
+    Dematerialize, Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapAsyncByKey, MapAsyncUnordered, MapErr,
+    Materialize, Pairwise, Scan, TimeInterval, Timestamp, TryMap,
+};
 use anabranch_operators::window::{
     AggregateWindows, BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount,
     BufferToggle, BufferUntil, BufferWhen, BufferWhile, ChunkBy, Collected, EventWindows, Lists, Runs, WindowCount,
@@ -125,13 +128,18 @@ fn upstream_decides() {
         RepeatFrom<P, ()>,
         Using<(), P, (), ()>,
 
+        Dematerialize<P>,
         Enumerate<P>,
         ErrInto<P, ()>,
         FailsWith<P, ()>,
         Inspect<P, ()>,
         Map<P, ()>,
         MapErr<P, ()>,
+        Materialize<P>,
+        Pairwise<Source<P>>,
         Scan<P, (), ()>,
+        TimeInterval<P>,
+        Timestamp<P>,
         TryMap<P, ()>,
 
         Debounce<Source<P>>,
@@ -164,6 +172,8 @@ fn upstream_decides() {
         TryFilter<P, ()>,
 
         MapAsync<Source<P>, (), Ready<()>>,
+        MapAsyncByKey<Source<P>, (), (), (), Ready<()>>,
+        MapAsyncUnordered<Source<P>, (), Ready<()>>,
 
         Chain<P, ()>,
         Chain<(), P>,
@@ -184,7 +194,12 @@ fn upstream_decides() {
 
         ConcatMap<P, (), ()>,
         ConcatMap<(), P, ()>,
+        ExhaustMap<Source<P>, (), ()>,
+        ExhaustMap<Source<()>, P, ()>,
+        Expand<P, Source<()>, ()>,
         MergeMap<P, Source<()>, ()>,
+        SwitchMap<P, (), ()>,
+        SwitchMap<(), P, ()>,
 
         BufferBytes<Source<P>, ()>,
         AggregateWindows<Source<P>, (), (), (), group::Count>,
@@ -252,13 +267,24 @@ fn closures_and_states_decide_but_are_never_pinned() {
         TryFilter<(), P>,
         MapAsync<Source<()>, P, Ready<()>>,
         MapAsync<Source<()>, (), Ready<P>>,
+        MapAsyncByKey<Gives<P>, (), (), (), Ready<()>>,
+        MapAsyncByKey<Source<()>, P, (), (), Ready<()>>,
+        MapAsyncByKey<Source<()>, (), P, (), Ready<()>>,
+        MapAsyncByKey<Source<()>, (), (), P, Ready<()>>,
+        MapAsyncUnordered<Source<()>, P, Ready<()>>,
+        MapAsyncUnordered<Source<()>, (), Ready<P>>,
+        Pairwise<Gives<P>>,
         MergeMany<Source<P>>,
         MergeSorted<Source<P>, ()>,
         MergeSorted<Gives<P>, ()>,
         MergeSorted<Source<()>, P>,
         ConcatMap<(), (), P>,
+        ExhaustMap<Source<()>, (), P>,
+        Expand<(), Source<P>, ()>,
+        Expand<(), Source<()>, P>,
         MergeMap<(), Source<P>, ()>,
         MergeMap<(), Source<()>, P>,
+        SwitchMap<(), (), P>,
         AggregateWindows<Source<()>, P, (), (), group::Count>,
         AggregateWindows<Source<()>, (), P, (), group::Count>,
         AggregateWindows<Source<()>, (), (), P, group::Count>,

@@ -61,6 +61,11 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().map_err(|never| never), "MapErr");
     shows_upstream(&source().scan(0, |n, _| n), "Scan");
     shows_upstream(&source().try_map(Ok), "TryMap");
+    shows_upstream(&source().pairwise(), "Pairwise");
+    shows_upstream(&source().timestamp(), "Timestamp");
+    shows_upstream(&source().time_interval(), "TimeInterval");
+    shows_upstream(&source().materialize(), "Materialize");
+    shows_upstream(&source().materialize().dematerialize(), "Dematerialize");
 
     shows_upstream(&source().audit(Duration::from_millis(3)), "ThrottleLatest");
     shows_upstream(&source().debounce(Duration::from_millis(3)), "Debounce");
@@ -90,6 +95,8 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().try_filter(|_| Ok(true)), "TryFilter");
 
     shows_upstream(&source().map_async(2, ready), "MapAsync");
+    shows_upstream(&source().map_async_by_key(2, |n| *n, ready), "MapAsyncByKey");
+    shows_upstream(&source().map_async_unordered(2, ready), "MapAsyncUnordered");
 
     shows_upstream(&source().chain(source()), "Chain");
     shows(&concat([source()]), &["Concat", "FromIter"]);
@@ -105,7 +112,14 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().with_latest_from(source()), "WithLatestFrom");
 
     shows_upstream(&source().concat_map(|_| source()), "ConcatMap");
+    shows_upstream(&source().map(|_| source()).concat_all(), "ConcatMap");
+    shows_upstream(&source().exhaust_map(|_| source()), "ExhaustMap");
+    shows_upstream(&source().map(|_| source()).exhaust_all(), "ExhaustMap");
+    shows_upstream(&source().expand(8, |_| source()), "Expand");
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
+    shows_upstream(&source().map(|_| source()).merge_all(8), "MergeMap");
+    shows_upstream(&source().switch_map(|_| source()), "SwitchMap");
+    shows_upstream(&source().map(|_| source()).switch_all(), "SwitchMap");
 
     let windows = || source().event_windows(tumbling(Duration::from_secs(1)), |_| 0_i64);
     shows_upstream(&windows(), "EventWindows");

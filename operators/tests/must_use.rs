@@ -18,12 +18,17 @@ use anabranch_operators::filter::{
     TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
 };
 use anabranch_operators::finish::{self, All, Answer, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
-use anabranch_operators::flatten::{ConcatMap, MergeMap};
+use anabranch_operators::flatten::{
+    ConcatAll, ConcatMap, ExhaustAll, ExhaustMap, Expand, MergeAll, MergeMap, SwitchAll, SwitchMap,
+};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::{Balance, Broadcast, Parallel, Part, Publish, Replay, Share, ShareFrom, Spawn};
 use anabranch_operators::testing::{Probed, Script};
-use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
+use anabranch_operators::transform::{
+    Dematerialize, Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapAsyncByKey, MapAsyncUnordered, MapErr,
+    Materialize, Pairwise, Scan, TimeInterval, Timestamp, TryMap,
+};
 use anabranch_operators::window::{
     AggregateWindows, BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount,
     BufferToggle, BufferUntil, BufferWhen, BufferWhile, ChunkBy, EventWindows, Lists, Runs, WindowCount,
@@ -33,6 +38,9 @@ use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
 
 /// Where a row needs a flow.
 type Source = FromIter<Empty<()>>;
+
+/// Where a row needs a flow of flows.
+type Sources = FromIter<Empty<Source>>;
 
 /// A value of any type, which is never made.
 fn value<T>() -> Option<T> {
@@ -73,14 +81,21 @@ flagged! {
     Timer,
     Using<(), (), (), ()>,
 
+    Dematerialize<()>,
     Enumerate<()>,
     ErrInto<(), ()>,
     FailsWith<(), ()>,
     Inspect<(), ()>,
     Map<(), ()>,
     MapAsync<Source, (), Ready<()>>,
+    MapAsyncByKey<Source, (), (), (), Ready<()>>,
+    MapAsyncUnordered<Source, (), Ready<()>>,
     MapErr<(), ()>,
+    Materialize<()>,
+    Pairwise<Source>,
     Scan<(), (), ()>,
+    TimeInterval<()>,
+    Timestamp<()>,
     TryMap<(), ()>,
 
     Debounce<Source>,
@@ -122,8 +137,15 @@ flagged! {
     WithLatestFrom<(), ()>,
     Zip<()>,
 
+    ConcatAll<Sources>,
     ConcatMap<(), (), ()>,
+    ExhaustAll<Sources>,
+    ExhaustMap<Source, (), ()>,
+    Expand<(), Source, ()>,
+    MergeAll<Sources>,
     MergeMap<(), Source, ()>,
+    SwitchAll<Sources>,
+    SwitchMap<(), (), ()>,
 
     BufferBytes<Source, ()>,
     AggregateWindows<Source, (), (), (), group::Count>,
