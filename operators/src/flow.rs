@@ -50,6 +50,10 @@ impl<S> Flow<S> {
         &self.stream
     }
 
+    pub(crate) fn inner_pinned(self: Pin<&mut Self>) -> Pin<&mut S> {
+        self.project().stream
+    }
+
     pub(crate) const fn inner_mut(&mut self) -> &mut S {
         &mut self.stream
     }

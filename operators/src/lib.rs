@@ -24,7 +24,7 @@ mod signal;
 
 pub use crate::combine::{Mergeable, concat, merge};
 pub use crate::counter::Counter;
-pub use crate::create::{FlowExt, from_items, from_iter, from_results, interval};
+pub use crate::create::{FlowExt, defer, from_items, from_iter, from_results, interval};
 pub use crate::error::OperatorError;
 pub use crate::flow::{BoxFlow, Flow, LocalBoxFlow};
 pub use crate::signal::{ByFlow, ByFuture, Signal};

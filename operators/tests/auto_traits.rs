@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Slot, Zip};
-use anabranch_operators::create::{FromItems, FromIter, FromResults, Interval};
+use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
@@ -104,6 +104,7 @@ macro_rules! named {
 fn upstream_decides() {
     pinned! {
         Flow<P>,
+        Defer<P, ()>,
         FromItems<P>,
         FromResults<P>,
 
@@ -165,6 +166,7 @@ fn upstream_decides() {
 #[test]
 fn closures_and_states_decide_but_are_never_pinned() {
     held! {
+        Defer<(), P>,
         FromIter<P>,
         Inspect<(), P>,
         Map<(), P>,

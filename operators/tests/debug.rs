@@ -7,7 +7,7 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use anabranch_operators::testing::{Script, probe};
-use anabranch_operators::{Flow, OperatorError, concat, from_items, from_iter, from_results, interval, merge};
+use anabranch_operators::{Flow, OperatorError, concat, defer, from_items, from_iter, from_results, interval, merge};
 use futures::stream;
 
 /// The source of each row.
@@ -39,6 +39,7 @@ fn sources_show_their_name() {
     shows(&from_items(stream::empty::<()>()), &["Flow", "FromItems", "Empty"]);
     shows(&from_results(stream::empty::<Result<(), ()>>()), &["Flow", "FromResults", "Empty"]);
     shows(&source(), &["Flow", "FromIter", "1"]);
+    shows(&defer(source), &["Flow", "Defer", "NotBegun"]);
     shows(&interval(Duration::from_millis(3)), &["Flow", "Interval", "3ms"]);
     shows(&Script::marbles("ab|"), &["Flow", "Script", "3"]);
 }

@@ -1,11 +1,13 @@
 //! Ways in: where a flow begins.
 
+mod defer;
 mod ext;
 mod from_items;
 mod from_iter;
 mod from_results;
 mod interval;
 
+pub use self::defer::{Defer, Restart, defer};
 pub use self::ext::FlowExt;
 pub use self::from_items::{FromItems, from_items};
 pub use self::from_iter::{FromIter, from_iter};
