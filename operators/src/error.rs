@@ -26,6 +26,11 @@ pub enum OperatorError {
         /// The limit that was reached.
         max_groups: usize,
     },
+    /// Upstream of [`timeout`](crate::Flow::timeout) gave nothing for too long.
+    TimedOut {
+        /// How long it was given.
+        span: Duration,
+    },
 }
 
 impl fmt::Display for OperatorError {
@@ -41,6 +46,11 @@ impl fmt::Display for OperatorError {
                 f,
                 "more than {max_groups} groups would be open at once: raise max_groups, end groups sooner, or let the \
                  oldest be closed early (leave fail_beyond out)"
+            ),
+            Self::TimedOut { span } => write!(
+                f,
+                "upstream gave nothing for {span:?}: see why it is silent, allow it more time, or put retry or \
+                 catch_error behind the timeout"
             ),
         }
     }

@@ -17,6 +17,7 @@ use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSigna
 use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
+use anabranch_operators::time::{Delay, DelayEach, KeepAlive, Pace, RateLimit, Timeout};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
 use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
 use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow};
@@ -146,6 +147,13 @@ fn upstream_decides() {
         BufferTimeOrCount<Source<P>>,
         AggregateEach<Source<P>, (), NoSignal, group::Count, ()>,
 
+        Delay<Source<P>>,
+        DelayEach<Source<P>, ()>,
+        KeepAlive<P, ()>,
+        Pace<P>,
+        RateLimit<Source<P>, ()>,
+        Timeout<P>,
+
         DeadLetters<P, (), ()>,
         DeadLetters<(), P, ()>,
 
@@ -187,6 +195,12 @@ fn closures_and_states_decide_but_are_never_pinned() {
         Zip<Gives<P>, Gives<()>>,
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,
+        Delay<Gives<P>>,
+        DelayEach<Gives<P>, ()>,
+        DelayEach<Source<()>, P>,
+        KeepAlive<(), P>,
+        RateLimit<Gives<P>, ()>,
+        RateLimit<Source<()>, P>,
         DeadLetters<(), (), P>,
         Spawn<Source<P>>,
         WindowCount<Source<P>>,

@@ -85,6 +85,13 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().buffer_time(Duration::from_millis(3)), "BufferTime");
     shows_upstream(&source().buffer_time_or_count(Duration::from_millis(3), 2), "BufferTimeOrCount");
 
+    shows_upstream(&source().delay(Duration::from_millis(3)), "Delay");
+    shows_upstream(&source().delay_each(|_| Duration::ZERO), "DelayEach");
+    shows_upstream(&source().keep_alive(Duration::from_millis(3), || 0), "KeepAlive");
+    shows_upstream(&source().pace(Duration::from_millis(3)), "Pace");
+    shows_upstream(&source().rate_limit(1, Duration::from_millis(3)), "RateLimit");
+    shows_upstream(&source().fails_with::<OperatorError>().timeout(Duration::from_millis(3)), "Timeout");
+
     let letters = futures::channel::mpsc::unbounded().0;
     let results = source().fails_with::<futures::channel::mpsc::SendError>().map(Ok::<_, ()>);
     shows_upstream(&results.dead_letters(letters), "DeadLetters");

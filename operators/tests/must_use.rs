@@ -15,6 +15,7 @@ use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSigna
 use anabranch_operators::recover::DeadLetters;
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
+use anabranch_operators::time::{Delay, DelayEach, KeepAlive, Pace, RateLimit, Timeout};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
 use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
 use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
@@ -95,6 +96,13 @@ flagged! {
     AggregateEach<Source, (), NoSignal, group::Count, ()>,
     Group<Source, (), ()>,
     GroupUntil<Source, (), NoSignal, ()>,
+
+    Delay<Source>,
+    DelayEach<Source, ()>,
+    KeepAlive<(), ()>,
+    Pace<()>,
+    RateLimit<Source>,
+    Timeout<()>,
 
     DeadLetters<(), (), ()>,
     Spawn<Source>,
