@@ -22,9 +22,9 @@ mod flow;
 mod redirect;
 mod signal;
 
-pub use crate::combine::{Mergeable, concat, merge};
+pub use crate::combine::{Combinable, LatestOf, Mergeable, combine_latest, concat, merge, race, zip};
 pub use crate::counter::Counter;
-pub use crate::create::{FlowExt, defer, from_items, from_iter, from_results, interval};
+pub use crate::create::{FlowExt, defer, from_items, from_iter, from_results, interval, repeat_from, timer, using};
 pub use crate::error::OperatorError;
 pub use crate::flow::{BoxFlow, Flow, LocalBoxFlow};
 pub use crate::signal::{ByFlow, ByFuture, Signal};

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Slot, Zip};
-use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval};
+use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
@@ -108,6 +108,8 @@ fn upstream_decides() {
         Defer<P, ()>,
         FromItems<P>,
         FromResults<P>,
+        RepeatFrom<P, ()>,
+        Using<(), P, (), ()>,
 
         Enumerate<P>,
         ErrInto<P, ()>,
@@ -176,6 +178,10 @@ fn closures_and_states_decide_but_are_never_pinned() {
     held! {
         Defer<(), P>,
         FromIter<P>,
+        RepeatFrom<(), P>,
+        Using<P, (), (), ()>,
+        Using<(), (), P, ()>,
+        Using<(), (), (), P>,
         Inspect<(), P>,
         Map<(), P>,
         MapErr<(), P>,
@@ -241,6 +247,7 @@ fn boxes_and_clocks_are_what_they_say() {
     assert_eq!(traits!(BoxFlow<'static, Rc<()>, ()>), [true, false, true]);
     assert_eq!(traits!(LocalBoxFlow<'static, (), ()>), [false, false, true]);
     assert_eq!(traits!(Interval), [true; 3]);
+    assert_eq!(traits!(Timer), [true; 3]);
     assert_eq!(traits!(Script<(), ()>), [true; 3]);
     assert_eq!(traits!(Script<PhantomPinned, ()>), [true; 3]);
     assert_eq!(traits!(Script<Rc<()>, ()>), [false, false, true]);

@@ -7,7 +7,9 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use anabranch_operators::testing::{Script, probe};
-use anabranch_operators::{Flow, OperatorError, concat, defer, from_items, from_iter, from_results, interval, merge};
+use anabranch_operators::{
+    Flow, OperatorError, concat, defer, from_items, from_iter, from_results, interval, merge, repeat_from, timer, using,
+};
 use futures::stream;
 
 /// The source of each row.
@@ -41,6 +43,9 @@ fn sources_show_their_name() {
     shows(&source(), &["Flow", "FromIter", "1"]);
     shows(&defer(source), &["Flow", "Defer", "NotBegun"]);
     shows(&interval(Duration::from_millis(3)), &["Flow", "Interval", "3ms"]);
+    shows(&repeat_from(3, source), &["Flow", "RepeatFrom", "NotBegun", "3"]);
+    shows(&timer(Duration::from_millis(3)), &["Flow", "Timer", "3ms"]);
+    shows(&using(|| (), |()| source()), &["Flow", "Using"]);
     shows(&Script::marbles("ab|"), &["Flow", "Script", "3"]);
 }
 

@@ -7,7 +7,7 @@ use std::future::Ready;
 use std::iter::Empty;
 
 use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Zip};
-use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval};
+use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
 use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
@@ -58,6 +58,9 @@ flagged! {
     FromIter<()>,
     FromResults<()>,
     Interval,
+    RepeatFrom<(), ()>,
+    Timer,
+    Using<(), (), (), ()>,
 
     Enumerate<()>,
     ErrInto<(), ()>,

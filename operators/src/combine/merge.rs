@@ -15,7 +15,7 @@ use pin_project::pin_project;
 
 use super::slots::sealed;
 use crate::Flow;
-use crate::combine::{Slot, Slots};
+use crate::combine::{Race, RaceMany, Slot, Slots};
 use crate::flatten::{MergeSet, RUN};
 
 /// The stream of [`merge`](merge()) over a tuple, and of [`Flow::merge_with`].
@@ -42,12 +42,7 @@ pub struct MergeMany<S: TryStream> {
 /// `flows` is a tuple of two to eight flows, of any types but with the same item and error, or a `Vec` or an array of
 /// flows of one type, of any number: there, a wake-up costs the same however many there are.
 ///
-/// ```text
-/// a:    1--2----|
-/// b:    -3---4|
-/// c:    ----5|
-/// out:  13-254--|
-/// ```
+#[cfg_attr(doc, doc = include_str!("../../pictures/merge.svg"))]
 ///
 /// | | |
 /// |---|---|
@@ -83,13 +78,23 @@ pub fn merge<M: Mergeable>(flows: M) -> Flow<M::Merged> {
     Flow::new(flows.into_merged())
 }
 
-/// What [`merge`](merge()) takes: tuples, `Vec`s and arrays of flows. Not to be implemented elsewhere.
+/// What [`merge`](merge()) and [`race`](crate::race()) take: tuples, `Vec`s and arrays of flows. Not to be implemented
+/// elsewhere.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be merged: it is no tuple of two to eight flows with the same item and error, no `Vec` and no array",
+    note = "flows of different items can be made alike by `.map(..)`, and of different errors by `.fails_with()` or `.err_into()`"
+)]
 pub trait Mergeable: sealed::Sealed {
     /// The stream of all items.
     type Merged: TryStream;
+    /// The stream of the items of the one that is first.
+    type Raced: TryStream;
 
     #[doc(hidden)]
     fn into_merged(self) -> Self::Merged;
+
+    #[doc(hidden)]
+    fn into_raced(self) -> Self::Raced;
 }
 
 impl<L> Merge<L> {
@@ -130,10 +135,11 @@ where
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        match self.slots.least_and_most() {
-            (_, Some(0)) => (0, Some(0)),
-            hint => hint,
-        }
+        let hints = (0..1 + R::LEN).map(|at| self.slots.hint(at)).filter(|hint| *hint != (0, Some(0)));
+        // Any stream may fail with the last thing it gives, and that ends the others too.
+        let all = hints
+            .reduce(|(least, most), hint| (least.min(hint.0), most.zip(hint.1).and_then(|(a, b)| a.checked_add(b))));
+        all.unwrap_or((0, Some(0)))
     }
 }
 
@@ -157,9 +163,14 @@ impl<S> sealed::Sealed for Vec<S> {}
 
 impl<S: TryStream> Mergeable for Vec<S> {
     type Merged = MergeMany<S>;
+    type Raced = RaceMany<S>;
 
     fn into_merged(self) -> Self::Merged {
         MergeMany { streams: self.into_iter().collect() }
+    }
+
+    fn into_raced(self) -> Self::Raced {
+        self.into_iter().collect()
     }
 }
 
@@ -167,9 +178,14 @@ impl<S, const N: usize> sealed::Sealed for [S; N] {}
 
 impl<S: TryStream, const N: usize> Mergeable for [S; N] {
     type Merged = MergeMany<S>;
+    type Raced = RaceMany<S>;
 
     fn into_merged(self) -> Self::Merged {
         MergeMany { streams: self.into_iter().collect() }
+    }
+
+    fn into_raced(self) -> Self::Raced {
+        self.into_iter().collect()
     }
 }
 
@@ -192,11 +208,18 @@ macro_rules! mergeable {
             $($rest: TryStream<Ok = $first::Ok, Error = $first::Error>,)*
         {
             type Merged = Merge<slots!(type $first $($rest)*)>;
+            type Raced = Race<slots!(type $first $($rest)*)>;
 
             fn into_merged(self) -> Self::Merged {
                 #[allow(non_snake_case, reason = "the values have the names of their types")]
                 let ($first, $($rest),*) = self;
                 Merge::new(slots!(value $first $($rest)*))
+            }
+
+            fn into_raced(self) -> Self::Raced {
+                #[allow(non_snake_case, reason = "the values have the names of their types")]
+                let ($first, $($rest),*) = self;
+                Race::new(slots!(value $first $($rest)*))
             }
         }
     };

@@ -1,42 +1,33 @@
-//! `zip`: pairs of items.
+//! `zip`: the first items together, the second items together, and so on.
 //!
 //! ```text
 //! in:     a---b--c-|
-//! other:  --1--2-|
-//! out:    --A--B-|          A = (a, 1), B = (b, 2)
+//! other:  --1---2|
+//! out:    --[a1]---[b2]|
 //! ```
 
-use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
 
 use crate::Flow;
+use crate::combine::{Combinable, Pair, Sides};
 
-/// The stream of [`Flow::zip`].
+/// The stream of [`zip`](zip()) and of [`Flow::zip`].
+#[derive(Clone, Debug)]
 #[must_use = "streams do nothing unless polled"]
 #[pin_project]
-pub struct Zip<A: TryStream, B: TryStream> {
-    /// Both are dropped when one of them has ended.
+pub struct Zip<L> {
     #[pin]
-    left: Option<A>,
-    #[pin]
-    right: Option<B>,
-    /// What waits for an item of the other side.
-    held_left: Option<A::Ok>,
-    held_right: Option<B::Ok>,
+    sides: L,
 }
 
 impl<S: TryStream> Flow<S> {
     /// Gives the first item with `other`'s first, the second with its second, and so on.
     ///
-    /// ```text
-    /// in:     a---b--c-|
-    /// other:  --1--2-|
-    /// out:    --A--B-|          A = (a, 1), B = (b, 2)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/zip.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -47,6 +38,9 @@ impl<S: TryStream> Flow<S> {
     /// | Ahead | 1 item a side |
     /// | Dropped | the held item |
     /// | Time | none |
+    ///
+    /// An item that came early stays at its source, and so does a failure behind it; the queues of ReactiveX grow
+    /// without bound, and let such a failure pass.
     ///
     /// # Examples
     ///
@@ -61,97 +55,76 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`merge_with`](Self::merge_with) gives items singly. futures: `StreamExt::zip`. ReactiveX: `zip`, `zipWith`.
+    /// The function [`zip`](zip()) for more than two; [`with_latest_from`](Self::with_latest_from) for whatever `other`
+    /// gave last, [`merge_with`](Self::merge_with) for items singly. futures: `StreamExt::zip`. ReactiveX: `zip`,
+    /// `zip_with_iterable`, `zipWith`.
     #[doc(alias = "zip_with")]
     #[doc(alias = "zipWith")]
-    pub fn zip<B>(self, other: B) -> Flow<Zip<S, B>>
+    #[doc(alias = "zip_with_iterable")]
+    pub fn zip<B>(self, other: B) -> Flow<Zip<Pair<S, B>>>
     where
         B: TryStream<Error = S::Error>,
     {
-        Flow::new(Zip { left: Some(self.into_inner()), right: Some(other), held_left: None, held_right: None })
+        Flow::new(Zip { sides: Pair::of(self.into_inner(), other) })
     }
 }
 
-impl<A, B> fmt::Debug for Zip<A, B>
-where
-    A: TryStream + fmt::Debug,
-    B: TryStream + fmt::Debug,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Zip").field("left", &self.left).field("right", &self.right).finish_non_exhaustive()
-    }
+/// Gives the first items of all flows together, then the second ones, and so on.
+///
+/// `flows` is a tuple of two to eight flows, of any types but with the same error, and gives tuples; or a `Vec` or an
+/// array of flows of one type, of any number, and gives `Vec`s: there, only the flows that were woken are polled.
+///
+#[cfg_attr(doc, doc = include_str!("../../pictures/zip.svg"))]
+///
+/// | | |
+/// |---|---|
+/// | Emits | when each flow has given an item of the same index |
+/// | Ends | as soon as a flow has ended and its item, if one is held, is used up; at once if there are no flows |
+/// | Errors | end it at once, when they are read: a flow whose item is held is not |
+/// | Holds | 1 item a flow |
+/// | Ahead | 1 item a flow |
+/// | Dropped | the held items |
+/// | Time | none |
+///
+/// An item that came early stays at its source, and so does a failure behind it; the queues of ReactiveX grow without
+/// bound, and let such a failure pass.
+///
+/// # Examples
+///
+/// ```
+/// # futures::executor::block_on(async {
+/// use anabranch_operators::{from_iter, zip};
+///
+/// let Ok(rows) = zip((from_iter(1..), from_iter("abc".chars()), from_iter([true, false]))).collect::<Vec<_>>().await;
+/// assert_eq!(rows, [(1, 'a', true), (2, 'b', false)]);
+///
+/// let Ok(columns) = zip([from_iter(0..3), from_iter(10..13)]).collect::<Vec<_>>().await;
+/// assert_eq!(columns, [[0, 10], [1, 11], [2, 12]]);
+/// # });
+/// ```
+///
+/// # See also
+///
+/// [`Flow::zip`] for two, [`combine_latest`](crate::combine_latest()) for the latest items whenever one comes,
+/// [`merge`](crate::merge()) for items singly. futures: `StreamExt::zip`. ReactiveX: `zip`, `zipN`.
+#[doc(alias = "zipN")]
+pub fn zip<C: Combinable>(flows: C) -> Flow<Zip<C::Sides>> {
+    Flow::new(Zip { sides: flows.into_sides() })
 }
 
-impl<A, B> Stream for Zip<A, B>
-where
-    A: TryStream,
-    B: TryStream<Error = A::Error>,
-{
-    type Item = Result<(A::Ok, B::Ok), A::Error>;
+impl<L: Sides> Stream for Zip<L> {
+    type Item = Result<L::Items, L::Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut this = self.project();
-        let mut side = poll_side(this.left.as_mut(), this.held_left, cx);
-        if matches!(side, Side::Going) {
-            side = poll_side(this.right.as_mut(), this.held_right, cx);
+        let mut sides = self.project().sides;
+        let given = ready!(sides.as_mut().poll_each(cx));
+        if !matches!(given, Some(Ok(_))) {
+            sides.clear();
         }
-        let end = match side {
-            Side::Going if this.held_left.is_none() || this.held_right.is_none() => return Poll::Pending,
-            Side::Going => return Poll::Ready(this.held_left.take().zip(this.held_right.take()).map(Ok)),
-            Side::Ended => None,
-            Side::Failed(error) => Some(Err(error)),
-        };
-        this.left.set(None);
-        this.right.set(None);
-        (*this.held_left, *this.held_right) = (None, None);
-        Poll::Ready(end)
+        Poll::Ready(given)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (Some(left), Some(right)) = (&self.left, &self.right) else {
-            return (0, Some(0));
-        };
-        let left = with_held(left.size_hint(), self.held_left.is_some());
-        let right = with_held(right.size_hint(), self.held_right.is_some());
-        // A failure of one side is one more thing to give than the pairs that the other side allows.
-        let most = match (left.1, right.1) {
-            (Some(a), Some(b)) => Some(a.min(b).saturating_add(1).min(a.max(b))),
-            (Some(most), None) | (None, Some(most)) => most.checked_add(1),
-            (None, None) => None,
-        };
-        (left.0.min(right.0), most)
+        self.sides.hint_of_each()
     }
-}
-
-/// What a side of a zip is found to be.
-enum Side<E> {
-    Going,
-    Ended,
-    Failed(E),
-}
-
-/// Sees to it that the side holds an item, if it has one to give.
-fn poll_side<S: TryStream>(
-    side: Pin<&mut Option<S>>,
-    held: &mut Option<S::Ok>,
-    cx: &mut Context<'_>,
-) -> Side<S::Error> {
-    let Some(stream) = side.as_pin_mut() else {
-        return Side::Ended;
-    };
-    if held.is_some() {
-        return Side::Going;
-    }
-    match stream.try_poll_next(cx) {
-        Poll::Ready(Some(Ok(item))) => *held = Some(item),
-        Poll::Ready(Some(Err(error))) => return Side::Failed(error),
-        Poll::Ready(None) => return Side::Ended,
-        Poll::Pending => {}
-    }
-    Side::Going
-}
-
-fn with_held((least, most): (usize, Option<usize>), held: bool) -> (usize, Option<usize>) {
-    let held = usize::from(held);
-    (least.saturating_add(held), most.and_then(|most| most.checked_add(held)))
 }

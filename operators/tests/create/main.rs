@@ -5,3 +5,6 @@ mod from_items;
 mod from_iter;
 mod from_results;
 mod interval;
+mod repeat_from;
+mod timer;
+mod using;

@@ -1,0 +1,61 @@
+//! The models of `transform`.
+
+use crate::harness::{Ending, agrees, each};
+
+#[test]
+fn map() {
+    agrees(
+        |flow, n| flow.map(move |item| (item, n)),
+        |items, ending, n| (items.iter().map(|item| (*item, n)).collect(), ending),
+    );
+}
+
+#[test]
+fn try_map() {
+    agrees(
+        |flow, n| flow.map_err(drop).try_map(move |item| if item as usize == n { Err(()) } else { Ok(item) }),
+        |items, ending, n| match items.iter().position(|item| *item as usize == n) {
+            Some(at) => (items[..at].to_vec(), Ending::Failure),
+            None => (items.to_vec(), ending),
+        },
+    );
+}
+
+#[test]
+fn enumerate() {
+    agrees(|flow, _| flow.enumerate(), each(|items| items.iter().copied().enumerate().collect()));
+}
+
+#[test]
+fn inspect() {
+    agrees(|flow, _| flow.inspect(|_| ()), each(<[i64]>::to_vec));
+}
+
+#[test]
+fn scan() {
+    agrees(
+        |flow, n| flow.scan(n as i64, |sum, item| sum + item),
+        |items, ending, n| {
+            let sums = items.iter().scan(n as i64, |sum, item| {
+                *sum += item;
+                Some(*sum)
+            });
+            (sums.collect(), ending)
+        },
+    );
+}
+
+#[test]
+fn map_async() {
+    let later = |item: i64| async move {
+        tokio::time::sleep(std::time::Duration::from_millis(item as u64)).await;
+        item
+    };
+    agrees(move |flow, n| flow.map_async(n + 1, later), each(<[i64]>::to_vec));
+}
+
+#[test]
+fn map_err_and_err_into_and_fails_with_change_no_item() {
+    agrees(|flow, _| flow.map_err(|_| "failed"), each(<[i64]>::to_vec));
+    agrees(|flow, _| flow.map_err(|_| "failed").err_into::<String>(), each(<[i64]>::to_vec));
+}
