@@ -14,7 +14,9 @@ use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, Take
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
-use anabranch_operators::recover::DeadLetters;
+use anabranch_operators::recover::{
+    CatchError, CircuitBreaker, DeadLetters, OnErrorResume, Retry, RetryBackoff, Supervise,
+};
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::time::{Delay, DelayEach, KeepAlive, Pace, RateLimit, Timeout};
@@ -156,6 +158,14 @@ fn upstream_decides() {
         RateLimit<Source<P>, ()>,
         Timeout<P>,
 
+        CatchError<P, (), ()>,
+        CatchError<(), P, ()>,
+        CircuitBreaker<Source<P>, (), Ready<Result<(), ()>>>,
+        OnErrorResume<P, ()>,
+        OnErrorResume<(), P>,
+        Retry<P>,
+        RetryBackoff<Source<P>>,
+        Supervise<P>,
         DeadLetters<P, (), ()>,
         DeadLetters<(), P, ()>,
 
@@ -207,6 +217,13 @@ fn closures_and_states_decide_but_are_never_pinned() {
         KeepAlive<(), P>,
         RateLimit<Gives<P>, ()>,
         RateLimit<Source<()>, P>,
+        CatchError<(), (), P>,
+        CircuitBreaker<Gives<P>, (), Ready<Result<(), ()>>>,
+        CircuitBreaker<Source<()>, P, Ready<Result<(), ()>>>,
+        CircuitBreaker<Source<()>, (), Ready<Result<P, ()>>>,
+        RetryBackoff<Source<()>, P>,
+        RetryBackoff<Source<()>, (), P>,
+        Supervise<(), P>,
         DeadLetters<(), (), P>,
         Spawn<Source<P>>,
         WindowCount<Source<P>>,

@@ -12,7 +12,9 @@ use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, Take
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
-use anabranch_operators::recover::DeadLetters;
+use anabranch_operators::recover::{
+    CatchError, CircuitBreaker, DeadLetters, OnErrorResume, Retry, RetryBackoff, Supervise,
+};
 use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::time::{Delay, DelayEach, KeepAlive, Pace, RateLimit, Timeout};
@@ -107,7 +109,13 @@ flagged! {
     RateLimit<Source>,
     Timeout<()>,
 
+    CatchError<(), (), ()>,
+    CircuitBreaker<Source, (), Ready<Result<(), ()>>>,
     DeadLetters<(), (), ()>,
+    OnErrorResume<(), ()>,
+    Retry<()>,
+    RetryBackoff<Source>,
+    Supervise<()>,
     Spawn<Source>,
 
     All<(), ()>,
