@@ -22,7 +22,7 @@ mod flow;
 mod redirect;
 mod signal;
 
-pub use crate::combine::{Combinable, LatestOf, Mergeable, combine_latest, concat, merge, race, zip};
+pub use crate::combine::{Combinable, LatestOf, Mergeable, combine_latest, concat, merge, merge_sorted, race, zip};
 pub use crate::counter::Counter;
 pub use crate::create::{FlowExt, defer, from_items, from_iter, from_results, interval, repeat_from, timer, using};
 pub use crate::error::OperatorError;

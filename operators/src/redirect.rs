@@ -71,7 +71,7 @@ redirect!(NoChunksTimeout: chunks_timeout(n: usize, duration: Duration)
     => "`Flow` has no `chunks_timeout`: use `buffer_time_or_count(duration, n)`");
 redirect!(NoConcat: concat()
     => "`Flow` has no method `concat`: use `chain(other)` for another flow behind this one, `collect()` for its items");
-redirect!(NoCycle: cycle() => "`Flow` has no `cycle`: make the flow anew for each round, inside `concat_map(f)`");
+redirect!(NoCycle: cycle() => "`Flow` has no `cycle`: use the function `repeat_from`, which makes the flow anew for each round");
 redirect!(NoFlatMap: flat_map<R>(f: impl FnMut(S::Ok) -> R)
     => "`Flow` has no `flat_map`: use `concat_map(f)` for one inner flow at a time, `merge_map(limit, f)` for several");
 redirect!(NoFlatMapUnordered: flat_map_unordered<R>(limit: impl Into<Option<usize>>, f: impl FnMut(S::Ok) -> R)
@@ -99,7 +99,8 @@ redirect!(NoRightStream: right_stream()
     => "`Flow` has no `right_stream`: use `boxed()` to make flows of different kinds one type");
 redirect!(NoThen: then<R: Future>(f: impl FnMut(S::Ok) -> R) => "`Flow` has no `then`: use `map_async(1, f)`");
 redirect!(NoThrottle: throttle(duration: Duration)
-    => "`Flow` has no `throttle`: use `pace(duration)` to delay items, as that of tokio-stream; ReactiveX's drops them");
+    => "`Flow` has no `throttle`: use `pace(duration)` to delay items, as that of tokio-stream; `throttle_first(duration)` or \
+        `throttle_latest(duration)` to drop some");
 redirect!(NoTimeoutRepeating: timeout_repeating<T>(interval: T)
     => "`Flow` has no `timeout_repeating`: use `timeout(duration)`, which fails once, for a flow cannot go on then");
 redirect!(NoUnzip: unzip() => "`Flow` has no `unzip`: use `fold(init, f)` to fill two collections");

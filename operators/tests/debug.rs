@@ -9,7 +9,8 @@ use std::time::Duration;
 use anabranch_operators::recover::{Attempts, Backoff, Breaker, RestartLimit};
 use anabranch_operators::testing::{Script, probe};
 use anabranch_operators::{
-    Flow, OperatorError, concat, defer, from_items, from_iter, from_results, interval, merge, repeat_from, timer, using,
+    Flow, OperatorError, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge,
+    merge_sorted, race, repeat_from, timer, using, zip,
 };
 use futures::stream;
 
@@ -61,13 +62,32 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().scan(0, |n, _| n), "Scan");
     shows_upstream(&source().try_map(Ok), "TryMap");
 
+    shows_upstream(&source().audit(Duration::from_millis(3)), "ThrottleLatest");
+    shows_upstream(&source().debounce(Duration::from_millis(3)), "Debounce");
+    shows_upstream(&source().default_if_empty(0), "DefaultIfEmpty");
+    shows_upstream(&source().distinct(|n| *n), "Distinct");
+    shows_upstream(&source().distinct_until_changed(|n| *n), "DistinctUntilChanged");
+    shows_upstream(&source().element_at(1), "ElementAt");
     shows_upstream(&source().filter(|_| true), "Filter");
     shows_upstream(&source().filter_map(Some), "FilterMap");
+    shows_upstream(&source().ignore_elements(), "IgnoreElements");
+    shows_upstream(&source().sample(Duration::from_millis(3)), "Sample");
     shows_upstream(&source().skip(1), "Skip");
+    shows_upstream(&source().skip_for(Duration::from_millis(3)), "SkipFor");
+    shows_upstream(&source().skip_last(1), "SkipLast");
+    shows_upstream(&source().skip_until(pending::<()>()), "SkipUntil");
     shows_upstream(&source().skip_while(|_| true), "SkipWhile");
+    shows_upstream(&source().start_with([1]), "StartWith");
+    shows_upstream(&source().switch_if_empty(source()), "SwitchIfEmpty");
     shows_upstream(&source().take(1), "Take");
+    shows_upstream(&source().take_for(Duration::from_millis(3)), "TakeFor");
+    shows_upstream(&source().take_last(1), "TakeLast");
     shows_upstream(&source().take_until(pending::<()>()), "TakeUntil");
     shows_upstream(&source().take_while(|_| true), "TakeWhile");
+    shows_upstream(&source().take_while_inclusive(|_| true), "TakeWhileInclusive");
+    shows_upstream(&source().throttle_first(Duration::from_millis(3)), "ThrottleFirst");
+    shows_upstream(&source().throttle_latest(Duration::from_millis(3)), "ThrottleLatest");
+    shows_upstream(&source().try_filter(|_| Ok(true)), "TryFilter");
 
     shows_upstream(&source().map_async(2, ready), "MapAsync");
 
@@ -76,20 +96,39 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().merge_with(source()), "Merge");
     shows_upstream(&merge((source(), source(), source())), "Merge");
     shows(&merge([source(), source()]), &["MergeMany", "2"]);
+    shows_upstream(&race((source(), source())), "Race");
+    shows(&race([source(), source()]), &["RaceMany", "2"]);
+    shows(&merge_sorted([source(), source()], Ord::cmp), &["MergeSorted", "2"]);
     shows_upstream(&source().zip(source()), "Zip");
+    shows(&zip([source(), source()]), &["Zip", "Many", "2"]);
+    shows_upstream(&combine_latest((source(), source())), "CombineLatest");
+    shows_upstream(&source().with_latest_from(source()), "WithLatestFrom");
 
     shows_upstream(&source().concat_map(|_| source()), "ConcatMap");
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
 
     shows_upstream(&source().window_count(2), "WindowCount");
+    shows_upstream(&source().window_count_every(2, 1), "WindowCountEvery");
     shows_upstream(&source().window_time(Duration::from_millis(3)), "WindowTime");
+    shows_upstream(&source().window_time_every(Duration::from_millis(3), Duration::from_millis(1)), "WindowTimeEvery");
+    shows_upstream(&source().window_time_or_count(Duration::from_millis(3), 2), "WindowTimeOrCount");
+    shows_upstream(&source().window_toggle(source(), |_| pending::<()>()), "WindowToggle");
+    shows_upstream(&source().window_when(source()), "WindowWhen");
     shows_upstream(&source().group_by(|n| *n), "GroupUntil");
     shows_upstream(&source().group_by(|n| *n).count_each(), "AggregateEach");
     shows(&group(), &["Group {", "key: 1", "buffered: 1"]);
 
+    shows_upstream(&source().buffer_bytes(2, |_| 1), "BufferBytes");
     shows_upstream(&source().buffer_count(2), "BufferCount");
+    shows_upstream(&source().buffer_count_every(2, 1), "BufferCountEvery");
     shows_upstream(&source().buffer_time(Duration::from_millis(3)), "BufferTime");
+    shows_upstream(&source().buffer_time_every(Duration::from_millis(3), Duration::from_millis(1)), "BufferTimeEvery");
     shows_upstream(&source().buffer_time_or_count(Duration::from_millis(3), 2), "BufferTimeOrCount");
+    shows_upstream(&source().buffer_toggle(source(), |_| pending::<()>()), "BufferToggle");
+    shows_upstream(&source().buffer_until(|_| true), "BufferUntil");
+    shows_upstream(&source().buffer_when(source()), "BufferWhen");
+    shows_upstream(&source().buffer_while(|_| true), "BufferWhile");
+    shows_upstream(&source().chunk_by(|n| *n), "ChunkBy");
 
     shows_upstream(&source().delay(Duration::from_millis(3)), "Delay");
     shows_upstream(&source().delay_each(|_| Duration::ZERO), "DelayEach");
@@ -127,4 +166,5 @@ fn ends_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().forward(futures::sink::drain()), "Forward");
     shows_upstream(&source().into_items(), "IntoItems");
     shows_upstream(&source().next(), "Next");
+    shows_upstream(&source().sequence_equal(source()), "SequenceEqual");
 }

@@ -6,9 +6,16 @@
 use std::future::Ready;
 use std::iter::Empty;
 
-use anabranch_operators::combine::{Chain, Concat, Merge, MergeMany, MergeWith, Zip};
+use anabranch_operators::combine::{
+    Chain, CombineLatest, Concat, Merge, MergeMany, MergeSorted, MergeWith, Race, RaceMany, SequenceEqual,
+    WithLatestFrom, Zip,
+};
 use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
-use anabranch_operators::filter::{Filter, FilterMap, Skip, SkipWhile, Take, TakeUntil, TakeWhile};
+use anabranch_operators::filter::{
+    Debounce, DefaultIfEmpty, Distinct, DistinctUntilChanged, ElementAt, Filter, FilterMap, IgnoreElements, Sample,
+    Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
+    TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
+};
 use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{ConcatMap, MergeMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
@@ -19,7 +26,11 @@ use anabranch_operators::share::Spawn;
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::time::{Delay, DelayEach, KeepAlive, Pace, RateLimit, Timeout};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
-use anabranch_operators::window::{BufferCount, BufferTime, BufferTimeOrCount, WindowCount, WindowTime};
+use anabranch_operators::window::{
+    BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount, BufferToggle,
+    BufferUntil, BufferWhen, BufferWhile, ChunkBy, Lists, Runs, WindowCount, WindowCountEvery, WindowTime,
+    WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
+};
 use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
 
 /// Where a row needs a flow.
@@ -74,29 +85,69 @@ flagged! {
     Scan<(), (), ()>,
     TryMap<(), ()>,
 
+    Debounce<Source>,
+    DefaultIfEmpty<Source>,
+    Distinct<(), (), ()>,
+    DistinctUntilChanged<(), (), ()>,
+    ElementAt<()>,
     Filter<(), ()>,
     FilterMap<(), ()>,
+    IgnoreElements<()>,
+    Sample<Source>,
     Skip<()>,
+    SkipFor<()>,
+    SkipLast<Source>,
+    SkipUntil<(), (), ByFuture>,
     SkipWhile<(), ()>,
+    StartWith<(), ()>,
+    SwitchIfEmpty<(), ()>,
     Take<()>,
+    TakeFor<()>,
+    TakeLast<Source>,
     TakeUntil<(), (), ByFuture>,
     TakeWhile<(), ()>,
+    TakeWhileInclusive<(), ()>,
+    ThrottleFirst<()>,
+    ThrottleLatest<Source>,
+    TryFilter<(), ()>,
 
     Chain<(), ()>,
+    CombineLatest<()>,
     Concat<Empty<()>>,
     Merge<()>,
     MergeMany<Source>,
+    MergeSorted<Source, ()>,
     MergeWith<(), ()>,
-    Zip<Source, Source>,
+    Race<()>,
+    RaceMany<Source>,
+    SequenceEqual<Source, Source>,
+    WithLatestFrom<(), ()>,
+    Zip<()>,
 
     ConcatMap<(), (), ()>,
     MergeMap<(), Source, ()>,
 
+    BufferBytes<Source, ()>,
     BufferCount<Source>,
+    BufferCountEvery<Source>,
     BufferTime<Source>,
+    BufferTimeEvery<Source>,
     BufferTimeOrCount<Source>,
+    BufferToggle<Source, Source, (), (), ByFuture>,
+    BufferUntil<Source, ()>,
+    BufferWhen<Source, ()>,
+    BufferWhile<Source, ()>,
+    ChunkBy<Source, (), ()>,
+    Lists<Source, (), ()>,
+    Runs<Source, ()>,
     WindowCount<Source>,
+    WindowCountEvery<Source>,
     WindowTime<Source>,
+    WindowTimeEvery<Source>,
+    WindowTimeOrCount<Source>,
+    WindowToggle<Source, Source, (), (), ByFuture>,
+    WindowWhen<Source, ()>,
+    Windows<Source, (), ()>,
 
     AggregateEach<Source, (), NoSignal, group::Count, ()>,
     Group<Source, (), ()>,

@@ -31,7 +31,6 @@ const PASS_THROUGH: &[(&str, &str)] = &[
     ("try_chunks", "as above; its error carries the items read before the failure"),
     ("try_collect", "as `collect`"),
     ("try_concat", "as above"),
-    ("try_filter", "as above"),
     ("try_filter_map", "as above"),
     ("try_flatten", "as above"),
     ("try_flatten_unordered", "as above"),

@@ -30,11 +30,7 @@ pub struct Chain<A, B> {
 impl<S: TryStream> Flow<S> {
     /// Gives the items of this flow, and when it has ended, those of `other`.
     ///
-    /// ```text
-    /// in:     a-b-|
-    /// other:  --c|
-    /// out:    a-b---c|
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/chain.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -59,9 +55,13 @@ impl<S: TryStream> Flow<S> {
     /// # See also
     ///
     /// [`concat`](crate::concat()) for any number of flows, [`merge_with`](Self::merge_with) to run both at once. futures:
-    /// `StreamExt::chain`. ReactiveX: `concatWith`, and [`concat`](crate::concat()).
+    /// `StreamExt::chain`. ReactiveX: `concatWith`, `endWith`.
     #[doc(alias = "concat_with")]
     #[doc(alias = "concatWith")]
+    #[doc(alias = "end_with")]
+    #[doc(alias = "endWith")]
+    #[doc(alias = "concatWithValues")]
+    #[doc(alias = "onCompletion")]
     pub fn chain<B>(self, other: B) -> Flow<Chain<S, B>>
     where
         B: TryStream<Ok = S::Ok, Error = S::Error>,

@@ -30,12 +30,7 @@ pub struct Concat<I: Iterator> {
 
 /// Gives the items of the first flow, when it has ended those of the second, and so on.
 ///
-/// ```text
-/// a:    1-2|
-/// b:    --3|
-/// c:    4|
-/// out:  1-2--34|
-/// ```
+#[cfg_attr(doc, doc = include_str!("../../pictures/concat.svg"))]
 ///
 /// | | |
 /// |---|---|
@@ -47,7 +42,8 @@ pub struct Concat<I: Iterator> {
 /// | Time | none; a flow is taken from the iterator and first polled at the instant the one before it ends |
 ///
 /// The flows are of one type; those of several types can be [`chain`](Flow::chain)ed or [`boxed`](Flow::boxed). The
-/// iterator may make them as it goes, also without end.
+/// iterator may make them as it goes, also without end: `concat(std::iter::from_fn(|| wanted().then(make)))` runs a new
+/// flow as long as it is wanted.
 ///
 /// # Examples
 ///
@@ -64,8 +60,17 @@ pub struct Concat<I: Iterator> {
 ///
 /// [`chain`](Flow::chain) for two flows, [`concat_map`](Flow::concat_map) for a flow made of each item,
 /// [`merge`](crate::merge()) to run all at once. futures: `StreamExt::flatten` (its `concat` folds items into one
-/// collection). ReactiveX: `concat`, `concat_with_iterable`.
+/// collection). ReactiveX: `concat`, `concat_with_iterable`, `for_in`, `while_do`, `do_while`.
 #[doc(alias = "concat_with_iterable")]
+#[doc(alias = "for_in")]
+#[doc(alias = "concatEager")]
+#[doc(alias = "concatLazy")]
+#[doc(alias = "concatAllLazy")]
+#[doc(alias = "flattenConcat")]
+#[doc(alias = "do_while")]
+#[doc(alias = "while_do")]
+#[doc(alias = "repeatWhen")]
+#[doc(alias = "repeatUntil")]
 pub fn concat<I>(flows: I) -> Flow<Concat<I::IntoIter>>
 where
     I: IntoIterator,

@@ -24,9 +24,10 @@ pub struct Many<S: TryStream> {
     hopeless: bool,
 }
 
-/// A stream, and its place among the others. As a future, what it gives next.
+/// A stream, and its place among the others. As a future, it gives itself back with what the stream gave.
 pub(super) struct Next<S> {
     at: usize,
+    /// Dropped when it has ended or failed.
     stream: Option<Pin<Box<S>>>,
 }
 
@@ -34,41 +35,48 @@ impl<S: TryStream> Next<S> {
     pub(super) fn new(at: usize, stream: S) -> Self {
         Self { at, stream: Some(Box::pin(stream)) }
     }
+
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn into_stream(self) -> Option<Pin<Box<S>>> {
+        self.stream
+    }
 }
 
 impl<S: TryStream> Future for Next<S> {
-    /// `None` instead of the stream when it has ended or failed.
-    #[allow(clippy::type_complexity, reason = "it is taken apart at once")]
-    type Output = (usize, Option<Result<S::Ok, S::Error>>, Option<Pin<Box<S>>>);
+    type Output = (Self, Option<Result<S::Ok, S::Error>>);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let at = self.at;
-        let Some(stream) = &mut self.stream else {
-            return Poll::Ready((at, None, None));
+        let given = match &mut self.stream {
+            Some(stream) => ready!(stream.as_mut().try_poll_next(cx)),
+            None => None,
         };
-        let given = ready!(stream.as_mut().try_poll_next(cx));
         let stream = self.stream.take().filter(|_| matches!(given, Some(Ok(_))));
-        Poll::Ready((at, given, stream))
+        Poll::Ready((Self { at: self.at, stream }, given))
     }
 }
 
 impl<S: TryStream> Many<S> {
-    /// The place of the stream that gave the next item, which is kept; `None` when none is read any more.
-    fn poll_kept(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Next<S>, S::Error>>> {
-        let mut budget = Budget::new();
-        while let Some((at, given, stream)) = ready!(self.reading.poll_next_unpin(cx)) {
-            match given {
-                Some(Ok(item)) => {
-                    self.missing -= usize::from(self.kept[at].is_none());
-                    self.kept[at] = Some(item);
-                    return Poll::Ready(Some(Ok(Next { at, stream })));
-                }
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => self.hopeless |= self.kept[at].is_none(),
+    /// Keeps the next item, and gives its stream, or `None` if that has ended. Without streams to read, there is nothing.
+    #[allow(clippy::type_complexity, reason = "it is taken apart at once")]
+    fn poll_kept(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Option<Next<S>>, S::Error>>> {
+        let Some((next, given)) = ready!(self.reading.poll_next_unpin(cx)) else {
+            return Poll::Ready(None);
+        };
+        let kept = &mut self.kept[next.at];
+        Poll::Ready(Some(match given {
+            Some(Ok(item)) => {
+                self.missing -= usize::from(kept.replace(item).is_none());
+                Ok(Some(next))
             }
-            ready!(budget.swallow(cx));
-        }
-        Poll::Ready(None)
+            Some(Err(error)) => Err(error),
+            None => {
+                self.hopeless |= kept.is_none();
+                Ok(None)
+            }
+        }))
     }
 }
 
@@ -98,29 +106,37 @@ impl<S: TryStream> Sides for Many<S> {
     type Error = S::Error;
 
     fn poll_any(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<(), S::Error>>> {
-        let next = ready!(self.poll_kept(cx));
-        Poll::Ready(next.map(|next| next.map(|next| self.reading.push(next))))
-    }
-
-    fn poll_each(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<S::Ok>, S::Error>>> {
-        if self.reading.is_empty() {
-            let this = &mut *self;
-            this.reading.extend(this.resting.drain(..));
-        }
         let mut budget = Budget::new();
-        while self.missing > 0 && !self.hopeless {
-            match ready!(self.poll_kept(cx)) {
-                Some(Ok(next)) => self.resting.push(next),
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => break,
+        while let Some(next) = ready!(self.poll_kept(cx)?) {
+            if let Some(next) = next {
+                self.reading.push(next);
+                return Poll::Ready(Some(Ok(())));
             }
             ready!(budget.swallow(cx));
         }
-        if self.missing > 0 || self.kept.is_empty() {
-            return Poll::Ready(None);
+        Poll::Ready(None)
+    }
+
+    fn poll_each(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<S::Ok>, S::Error>>> {
+        let this = &mut *self;
+        if this.reading.is_empty() {
+            // In their order, so that of several that have ended or failed meanwhile the first is seen.
+            this.resting.sort_unstable_by_key(|next| next.at);
+            this.reading.extend(this.resting.drain(..));
         }
-        self.missing = self.kept.len();
-        Poll::Ready(Some(Ok(self.kept.iter_mut().filter_map(Option::take).collect())))
+        let mut budget = Budget::new();
+        while let Some(next) = ready!(this.poll_kept(cx)?) {
+            let Some(next) = next else {
+                return Poll::Ready(None);
+            };
+            this.resting.push(next);
+            if this.missing == 0 {
+                this.missing = this.kept.len();
+                return Poll::Ready(Some(Ok(this.kept.iter_mut().filter_map(Option::take).collect())));
+            }
+            ready!(budget.swallow(cx));
+        }
+        Poll::Ready(None)
     }
 
     fn is_hopeless(&self) -> bool {

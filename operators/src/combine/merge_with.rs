@@ -17,11 +17,7 @@ pub type MergeWith<A, B> = Merge<Slot<A, Slot<B, ()>>>;
 impl<S: TryStream> Flow<S> {
     /// Gives the items of this flow and of `other` as they come.
     ///
-    /// ```text
-    /// in:     a--b----|
-    /// other:  -1---2|
-    /// out:    a1-b-2--|
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/merge_with.svg"))]
     ///
     /// | | |
     /// |---|---|

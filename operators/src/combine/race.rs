@@ -153,11 +153,11 @@ impl<S: TryStream> Stream for RaceMany<S> {
             }
             return Poll::Ready(given);
         }
-        let Some((_, given, stream)) = ready!(self.running.poll_next_unpin(cx)) else {
+        let Some((next, given)) = ready!(self.running.poll_next_unpin(cx)) else {
             return Poll::Ready(None);
         };
         self.running.clear();
-        self.winner = stream;
+        self.winner = next.into_stream();
         Poll::Ready(given)
     }
 

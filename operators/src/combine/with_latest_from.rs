@@ -16,6 +16,7 @@ use pin_project::pin_project;
 use crate::Flow;
 use crate::budget::Budget;
 use crate::combine::{CopyingSides, LatestOf};
+use crate::flatten::RUN;
 
 /// The stream of [`Flow::with_latest_from`].
 #[derive(Clone)]
@@ -43,7 +44,7 @@ impl<S: TryStream> Flow<S> {
     /// | Ends | with upstream; the end of the others changes nothing |
     /// | Errors | end it at once, those of the others too |
     /// | Holds | the latest item of each of the others |
-    /// | Ahead | others that always have more are read up to 256 items at a time before upstream is looked at |
+    /// | Ahead | others that always have more are read up to 64 items at a time before upstream is looked at |
     /// | Dropped | items of upstream that come before each of the others has given one; items of the others that are followed by newer ones |
     /// | Time | none; a consumer that polls late gets what the others gave last by then |
     ///
@@ -98,28 +99,33 @@ where
             return Poll::Ready(None);
         };
         let mut end = None;
-        let mut budget = Budget::new();
-        while let Poll::Ready(Some(read)) = this.others.as_mut().poll_any(cx) {
-            if let Err(error) = read {
-                end = Some(Err(error));
-                break;
+        let mut others_wait = false;
+        for _ in 0..RUN {
+            match this.others.as_mut().poll_any(cx) {
+                Poll::Ready(Some(Ok(()))) => continue,
+                Poll::Ready(Some(Err(error))) => end = Some(Err(error)),
+                Poll::Ready(None) | Poll::Pending => others_wait = true,
             }
-            if budget.swallow(cx).is_pending() {
-                break; // Its task is woken already, so upstream can have its turn.
-            }
+            break;
         }
         let mut budget = Budget::new();
         while end.is_none() {
-            match ready!(stream.as_mut().try_poll_next(cx)) {
-                Some(Ok(item)) => {
+            match stream.as_mut().try_poll_next(cx) {
+                Poll::Ready(Some(Ok(item))) => {
                     if let Some(latest) = this.others.copy() {
                         return Poll::Ready(Some(Ok((item, latest))));
                     }
+                    ready!(budget.swallow(cx));
                 }
-                Some(Err(error)) => end = Some(Err(error)),
-                None => break,
+                Poll::Ready(Some(Err(error))) => end = Some(Err(error)),
+                Poll::Ready(None) => break,
+                Poll::Pending => {
+                    if !others_wait {
+                        cx.waker().wake_by_ref(); // They have more, and it is another task's turn.
+                    }
+                    return Poll::Pending;
+                }
             }
-            ready!(budget.swallow(cx));
         }
         this.stream.set(None);
         this.others.clear();

@@ -88,7 +88,8 @@ pub(crate) mod sealed {
 /// | Time | none; `make` runs inside the first poll |
 ///
 /// All flows are lazy, so a flow need not be deferred to begin late. This one can be run again: operators such as
-/// `retry` call `make` for each run. Its type says so by [`Restart`].
+/// `retry` call `make` for each run. Its type says so by [`Restart`]. Where `make` chooses between flows of different types,
+/// [`boxed`](Flow::boxed) makes them one.
 ///
 /// # Examples
 ///
@@ -111,9 +112,12 @@ pub(crate) mod sealed {
 ///
 /// [`repeat_from`](crate::repeat_from()) to run it several times, [`using`](crate::using()) for a flow beside something
 /// that it needs, [`concat`](crate::concat()) of an iterator that makes the flows as it goes. ReactiveX: `defer`,
-/// `lazySource`.
+/// `lazySource`, `if_then`, `case`.
 #[doc(alias = "lazySource")]
 #[doc(alias = "lazy_source")]
+#[doc(alias = "if_then")]
+#[doc(alias = "iif")]
+#[doc(alias = "case")]
 pub fn defer<S, F>(make: F) -> Flow<Defer<S, F>>
 where
     F: FnMut() -> S,

@@ -1,8 +1,8 @@
 //! `from_items`: a flow of the items of any stream.
 //!
 //! ```text
-//! stream:  a-b-c-|
-//! flow:    a-b-c-|
+//! in:   a-b-c-|
+//! out:  a-b-c-|
 //! ```
 
 use std::convert::Infallible;
@@ -26,12 +26,24 @@ pub struct FromItems<S> {
 
 /// A flow of the items of `stream`, which cannot fail.
 ///
+#[cfg_attr(doc, doc = include_str!("../../pictures/from_items.svg"))]
+///
+/// | | |
+/// |---|---|
+/// | Emits | when the stream gives an item |
+/// | Ends | with the stream, which is not polled again afterwards |
+/// | Errors | none |
+/// | Holds | nothing |
+/// | Dropped | nothing is lost but what the stream holds |
+/// | Time | none |
+///
 /// Its error is [`Infallible`], which costs nothing and lets the ends be taken apart without a `match`:
 /// `let Ok(n) = flow.count().await;`. If the stream gives `Result`s and their `Err` means failure, use
 /// [`from_results`](crate::from_results): here they would be items.
 ///
-/// **Emits** each item of the stream. **Ends** with the stream, which is not polled again afterwards. **Holds**
-/// nothing. **Dropped**: nothing is lost but what the stream holds.
+/// The streams of `futures` bring what has no function here: `stream::once` a future, `stream::unfold` and
+/// `stream::poll_fn` items that are made as they are asked for, `stream::pending` a flow that never gives anything. The
+/// receiver of a channel is a stream, or becomes one by `tokio_stream::wrappers`.
 ///
 /// # Examples
 ///
@@ -46,8 +58,29 @@ pub struct FromItems<S> {
 /// # See also
 ///
 /// [`from_results`](crate::from_results), [`from_iter`](crate::from_iter); as a method,
-/// [`into_flow`](crate::FlowExt::into_flow). ReactiveX: `from`.
+/// [`into_flow`](crate::FlowExt::into_flow). ReactiveX: `from`, `from_future`,
+/// `create`, `generate`, `never`.
 #[doc(alias = "from")]
+#[doc(alias = "from_future")]
+#[doc(alias = "fromFuture")]
+#[doc(alias = "fromCallable")]
+#[doc(alias = "fromCompletionStage")]
+#[doc(alias = "from_callback")]
+#[doc(alias = "bindCallback")]
+#[doc(alias = "start_async")]
+#[doc(alias = "completionStage")]
+#[doc(alias = "create")]
+#[doc(alias = "generate")]
+#[doc(alias = "push")]
+#[doc(alias = "unfold")]
+#[doc(alias = "unfoldAsync")]
+#[doc(alias = "flow")]
+#[doc(alias = "channelFlow")]
+#[doc(alias = "queue")]
+#[doc(alias = "actorRef")]
+#[doc(alias = "receiveAsFlow")]
+#[doc(alias = "consumeAsFlow")]
+#[doc(alias = "never")]
 pub fn from_items<S: Stream>(stream: S) -> Flow<FromItems<S>> {
     Flow::new(FromItems { stream, ended: false })
 }

@@ -1,8 +1,8 @@
 //! `from_iter`: a flow of the items of an iterator.
 //!
 //! ```text
-//! iterator:  a b c
-//! flow:      (abc|)
+//! iterator of a, b and c
+//! out:  (abc|)
 //! ```
 
 use std::convert::Infallible;
@@ -26,9 +26,19 @@ impl<I> Unpin for FromIter<I> {}
 
 /// A flow of the items of `items`, always ready, which cannot fail.
 ///
-/// **Emits** an item whenever polled: the iterator runs inside the poll, so one that blocks or computes for long
-/// belongs behind [`spawn`](Flow::spawn). **Ends** with the iterator. **Holds** nothing. **Dropped**: the rest of the
-/// iterator is not run.
+#[cfg_attr(doc, doc = include_str!("../../pictures/from_iter.svg"))]
+///
+/// | | |
+/// |---|---|
+/// | Emits | an item whenever polled |
+/// | Ends | with the iterator |
+/// | Errors | none |
+/// | Holds | nothing |
+/// | Dropped | the rest of the iterator is not run |
+/// | Time | none; the iterator runs inside the poll, so one that blocks or computes for long belongs behind [`spawn`](Flow::spawn) |
+///
+/// A value alone is `from_iter([value])`, a value without end `from_iter(std::iter::repeat(value))`, and a flow that ends
+/// at once `from_iter([])`.
 ///
 /// # Examples
 ///
@@ -41,12 +51,21 @@ impl<I> Unpin for FromIter<I> {}
 ///
 /// # See also
 ///
-/// [`from_items`](crate::from_items). futures: `stream::iter`. ReactiveX: `of`, `just`, `range`, `from_iterable`.
+/// [`from_items`](crate::from_items). futures: `stream::iter`. ReactiveX: `of`, `just`, `range`, `from_iterable`,
+/// `repeat_value`, `empty`.
 #[doc(alias = "of")]
 #[doc(alias = "just")]
 #[doc(alias = "range")]
 #[doc(alias = "from_iterable")]
 #[doc(alias = "fromIterable")]
+#[doc(alias = "return_value")]
+#[doc(alias = "single")]
+#[doc(alias = "flowOf")]
+#[doc(alias = "asFlow")]
+#[doc(alias = "rangeLong")]
+#[doc(alias = "empty")]
+#[doc(alias = "emptyFlow")]
+#[doc(alias = "repeat_value")]
 pub fn from_iter<I: IntoIterator>(items: I) -> Flow<FromIter<I::IntoIter>> {
     Flow::new(FromIter { items: items.into_iter().fuse() })
 }

@@ -1,8 +1,8 @@
 //! `from_results`: a flow of the `Ok` items of any stream of results, which fails with its first `Err`.
 //!
 //! ```text
-//! stream:  a-b-#-c-|     (# is an Err)
-//! flow:    a-b-#
+//! in:   a-b-#
+//! out:  a-b-#
 //! ```
 
 use std::pin::Pin;
@@ -25,11 +25,19 @@ pub struct FromResults<S> {
 
 /// A flow of the `Ok` items of `stream`; its first `Err` is the flow's failure.
 ///
+#[cfg_attr(doc, doc = include_str!("../../pictures/from_results.svg"))]
+///
+/// | | |
+/// |---|---|
+/// | Emits | when the stream gives an `Ok` |
+/// | Ends | with the stream |
+/// | Errors | the first `Err` ends the flow; the stream is not polled again |
+/// | Holds | nothing |
+/// | Dropped | nothing is lost but what the stream holds |
+/// | Time | none |
+///
 /// If an `Err` is only an item that is no good, take the stream in with [`from_items`](crate::from_items) and decide
 /// about it in the flow: [`dead_letters`](Flow::dead_letters), [`try_map`](Flow::try_map).
-///
-/// **Emits** each `Ok` item. **Ends** with the stream. **Errors**: the first `Err` ends the flow; the stream is not
-/// polled again. **Holds** nothing. **Dropped**: nothing is lost but what the stream holds.
 ///
 /// # Examples
 ///
@@ -47,8 +55,13 @@ pub struct FromResults<S> {
 ///
 /// # See also
 ///
-/// [`from_items`](crate::from_items); as a method, [`try_into_flow`](crate::FlowExt::try_into_flow). ReactiveX: `from`.
+/// [`from_items`](crate::from_items); as a method, [`try_into_flow`](crate::FlowExt::try_into_flow).
+/// ReactiveX: `from`, `throw`.
 #[doc(alias = "from")]
+#[doc(alias = "throw")]
+#[doc(alias = "throwError")]
+#[doc(alias = "error")]
+#[doc(alias = "failed")]
 pub fn from_results<S: TryStream>(stream: S) -> Flow<FromResults<S>> {
     Flow::new(FromResults { stream, ended: false })
 }

@@ -1,7 +1,8 @@
 //! `interval`: counts up, one number a period.
 //!
 //! ```text
-//! period of 3:  ---0--1--2--3
+//! period of 3
+//! out:  ---0--1--2--!
 //! ```
 
 use std::convert::Infallible;
@@ -28,9 +29,18 @@ pub struct Interval {
 
 /// A flow that gives 0, 1, 2, … at one period, two periods, three periods after its first poll, without end.
 ///
-/// **Emits** a number at each multiple of the period. **Ends** never. **Holds** nothing. **Dropped**: nothing is lost.
-/// **Time**: the first number comes after one period, as in ReactiveX (tokio's `interval` ticks at once). A consumer
-/// that polls late gets the numbers that are due one after another, without loss, and is then in step again.
+#[cfg_attr(doc, doc = include_str!("../../pictures/interval.svg"))]
+///
+/// | | |
+/// |---|---|
+/// | Emits | a number at each multiple of the period |
+/// | Ends | never |
+/// | Errors | none |
+/// | Holds | nothing |
+/// | Dropped | nothing is lost |
+/// | Time | one timer, from the first poll; a consumer that polls late gets the numbers that are due one after another, without loss, and is then in step again |
+///
+/// The first number comes after one period, as in ReactiveX; tokio's `interval` ticks at once.
 ///
 /// # Panics
 ///
@@ -51,7 +61,9 @@ pub struct Interval {
 ///
 /// # See also
 ///
-/// tokio-stream: `IntervalStream`. ReactiveX: `interval`.
+/// [`timer`](crate::timer()) for one number. tokio-stream: `IntervalStream`. ReactiveX: `interval`, `intervalRange`, `tick`.
+#[doc(alias = "intervalRange")]
+#[doc(alias = "tick")]
 #[track_caller]
 pub fn interval(period: Duration) -> Flow<Interval> {
     assert!(!period.is_zero(), "the period of an interval must not be zero");

@@ -64,7 +64,6 @@ pub struct RepeatFrom<S, F> {
 /// further runs in Reactor), `cycle`.
 #[doc(alias = "repeat")]
 #[doc(alias = "cycle")]
-#[doc(alias = "repeatWhen")]
 pub fn repeat_from<S, F>(times: usize, make: F) -> Flow<RepeatFrom<S, F>>
 where
     F: FnMut() -> S,

@@ -1,8 +1,9 @@
 //! `filter`: the items that pass a test.
 //!
 //! ```text
+//! even ones
 //! in:   1-2-3-4-|
-//! out:  --2---4-|     (the even ones)
+//! out:  --2---4-|
 //! ```
 
 use std::fmt;
@@ -27,10 +28,7 @@ pub struct Filter<S, F> {
 impl<S: TryStream> Flow<S> {
     /// Gives the items for which `f` says `true`.
     ///
-    /// ```text
-    /// in:   1-2-3-4-|
-    /// out:  --2---4-|     (the even ones)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/filter.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -53,8 +51,12 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`filter_map`](Self::filter_map), [`take_while`](Self::take_while), [`skip_while`](Self::skip_while). futures:
-    /// `StreamExt::filter`, whose test is a future. ReactiveX: `filter`.
+    /// [`filter_map`](Self::filter_map), [`try_filter`](Self::try_filter), [`take_while`](Self::take_while), [`skip_while`](Self::skip_while). futures:
+    /// `StreamExt::filter`, whose test is a future. ReactiveX: `filter`,
+    /// `filter_indexed` behind [`enumerate`](Self::enumerate), `filterNot` with the opposite test, `filterWhen` with an async one.
+    #[doc(alias = "filter_indexed")]
+    #[doc(alias = "filterNot")]
+    #[doc(alias = "filterWhen")]
     pub fn filter<F>(self, f: F) -> Flow<Filter<S, F>>
     where
         F: FnMut(&S::Ok) -> bool,

@@ -1,8 +1,9 @@
 //! `filter_map`: each item, changed or left out.
 //!
 //! ```text
+//! x gives None
 //! in:   a-x-c-|
-//! out:  A---C-|     (x gives None)
+//! out:  A---C-|
 //! ```
 
 use std::fmt;
@@ -27,10 +28,7 @@ pub struct FilterMap<S, F> {
 impl<S: TryStream> Flow<S> {
     /// Gives the value of `f(item)` for each item where there is one.
     ///
-    /// ```text
-    /// in:   a-x-c-|
-    /// out:  A---C-|     (x gives None)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/filter_map.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -54,10 +52,16 @@ impl<S: TryStream> Flow<S> {
     /// # See also
     ///
     /// [`filter`](Self::filter), [`map`](Self::map); [`dead_letters`](Self::dead_letters), which keeps what is left out.
-    /// futures: `StreamExt::filter_map`, whose function is async. ReactiveX: `of_type`, `mapNotNull`.
+    /// futures: `StreamExt::filter_map`, whose function is async. ReactiveX: `of_type`,
+    /// `ofType`, `mapNotNull`, `mapOptional`, `mapOption`, `handle`, `collectType`, `filterIsInstance`.
     #[doc(alias = "of_type")]
     #[doc(alias = "ofType")]
     #[doc(alias = "mapNotNull")]
+    #[doc(alias = "mapOptional")]
+    #[doc(alias = "mapOption")]
+    #[doc(alias = "handle")]
+    #[doc(alias = "collectType")]
+    #[doc(alias = "filterIsInstance")]
     pub fn filter_map<U, F>(self, f: F) -> Flow<FilterMap<S, F>>
     where
         F: FnMut(S::Ok) -> Option<U>,

@@ -1,18 +1,56 @@
 //! Operators that let some items pass and not others.
 
+mod audit;
+mod debounce;
+mod default_if_empty;
+mod distinct;
+mod distinct_until_changed;
+mod due;
+mod element_at;
 #[allow(clippy::module_inception, reason = "files are named after their operator")]
 mod filter;
 mod filter_map;
+mod ignore_elements;
+mod sample;
 mod skip;
+mod skip_for;
+mod skip_last;
+mod skip_until;
 mod skip_while;
+mod start_with;
+mod switch_if_empty;
 mod take;
+mod take_for;
+mod take_last;
 mod take_until;
 mod take_while;
+mod take_while_inclusive;
+mod throttle_first;
+mod throttle_latest;
+mod try_filter;
 
+pub use self::debounce::Debounce;
+pub use self::default_if_empty::DefaultIfEmpty;
+pub use self::distinct::Distinct;
+pub use self::distinct_until_changed::DistinctUntilChanged;
+pub use self::element_at::ElementAt;
 pub use self::filter::Filter;
 pub use self::filter_map::FilterMap;
+pub use self::ignore_elements::IgnoreElements;
+pub use self::sample::Sample;
 pub use self::skip::Skip;
+pub use self::skip_for::SkipFor;
+pub use self::skip_last::SkipLast;
+pub use self::skip_until::SkipUntil;
 pub use self::skip_while::SkipWhile;
+pub use self::start_with::StartWith;
+pub use self::switch_if_empty::SwitchIfEmpty;
 pub use self::take::Take;
+pub use self::take_for::TakeFor;
+pub use self::take_last::TakeLast;
 pub use self::take_until::TakeUntil;
 pub use self::take_while::TakeWhile;
+pub use self::take_while_inclusive::TakeWhileInclusive;
+pub use self::throttle_first::ThrottleFirst;
+pub use self::throttle_latest::ThrottleLatest;
+pub use self::try_filter::TryFilter;

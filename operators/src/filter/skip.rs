@@ -1,8 +1,9 @@
 //! `skip`: all but the first items.
 //!
 //! ```text
+//! n of 2
 //! in:   a-b-c-d-|
-//! out:  ----c-d-|     (without 2 items)
+//! out:  ----c-d-|
 //! ```
 
 use std::pin::Pin;
@@ -28,10 +29,7 @@ pub struct Skip<S> {
 impl<S: TryStream> Flow<S> {
     /// Leaves out the first `n` items.
     ///
-    /// ```text
-    /// in:   a-b-c-d-|
-    /// out:  ----c-d-|     (without 2 items)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/skip.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -54,7 +52,8 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`skip_while`](Self::skip_while), [`take`](Self::take). futures: `StreamExt::skip`. ReactiveX: `skip`.
+    /// [`skip_while`](Self::skip_while), [`take`](Self::take). futures: `StreamExt::skip`. ReactiveX: `skip`, `drop`.
+    #[doc(alias = "drop")]
     pub fn skip(self, n: usize) -> Flow<Skip<S>> {
         Flow::new(Skip { stream: self.into_inner(), left: n })
     }

@@ -1,8 +1,9 @@
 //! `skip_while`: the items from the first that fails a test.
 //!
 //! ```text
+//! below 3
 //! in:   1-2-3-1-|
-//! out:  ----3-1-|     (below 3)
+//! out:  ----3-1-|
 //! ```
 
 use std::fmt;
@@ -29,10 +30,7 @@ pub struct SkipWhile<S, F> {
 impl<S: TryStream> Flow<S> {
     /// Leaves out the items up to, and without, the first for which `f` says `false`; gives that and all that follow.
     ///
-    /// ```text
-    /// in:   1-2-3-1-|
-    /// out:  ----3-1-|     (below 3)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/skip_while.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -56,8 +54,11 @@ impl<S: TryStream> Flow<S> {
     /// # See also
     ///
     /// [`take_while`](Self::take_while), [`skip`](Self::skip), [`filter`](Self::filter). futures:
-    /// `StreamExt::skip_while`, whose test is a future. ReactiveX: `skip_while`.
+    /// `StreamExt::skip_while`, whose test is a future. ReactiveX: `skip_while`,
+    /// `skipWhile`, `dropWhile`, `skip_while_indexed` behind [`enumerate`](Self::enumerate).
     #[doc(alias = "skipWhile")]
+    #[doc(alias = "skip_while_indexed")]
+    #[doc(alias = "dropWhile")]
     pub fn skip_while<F>(self, f: F) -> Flow<SkipWhile<S, F>>
     where
         F: FnMut(&S::Ok) -> bool,

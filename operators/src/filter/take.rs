@@ -1,8 +1,9 @@
 //! `take`: the first items.
 //!
 //! ```text
+//! n of 2
 //! in:   a-b-c-d-|
-//! out:  a-(b|)        (2 items)
+//! out:  a-(b|)
 //! ```
 
 use std::pin::Pin;
@@ -27,10 +28,7 @@ pub struct Take<S> {
 impl<S: TryStream> Flow<S> {
     /// Gives the first `n` items, and ends with the last of them.
     ///
-    /// ```text
-    /// in:   a-b-c-d-|
-    /// out:  a-(b|)        (2 items)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/take.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -55,7 +53,8 @@ impl<S: TryStream> Flow<S> {
     /// # See also
     ///
     /// [`take_while`](Self::take_while), [`take_until`](Self::take_until), [`skip`](Self::skip). futures:
-    /// `StreamExt::take`. ReactiveX: `take`.
+    /// `StreamExt::take`. ReactiveX: `take`. A `slice` is `skip(from)` and then `take(n)`.
+    #[doc(alias = "slice")]
     pub fn take(self, n: usize) -> Flow<Take<S>> {
         Flow::new(Take { stream: self.into_inner(), left: n })
     }

@@ -42,11 +42,7 @@ impl<S: TryStream> Flow<S> {
     ///
     /// That is how a running pipeline is told to finish: everything behind ends in order, and gives what it holds.
     ///
-    /// ```text
-    /// in:      a-b-c-d-|
-    /// signal:  -----x
-    /// out:     a-b-c|
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/take_until.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -72,8 +68,8 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`take_while`](Self::take_while), [`take`](Self::take). futures: `StreamExt::take_until`, for futures only.
-    /// ReactiveX: `take_until`.
+    /// [`take_for`](Self::take_for), [`take_while`](Self::take_while), [`skip_until`](Self::skip_until). futures: `StreamExt::take_until`, for futures only.
+    /// ReactiveX: `take_until`, `takeUntil`, `takeUntilOther`.
     #[doc(alias = "takeUntil")]
     #[doc(alias = "takeUntilOther")]
     pub fn take_until<G, Kind>(self, signal: G) -> Flow<TakeUntil<S, G, Kind>>

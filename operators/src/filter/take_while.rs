@@ -1,8 +1,9 @@
 //! `take_while`: the items before the first that fails a test.
 //!
 //! ```text
+//! below 3
 //! in:   1-2-3-1-|
-//! out:  1-2-|         (below 3)
+//! out:  1-2-|
 //! ```
 
 use std::fmt;
@@ -28,10 +29,7 @@ pub struct TakeWhile<S, F> {
 impl<S: TryStream> Flow<S> {
     /// Gives the items up to, and without, the first for which `f` says `false`, and ends there.
     ///
-    /// ```text
-    /// in:   1-2-3-1-|
-    /// out:  1-2-|         (below 3)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/take_while.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -54,9 +52,13 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`skip_while`](Self::skip_while), [`take`](Self::take), [`take_until`](Self::take_until), [`filter`](Self::filter).
-    /// futures: `StreamExt::take_while`, whose test is a future. ReactiveX: `take_while`.
+    /// [`take_while_inclusive`](Self::take_while_inclusive), [`skip_while`](Self::skip_while), [`take`](Self::take),
+    /// [`take_until`](Self::take_until), [`filter`](Self::filter).
+    /// futures: `StreamExt::take_while`, whose test is a future. ReactiveX: `take_while`,
+    /// `takeWhile`, `transformWhile`, `take_while_indexed` behind [`enumerate`](Self::enumerate).
     #[doc(alias = "takeWhile")]
+    #[doc(alias = "take_while_indexed")]
+    #[doc(alias = "transformWhile")]
     pub fn take_while<F>(self, f: F) -> Flow<TakeWhile<S, F>>
     where
         F: FnMut(&S::Ok) -> bool,

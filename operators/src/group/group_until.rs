@@ -332,7 +332,7 @@ where
 
     fn start(&mut self, _now: Instant, _out: &Out<K, T, E>) {}
 
-    fn tick(&mut self, cx: &mut Context<'_>, now: Instant, out: &Out<K, T, E>) {
+    fn tick(&mut self, cx: &mut Context<'_>, now: Instant, out: &Out<K, T, E>) -> Result<(), E> {
         self.groups.set_now(now);
         while let Some((_, lane)) = self.groups.close_due() {
             lane.end(&out.lanes);
@@ -343,6 +343,7 @@ where
                 Err(error) => drop(lane.fail(&out.lanes, error)),
             }
         }
+        Ok(())
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -26,8 +26,8 @@ pub(crate) trait Route<T, E> {
     /// The first poll: time zero.
     fn start(&mut self, now: Instant, out: &Out<Self::Key, T, E>);
 
-    /// Ends, fails and opens what is due by now.
-    fn tick(&mut self, cx: &mut Context<'_>, now: Instant, out: &Out<Self::Key, T, E>);
+    /// Ends, fails and opens what is due by now. An error is the failure of the whole flow.
+    fn tick(&mut self, cx: &mut Context<'_>, now: Instant, out: &Out<Self::Key, T, E>) -> Result<(), E>;
 
     /// When [`tick`](Self::tick) will have something to do.
     fn deadline(&self) -> Option<Instant>;
@@ -40,6 +40,11 @@ pub(crate) trait Route<T, E> {
 
     /// The open lane that holds most.
     fn fullest(&self) -> Option<&Arc<Lane<Self::Key, T, E>>>;
+
+    /// An open lane that is full. To be given where one item goes into several lanes, and may fill them all.
+    fn another_full(&self, _lanes: &Lanes) -> Filled<Self::Key, T, E> {
+        None
+    }
 
     /// A key in words.
     fn name(key: &Self::Key) -> String;
@@ -274,7 +279,9 @@ where
         }
         let mut budget = Budget::new();
         loop {
-            self.route.tick(&mut cx, now, out);
+            if let Err(error) = self.route.tick(&mut cx, now, out) {
+                return self.fail(out, error);
+            }
             if served() {
                 return Drove::Served;
             }
@@ -313,17 +320,21 @@ where
 
     /// Whether full buffers keep the source from being polled.
     fn is_held(&mut self, out: &Out<K, S::Ok, S::Error>) -> bool {
-        let full =
-            |driver: &Self| out.lanes.is_full() || driver.full.as_ref().is_some_and(|lane| lane.is_full(&out.lanes));
-        if full(self) {
+        if self.is_full(out) {
             out.lanes.hold();
-            if full(self) {
+            if self.is_full(out) {
                 return true;
             }
         }
-        self.full = None;
         self.stall = None;
         false
+    }
+
+    fn is_full(&mut self, out: &Out<K, S::Ok, S::Error>) -> bool {
+        if self.full.as_ref().is_some_and(|lane| !lane.is_full(&out.lanes)) {
+            self.full = self.route.another_full(&out.lanes);
+        }
+        self.full.is_some() || out.lanes.is_full()
     }
 
     /// Until when readers have time to make room. Outside of a runtime nothing can be waited for: there, a stall is seen

@@ -3,7 +3,7 @@
 //! ```text
 //! n of 2
 //! in:   a-b-c-|
-//! out:  --A---(B|)          A = [a, b], B = [c]
+//! out:  --[ab]---([c]|)
 //! ```
 
 use std::fmt;
@@ -34,11 +34,7 @@ pub struct BufferCount<S: TryStream> {
 impl<S: TryStream> Flow<S> {
     /// Gives lists of `n` items each; the last may be shorter.
     ///
-    /// ```text
-    /// n of 2
-    /// in:   a-b-c-|
-    /// out:  --A---(B|)          A = [a, b], B = [c]
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/buffer_count.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -65,12 +61,17 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`buffer_time_or_count`](Self::buffer_time_or_count) so that no item waits for long,
+    /// [`buffer_count_every`](Self::buffer_count_every) for lists that overlap or leave items out;
+    /// [`buffer_time_or_count`](Self::buffer_time_or_count) so that no item waits for long;
+    /// [`buffer_bytes`](Self::buffer_bytes) for batches;
     /// [`window_count`](Self::window_count) for flows in the place of lists. futures: `StreamExt::chunks`. ReactiveX:
     /// `buffer_with_count`, `bufferCount`.
     #[doc(alias = "buffer_with_count")]
     #[doc(alias = "bufferCount")]
     #[doc(alias = "chunks")]
+    #[doc(alias = "chunked")]
+    #[doc(alias = "grouped")]
+    #[doc(alias = "buffer")]
     #[track_caller]
     pub fn buffer_count(self, n: usize) -> Flow<BufferCount<S>> {
         assert!(n > 0, "buffer_count needs an n of at least 1: a list of 0 items is never full");

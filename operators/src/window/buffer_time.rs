@@ -3,7 +3,7 @@
 //! ```text
 //! span of 4
 //! in:   a-b------c|
-//! out:  ----A---B-(C|)      A = [a, b], B = [], C = [c]
+//! out:  ----[ab]---[]-([c]|)
 //! ```
 
 use std::fmt;
@@ -29,11 +29,7 @@ pub struct BufferTime<S: TryStream> {
 impl<S: TryStream> Flow<S> {
     /// Gives what came within the first `span`, within the second, and so on, as lists.
     ///
-    /// ```text
-    /// span of 4
-    /// in:   a-b------c|
-    /// out:  ----A---B-(C|)      A = [a, b], B = [], C = [c]
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/buffer_time.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -68,10 +64,13 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`buffer_time_or_count`](Self::buffer_time_or_count), [`buffer_count`](Self::buffer_count),
-    /// [`window_time`](Self::window_time) for flows in the place of lists. ReactiveX: `buffer_with_time`, `bufferTime`.
+    /// [`buffer_time_every`](Self::buffer_time_every) for lists that overlap or leave gaps;
+    /// [`buffer_time_or_count`](Self::buffer_time_or_count), [`buffer_count`](Self::buffer_count);
+    /// [`window_time`](Self::window_time) for flows in the place of lists. ReactiveX: `buffer_with_time`, `bufferTime`,
+    /// `buffer`.
     #[doc(alias = "buffer_with_time")]
     #[doc(alias = "bufferTime")]
+    #[doc(alias = "buffer")]
     #[track_caller]
     pub fn buffer_time(self, span: Duration) -> Flow<BufferTime<S>> {
         assert!(!span.is_zero(), "the span of buffer_time must not be zero");

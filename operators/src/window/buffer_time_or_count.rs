@@ -3,7 +3,7 @@
 //! ```text
 //! span of 4, n of 2
 //! in:   a-b--c--|
-//! out:  --A---B-(C|)        A = [a, b], B = [c], C = []
+//! out:  --[ab]---[c]-([]|)
 //! ```
 
 use std::fmt;
@@ -48,11 +48,7 @@ enum Due {
 impl<S: TryStream> Flow<S> {
     /// Gives a list of what came once it has `n` items, or once `span` has passed since it was opened.
     ///
-    /// ```text
-    /// span of 4, n of 2
-    /// in:   a-b--c--|
-    /// out:  --A---B-(C|)        A = [a, b], B = [c], C = []
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/buffer_time_or_count.svg"))]
     ///
     /// The next list is opened at that instant.
     ///
@@ -86,11 +82,15 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`buffer_count`](Self::buffer_count), [`buffer_time`](Self::buffer_time). tokio-stream:
-    /// `StreamExt::chunks_timeout`, whose time begins with a list's first item. ReactiveX: `buffer_with_time_or_count`,
-    /// `bufferTime`.
+    /// [`buffer_bytes`](Self::buffer_bytes), whose time begins with a list's first item, and whose lists are never empty;
+    /// [`buffer_count`](Self::buffer_count), [`buffer_time`](Self::buffer_time);
+    /// [`window_time_or_count`](Self::window_time_or_count) for flows in the place of lists. tokio-stream:
+    /// `StreamExt::chunks_timeout`. ReactiveX: `buffer_with_time_or_count`, `bufferTime`, `bufferTimeout`,
+    /// `groupedWithin`.
     #[doc(alias = "buffer_with_time_or_count")]
     #[doc(alias = "bufferTime")]
+    #[doc(alias = "bufferTimeout")]
+    #[doc(alias = "groupedWithin")]
     #[doc(alias = "chunks_timeout")]
     #[track_caller]
     pub fn buffer_time_or_count(self, span: Duration, n: usize) -> Flow<BufferTimeOrCount<S>> {

@@ -1,42 +1,31 @@
 //! `window_time`: a sub-stream for every span of time.
 //!
 //! ```text
-//! in:   a-b-c-|    span of 4
-//! out:  0---1-|    windows open
+//! span of 4
+//! in:   a-b-c-|
+//! out:  0---1-|
 //! 0:    a-b-|
-//! 1:        c-|
+//! 1:    ----c-|
 //! ```
 
-use std::fmt;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
-use tokio::time::Instant;
+use futures::TryStream;
 
+use super::plan::{ByTime, Moved};
 use super::windows::Windows;
-use crate::group::Group;
-use crate::group::hub::{Filled, Out, Route};
-use crate::group::lane::Lane;
-use crate::{Flow, OperatorError};
+use crate::Flow;
 
 /// The stream of [`Flow::window_time`].
-#[must_use = "streams do nothing unless polled"]
-pub struct WindowTime<S: TryStream>(Windows<S, ByTime<S::Ok, S::Error>>);
+pub type WindowTime<S> = Windows<S, ByTime, Moved>;
 
 impl<S: TryStream> Flow<S> {
     /// Gives a sub-stream for every `span` of time, counted from the first poll; each opens when the one before closes.
     ///
-    /// ```text
-    /// in:   a-b-c-|    span of 4
-    /// out:  0---1-|    windows open
-    /// 0:    a-b-|
-    /// 1:        c-|
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/window_time.svg"))]
     ///
-    /// Windows are [`Group`]s whose [`key`](Flow::key) is their number, counted from zero; they are read in the same ways.
+    /// Windows are [`Group`](crate::group::Group)s whose [`key`](Flow::key) is their number, counted from zero; they are
+    /// read in the same ways.
     ///
     /// | | |
     /// |---|---|
@@ -50,7 +39,8 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # Errors
     ///
-    /// [`OperatorError::Stalled`] if buffers were full for 5 s while somebody waited and nobody made room.
+    /// [`OperatorError::Stalled`](crate::OperatorError::Stalled) if buffers were full for 5 s while somebody waited and
+    /// nobody made room.
     ///
     /// # Panics
     ///
@@ -77,94 +67,15 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`buffer_time`](Self::buffer_time), which gives lists; [`window_count`](Self::window_count). ReactiveX:
-    /// `window_with_time`.
+    /// [`window_time_every`](Self::window_time_every) for windows that overlap or leave gaps;
+    /// [`window_time_or_count`](Self::window_time_or_count); [`buffer_time`](Self::buffer_time), which gives lists.
+    /// ReactiveX: `window_with_time`, `windowTime`.
     #[doc(alias = "windowTime")]
     #[doc(alias = "window_with_time")]
+    #[doc(alias = "window")]
     #[track_caller]
     pub fn window_time(self, span: Duration) -> Flow<WindowTime<S>> {
         assert!(!span.is_zero(), "a window must last longer than no time");
-        let route = ByTime { span, number: 0, closes: None, open: None };
-        Flow::new(WindowTime(Windows::new(self.into_inner(), route)))
-    }
-}
-
-impl<S> Stream for WindowTime<S>
-where
-    S: TryStream,
-    S::Error: Clone + From<OperatorError>,
-{
-    type Item = Result<Flow<Group<S, ByTime<S::Ok, S::Error>, u64>>, S::Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_next(cx)
-    }
-}
-
-impl<S: TryStream + fmt::Debug> fmt::Debug for WindowTime<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WindowTime").field("source", &self.0.source()).finish_non_exhaustive()
-    }
-}
-
-/// Sends items to windows of one length. Part of the type of a window; bound on [`Grouped`](crate::group::Grouped)
-/// rather than name it.
-pub struct ByTime<T, E> {
-    span: Duration,
-    number: u64,
-    /// When the open window closes; unset before the first poll, and if that is beyond the clock's reach.
-    closes: Option<Instant>,
-    open: Option<Arc<Lane<u64, T, E>>>,
-}
-
-impl<T, E> ByTime<T, E> {
-    fn open(&mut self, opens: Instant, out: &Out<u64, T, E>) {
-        self.closes = opens.checked_add(self.span);
-        self.open = out.open(self.number);
-        self.number += 1;
-    }
-}
-
-impl<T, E> fmt::Debug for ByTime<T, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ByTime").field("span", &self.span).field("number", &self.number).finish_non_exhaustive()
-    }
-}
-
-impl<T, E> Route<T, E> for ByTime<T, E> {
-    type Key = u64;
-
-    fn start(&mut self, now: Instant, out: &Out<u64, T, E>) {
-        self.open(now, out);
-    }
-
-    fn tick(&mut self, _cx: &mut Context<'_>, now: Instant, out: &Out<u64, T, E>) {
-        // Windows that nobody takes count as buffered: when there is no room for more, boundaries wait for a reader.
-        while let Some(closes) = self.closes.filter(|closes| *closes <= now && !out.lanes.is_full()) {
-            if let Some(lane) = &self.open {
-                lane.end(&out.lanes);
-            }
-            self.open(closes, out);
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.closes
-    }
-
-    fn item(&mut self, item: T, out: &Out<u64, T, E>) -> Result<Filled<u64, T, E>, E> {
-        Ok(self.open.as_ref().and_then(|lane| lane.push_or_drop(&out.lanes, item)))
-    }
-
-    fn take_open(&mut self) -> Option<Arc<Lane<u64, T, E>>> {
-        self.open.take()
-    }
-
-    fn fullest(&self) -> Option<&Arc<Lane<u64, T, E>>> {
-        self.open.as_ref()
-    }
-
-    fn name(number: &u64) -> String {
-        format!("window {number}")
+        Flow::new(Windows::new("WindowTime", self.into_inner(), ByTime::new(span, span)))
     }
 }

@@ -50,7 +50,7 @@ fn circuit_breaker() {
 #[test]
 fn dead_letters() {
     let decode = |letter| if letter == 'x' { Err(letter) } else { Ok(letter) };
-    let sink = || futures::sink::drain().sink_map_err(|never: std::convert::Infallible| match never {});
+    let sink = || futures::sink::drain().sink_map_err(|never: std::convert::Infallible| -> Failed { match never {} });
     Row::of("recover/dead_letters").gives(|[flow]| flow.map(decode).dead_letters(sink()));
 }
 

@@ -43,12 +43,36 @@ fn some_of_the_items(case: &Case<'_>) -> Option<Output> {
         "skip" => flat(case, source.skip(case.number("n"))),
         "skip_while" => flat(case, source.skip_while(case.predicate())),
         "take_until" => flat(case, source.take_until(case.source(1))),
+        "skip_until" => flat(case, source.skip_until(case.source(1))),
+        "take_while" => match case.flag("inclusive") {
+            false => flat(case, source.take_while(case.predicate())),
+            true => flat(case, source.take_while_inclusive(case.predicate())),
+        },
+        "take_last" => flat(case, source.take_last(case.number("n"))),
+        "skip_last" => flat(case, source.skip_last(case.number("n"))),
+        "distinct" => flat(case, source.distinct(case.key())),
+        "distinct_until_changed" => flat(case, source.distinct_until_changed(case.key())),
+        "start_with" => {
+            let values = case.param("values").as_array().expect("`values` is a list");
+            flat(case, source.start_with(values.iter().filter_map(Value::as_i64).collect::<Vec<_>>()))
+        }
+        "default_if_empty" => flat(case, source.default_if_empty(case.int("value"))),
+        "element_at" => flat(case, source.element_at(case.number("index"))),
+        "ignore_elements" => flat(case, source.ignore_elements()),
         _ => return None,
     })
 }
 
 fn of_time(case: &Case<'_>) -> Option<Output> {
-    None
+    let source = case.source(0);
+    Some(match case.vector.operator.as_str() {
+        "debounce" => flat(case, source.debounce(case.ms("ms"))),
+        "throttle_first" => flat(case, source.throttle_first(case.ms("ms"))),
+        "sample" => flat(case, source.sample(case.ms("ms"))),
+        "take_with_time" => flat(case, source.take_for(case.ms("ms"))),
+        "skip_with_time" => flat(case, source.skip_for(case.ms("ms"))),
+        _ => return None,
+    })
 }
 
 fn of_several(case: &Case<'_>) -> Option<Output> {
@@ -70,7 +94,40 @@ fn of_inner_flows(case: &Case<'_>) -> Option<Output> {
 }
 
 fn pieces(case: &Case<'_>) -> Option<Output> {
-    None
+    let source = case.source(0);
+    Some(match case.vector.operator.as_str() {
+        "buffer_with_count" => match (case.number("count"), case.number("skip")) {
+            (n, step) if n == step => flat(case, source.buffer_count(n)),
+            (n, step) => flat(case, source.buffer_count_every(n, step)),
+        },
+        "buffer_with_time" => match (case.ms("span"), case.ms("shift")) {
+            (span, shift) if span == shift => flat(case, source.buffer_time(span)),
+            (span, shift) => flat(case, source.buffer_time_every(span, shift)),
+        },
+        "buffer_with_time_or_count" => flat(case, source.buffer_time_or_count(case.ms("span"), case.number("count"))),
+        "buffer_boundaries" => flat(case, source.buffer_when(case.source(1))),
+        "buffer_toggle" => {
+            let span = case.span("close_after");
+            flat(case, source.buffer_toggle(case.source(1), move |opening| tokio::time::sleep(span(&opening))))
+        }
+        "window_with_count" => match (case.number("count"), case.number("skip")) {
+            (n, step) if n == step => windows(case, source.window_count(n)),
+            (n, step) => windows(case, source.window_count_every(n, step)),
+        },
+        "window_with_time" => match (case.ms("span"), case.ms("shift")) {
+            (span, shift) if span == shift => windows(case, source.window_time(span)),
+            (span, shift) => windows(case, source.window_time_every(span, shift)),
+        },
+        "window_with_time_or_count" => {
+            windows(case, source.window_time_or_count(case.ms("span"), case.number("count")))
+        }
+        "window_boundaries" => windows(case, source.window_when(case.source(1))),
+        "window_toggle" => {
+            let span = case.span("close_after");
+            windows(case, source.window_toggle(case.source(1), move |opening| tokio::time::sleep(span(&opening))))
+        }
+        _ => return None,
+    })
 }
 
 fn sub_streams(case: &Case<'_>) -> Option<Output> {

@@ -131,6 +131,10 @@ impl<'a> Case<'a> {
         Duration::from_millis(self.number(name) as u64)
     }
 
+    pub(crate) fn flag(&self, name: &'static str) -> bool {
+        self.param(name).as_bool().unwrap_or_else(|| panic!("parameter `{name}` is neither true nor false"))
+    }
+
     fn text(&self, name: &'static str) -> &str {
         self.param(name).as_str().unwrap_or_else(|| panic!("parameter `{name}` is no text"))
     }

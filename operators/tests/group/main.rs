@@ -4,6 +4,7 @@
 mod support;
 
 mod aggregate_each;
+mod bounds;
 mod count_each;
 mod fold_each;
 mod group_by;

@@ -1,0 +1,131 @@
+//! `merge_sorted`: sorted flows as one sorted flow.
+//!
+//! ```text
+//! a:    a--c--e|
+//! b:    -b-d|
+//! out:  -a-(bc)--(de)|
+//! ```
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt, TryStream};
+
+use super::many::Next;
+use crate::Flow;
+use crate::budget::Budget;
+
+/// The stream of [`merge_sorted`].
+#[must_use = "streams do nothing unless polled"]
+pub struct MergeSorted<S: TryStream, F> {
+    /// Those of which the next item is not known.
+    reading: FuturesUnordered<Next<S>>,
+    /// The others, each with it.
+    resting: Vec<(S::Ok, Next<S>)>,
+    compare: F,
+}
+
+/// Gives the items of all flows, always the least of those that come next.
+///
+/// If each flow is sorted by `compare`, then so is the result; if they are not, it still keeps the order of each. Of
+/// equal items, that of the flow that stands first is given first. `flows` is a `Vec`, an array, or any other iterator of
+/// flows of one type.
+///
+#[cfg_attr(doc, doc = include_str!("../../pictures/merge_sorted.svg"))]
+///
+/// | | |
+/// |---|---|
+/// | Emits | when the next item of each flow that has not ended is there: one that gives nothing holds all back |
+/// | Ends | when all have ended; at once if there are none |
+/// | Errors | end it at once, when they are read: a flow whose item is held is not |
+/// | Holds | 1 item a flow |
+/// | Ahead | 1 item a flow |
+/// | Dropped | the held items |
+/// | Time | none |
+///
+/// Each item is compared with one of each other flow.
+///
+/// # Examples
+///
+/// ```
+/// # futures::executor::block_on(async {
+/// use anabranch_operators::{from_iter, merge_sorted};
+///
+/// let shards = [from_iter(vec![1, 4, 6]), from_iter(vec![2, 3, 9]), from_iter(vec![5])];
+/// let Ok(all) = merge_sorted(shards, |a, b| a.cmp(b)).collect::<Vec<_>>().await;
+/// assert_eq!(all, [1, 2, 3, 4, 5, 6, 9]);
+/// # });
+/// ```
+///
+/// # See also
+///
+/// [`merge`](crate::merge()) for items as they come, [`zip`](crate::zip()) for one of each. itertools: `kmerge_by`.
+/// ReactiveX: `mergeSorted`, `mergeComparing`.
+#[doc(alias = "mergeSorted")]
+#[doc(alias = "mergeComparing")]
+#[doc(alias = "mergeOrdered")]
+#[doc(alias = "MergeSequence")]
+#[doc(alias = "kmerge_by")]
+pub fn merge_sorted<I, S, F>(flows: I, compare: F) -> Flow<MergeSorted<S, F>>
+where
+    I: IntoIterator<Item = S>,
+    S: TryStream,
+    F: FnMut(&S::Ok, &S::Ok) -> Ordering,
+{
+    let reading = flows.into_iter().enumerate().map(|(at, stream)| Next::new(at, stream));
+    Flow::new(MergeSorted { reading: reading.collect(), resting: Vec::new(), compare })
+}
+
+impl<S: TryStream, F> fmt::Debug for MergeSorted<S, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (reading, resting) = (self.reading.len(), self.resting.len());
+        f.debug_struct("MergeSorted").field("reading", &reading).field("resting", &resting).finish_non_exhaustive()
+    }
+}
+
+/// The streams are boxed, and the items are never pinned.
+impl<S: TryStream, F> Unpin for MergeSorted<S, F> {}
+
+impl<S, F> Stream for MergeSorted<S, F>
+where
+    S: TryStream,
+    F: FnMut(&S::Ok, &S::Ok) -> Ordering,
+{
+    type Item = Result<S::Ok, S::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let mut budget = Budget::new();
+        while let Some((next, given)) = ready!(this.reading.poll_next_unpin(cx)) {
+            match given {
+                Some(Ok(item)) => this.resting.push((item, next)),
+                Some(Err(error)) => {
+                    this.reading.clear();
+                    this.resting.clear();
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => {}
+            }
+            ready!(budget.swallow(cx));
+        }
+        let compare = &mut this.compare;
+        let least = this
+            .resting
+            .iter()
+            .enumerate()
+            .min_by(|(_, (a, of_a)), (_, (b, of_b))| compare(a, b).then_with(|| of_a.at().cmp(&of_b.at())));
+        let Some((least, _)) = least else {
+            return Poll::Ready(None);
+        };
+        let (item, next) = this.resting.swap_remove(least);
+        this.reading.push(next);
+        Poll::Ready(Some(Ok(item)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, (self.reading.is_empty() && self.resting.is_empty()).then_some(0))
+    }
+}

@@ -1,0 +1,34 @@
+//! [`Due`], the end of a span of time.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::time::clock::Timer;
+
+/// When a span of time is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Due {
+    At(Instant),
+    /// Beyond the clock's reach.
+    Never,
+}
+
+impl Due {
+    pub(super) fn after(span: Duration, from: Instant) -> Self {
+        from.checked_add(span).map_or(Self::Never, Self::At)
+    }
+
+    pub(super) fn has_come(self, now: Instant) -> bool {
+        matches!(self, Self::At(due) if due <= now)
+    }
+
+    /// Ready then. Nobody is woken for what never comes, so the caller has to wait for something else besides.
+    pub(super) fn poll(self, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::At(due) => timer.poll_at(cx, due),
+            Self::Never => Poll::Pending,
+        }
+    }
+}

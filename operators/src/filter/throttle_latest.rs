@@ -1,0 +1,168 @@
+//! `throttle_latest`: at most one item in a span of time, and always the newest in the end.
+//!
+//! ```text
+//! span of 4
+//! in:   ab-c-d--------ef|
+//! out:  a---c---d-----e-(f|)
+//! ```
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures::{Stream, TryStream};
+use pin_project::pin_project;
+
+use super::due::Due;
+use crate::Flow;
+use crate::budget::Budget;
+use crate::time::clock::{self, Timer};
+
+/// The stream of [`Flow::throttle_latest`] and [`Flow::audit`].
+#[must_use = "streams do nothing unless polled"]
+#[pin_project]
+pub struct ThrottleLatest<S: TryStream> {
+    #[pin]
+    stream: S,
+    span: Duration,
+    /// Whether the item that opens a window is given there and then.
+    leading: bool,
+    /// When the open window closes.
+    window: Option<Due>,
+    /// The newest item of the open window.
+    held: Option<S::Ok>,
+    timer: Timer,
+    ended: bool,
+}
+
+impl<S: TryStream> Flow<S> {
+    /// Gives an item, and then, for as long as more come, the newest each time that `span` has passed.
+    ///
+    #[cfg_attr(doc, doc = include_str!("../../pictures/throttle_latest.svg"))]
+    ///
+    /// So the first item comes without delay, there are never two within `span` but for the last, and whoever reads is
+    /// up to date once upstream pauses. It has RxJava's meaning of the name; [`audit`](Self::audit) is the same without
+    /// the item at the beginning.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | Emits | an item that comes when nothing was given within `span`; the newest of those that came since, `span` after an item was given |
+    /// | Ends | with upstream, after giving the item that is held at once |
+    /// | Errors | end it at once; the item that is held is lost |
+    /// | Holds | 1 item |
+    /// | Ahead | upstream is read as fast as it gives |
+    /// | Dropped | the item that is held |
+    /// | Time | clock; an item's time is when it was read. A consumer that polls late gets the item that was held, and `span` later the newest of those that came meanwhile |
+    ///
+    /// # Panics
+    ///
+    /// If `span` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use anabranch_operators::testing::virtual_time;
+    /// # virtual_time(async {
+    /// use std::time::Duration;
+    ///
+    /// // How much has been done, every second; a progress bar is drawn every 2.2 seconds, and when all is done.
+    /// let done = anabranch_operators::interval(Duration::from_secs(1)).take(8);
+    /// let Ok(drawn) = done.throttle_latest(Duration::from_millis(2_200)).collect::<Vec<_>>().await;
+    /// assert_eq!(drawn, [0, 2, 4, 6, 7]);
+    /// # });
+    /// ```
+    ///
+    /// # See also
+    ///
+    /// [`audit`](Self::audit), [`throttle_first`](Self::throttle_first), [`sample`](Self::sample),
+    /// [`debounce`](Self::debounce). ReactiveX: `throttleLatest`, and `throttleTime` that is both leading and trailing.
+    #[doc(alias = "throttleLatest")]
+    #[doc(alias = "throttleTime")]
+    #[track_caller]
+    pub fn throttle_latest(self, span: Duration) -> Flow<ThrottleLatest<S>> {
+        assert!(!span.is_zero(), "the span of throttle_latest must not be zero");
+        Flow::new(ThrottleLatest::new(self.into_inner(), span, true))
+    }
+}
+
+impl<S: TryStream> ThrottleLatest<S> {
+    pub(super) const fn new(stream: S, span: Duration, leading: bool) -> Self {
+        Self { stream, span, leading, window: None, held: None, timer: Timer::new(), ended: false }
+    }
+}
+
+impl<S: TryStream + fmt::Debug> fmt::Debug for ThrottleLatest<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThrottleLatest")
+            .field("stream", &self.stream)
+            .field("span", &self.span)
+            .field("leading", &self.leading)
+            .field("window", &self.window)
+            .field("held", &self.held.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: TryStream> Stream for ThrottleLatest<S> {
+    type Item = Result<S::Ok, S::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut this = self.project();
+        if *this.ended {
+            return Poll::Ready(None);
+        }
+        let mut budget = Budget::new();
+        loop {
+            // Before upstream, which may never pause: then the budget brings us back here.
+            let now = clock::now();
+            if this.window.take_if(|closes| closes.has_come(now)).is_some()
+                && let Some(item) = this.held.take()
+            {
+                if *this.leading {
+                    *this.window = Some(Due::after(*this.span, now));
+                }
+                return Poll::Ready(Some(Ok(item)));
+            }
+            loop {
+                match this.stream.as_mut().try_poll_next(cx) {
+                    Poll::Ready(Some(Ok(item))) => {
+                        let opens = this.window.is_none();
+                        if opens {
+                            *this.window = Some(Due::after(*this.span, now));
+                        }
+                        if opens && *this.leading {
+                            return Poll::Ready(Some(Ok(item)));
+                        }
+                        *this.held = Some(item);
+                    }
+                    Poll::Ready(Some(Err(error))) => {
+                        *this.ended = true;
+                        *this.held = None;
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                    Poll::Ready(None) => {
+                        *this.ended = true;
+                        return Poll::Ready(this.held.take().map(Ok));
+                    }
+                    Poll::Pending => break,
+                }
+                ready!(budget.swallow(cx));
+            }
+            match this.window {
+                Some(closes) if this.held.is_some() => ready!(closes.poll(this.timer, cx)),
+                _ => return Poll::Pending,
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        if self.ended {
+            return (0, Some(0));
+        }
+        let (low, high) = self.stream.size_hint();
+        let held = usize::from(self.held.is_some());
+        // The last item is given, unless a failure is.
+        (low.max(held).min(1), high.and_then(|high| high.checked_add(held)))
+    }
+}
