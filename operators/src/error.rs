@@ -26,6 +26,11 @@ pub enum OperatorError {
         /// The limit that was reached.
         max_groups: usize,
     },
+    /// More event-time windows than `max_windows` would have been open at once, and the operator was told to fail then.
+    TooManyWindows {
+        /// The limit that was reached.
+        max_windows: usize,
+    },
     /// Upstream of [`timeout`](crate::Flow::timeout) gave nothing for too long.
     TimedOut {
         /// How long it was given.
@@ -46,6 +51,11 @@ impl fmt::Display for OperatorError {
                 f,
                 "more than {max_groups} groups would be open at once: raise max_groups, end groups sooner, or let the \
                  oldest be closed early (leave fail_beyond out)"
+            ),
+            Self::TooManyWindows { max_windows } => write!(
+                f,
+                "more than {max_windows} windows would be open at once: raise max_windows, let the watermark lag less, \
+                 allow less lateness, or let the oldest be closed early (leave fail_beyond out)"
             ),
             Self::TimedOut { span } => write!(
                 f,

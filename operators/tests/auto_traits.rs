@@ -29,9 +29,9 @@ use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::time::{Delay, DelayEach, KeepAlive, Pace, RateLimit, Timeout};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
 use anabranch_operators::window::{
-    BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount, BufferToggle,
-    BufferUntil, BufferWhen, BufferWhile, ChunkBy, Lists, Runs, WindowCount, WindowCountEvery, WindowTime,
-    WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
+    AggregateWindows, BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount,
+    BufferToggle, BufferUntil, BufferWhen, BufferWhile, ChunkBy, Collected, EventWindows, Lists, Runs, WindowCount,
+    WindowCountEvery, WindowTime, WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
 };
 use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow};
 use futures::Stream;
@@ -186,11 +186,16 @@ fn upstream_decides() {
         MergeMap<P, Source<()>, ()>,
 
         BufferBytes<Source<P>, ()>,
+        AggregateWindows<Source<P>, (), (), (), group::Count>,
         BufferCount<Source<P>>,
         BufferCountEvery<Source<P>>,
         BufferTime<Source<P>>,
         BufferTimeEvery<Source<P>>,
         BufferTimeOrCount<Source<P>>,
+        EventWindows<P, (), (), ()>,
+        EventWindows<(), P, (), ()>,
+        EventWindows<(), (), P, ()>,
+        EventWindows<(), (), (), P>,
         BufferToggle<Source<P>, Source<()>, (), (), ByFuture>,
         BufferUntil<Source<P>, ()>,
         BufferWhen<Source<P>, ()>,
@@ -198,6 +203,10 @@ fn upstream_decides() {
         ChunkBy<Source<P>, (), ()>,
         Lists<Source<P>, (), ()>,
         Runs<Source<P>, ()>,
+        EventWindows<P, (), (), ()>,
+        EventWindows<(), P, (), ()>,
+        EventWindows<(), (), P, ()>,
+        EventWindows<(), (), (), P>,
         AggregateEach<Source<P>, (), NoSignal, group::Count, ()>,
 
         Delay<Source<P>>,
@@ -273,6 +282,10 @@ fn closures_and_states_decide_but_are_never_pinned() {
         ConcatMap<(), (), P>,
         MergeMap<(), Source<P>, ()>,
         MergeMap<(), Source<()>, P>,
+        AggregateWindows<Source<()>, P, (), (), group::Count>,
+        AggregateWindows<Source<()>, (), P, (), group::Count>,
+        AggregateWindows<Source<()>, (), (), P, group::Count>,
+        AggregateWindows<Gives<P>, (), (), (), Collected>,
         CombineLatest<Many<Source<P>>>,
         CombineLatest<Many<Gives<P>>>,
         CombineLatest<Pair<Gives<P>, Gives<()>>>,
@@ -282,6 +295,10 @@ fn closures_and_states_decide_but_are_never_pinned() {
         Zip<Many<Source<P>>>,
         Zip<Pair<Gives<P>, Gives<()>>>,
         BufferBytes<Source<()>, P>,
+        AggregateWindows<Source<()>, P, (), (), group::Count>,
+        AggregateWindows<Source<()>, (), P, (), group::Count>,
+        AggregateWindows<Source<()>, (), (), P, group::Count>,
+        AggregateWindows<Gives<P>, (), (), (), Collected>,
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,
         BufferToggle<Source<()>, Source<P>, (), (), ByFuture>,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anabranch_operators::recover::{Attempts, Backoff, Breaker, RestartLimit};
 use anabranch_operators::testing::{Script, probe};
+use anabranch_operators::window::tumbling;
 use anabranch_operators::{
     Flow, OperatorError, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge,
     merge_sorted, race, repeat_from, timer, using, zip,
@@ -107,6 +108,9 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().concat_map(|_| source()), "ConcatMap");
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
 
+    let windows = || source().event_windows(tumbling(Duration::from_secs(1)), |_| 0_i64);
+    shows_upstream(&windows(), "EventWindows");
+    shows_upstream(&windows().count_each(), "AggregateWindows");
     shows_upstream(&source().window_count(2), "WindowCount");
     shows_upstream(&source().window_count_every(2, 1), "WindowCountEvery");
     shows_upstream(&source().window_time(Duration::from_millis(3)), "WindowTime");

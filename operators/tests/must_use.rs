@@ -27,9 +27,9 @@ use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::time::{Delay, DelayEach, KeepAlive, Pace, RateLimit, Timeout};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
 use anabranch_operators::window::{
-    BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount, BufferToggle,
-    BufferUntil, BufferWhen, BufferWhile, ChunkBy, Lists, Runs, WindowCount, WindowCountEvery, WindowTime,
-    WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
+    AggregateWindows, BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount,
+    BufferToggle, BufferUntil, BufferWhen, BufferWhile, ChunkBy, EventWindows, Lists, Runs, WindowCount,
+    WindowCountEvery, WindowTime, WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
 };
 use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
 
@@ -128,11 +128,13 @@ flagged! {
     MergeMap<(), Source, ()>,
 
     BufferBytes<Source, ()>,
+    AggregateWindows<Source, (), (), (), group::Count>,
     BufferCount<Source>,
     BufferCountEvery<Source>,
     BufferTime<Source>,
     BufferTimeEvery<Source>,
     BufferTimeOrCount<Source>,
+    EventWindows<Source, (), (), ()>,
     BufferToggle<Source, Source, (), (), ByFuture>,
     BufferUntil<Source, ()>,
     BufferWhen<Source, ()>,
@@ -140,6 +142,7 @@ flagged! {
     ChunkBy<Source, (), ()>,
     Lists<Source, (), ()>,
     Runs<Source, ()>,
+    EventWindows<Source, (), (), ()>,
     WindowCount<Source>,
     WindowCountEvery<Source>,
     WindowTime<Source>,

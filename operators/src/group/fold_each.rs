@@ -17,8 +17,8 @@ use crate::Flow;
 
 /// The aggregator of [`fold_each`](Flow::fold_each).
 pub struct Fold<I, G> {
-    init: I,
-    f: G,
+    pub(crate) init: I,
+    pub(crate) f: G,
 }
 
 impl<I, G> fmt::Debug for Fold<I, G> {

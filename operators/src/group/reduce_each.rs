@@ -17,7 +17,7 @@ use crate::Flow;
 
 /// The aggregator of [`reduce_each`](Flow::reduce_each).
 pub struct Reduce<G> {
-    f: G,
+    pub(crate) f: G,
 }
 
 impl<G> fmt::Debug for Reduce<G> {

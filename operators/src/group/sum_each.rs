@@ -18,7 +18,7 @@ use crate::Flow;
 
 /// The aggregator of [`sum_each`](Flow::sum_each).
 pub struct Sum<G> {
-    f: G,
+    pub(crate) f: G,
 }
 
 impl<G> fmt::Debug for Sum<G> {

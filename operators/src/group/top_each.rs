@@ -19,19 +19,34 @@ use crate::Flow;
 
 /// The aggregator of [`top_each`](Flow::top_each).
 pub struct Top<G> {
-    n: usize,
-    rank: G,
+    pub(crate) n: usize,
+    pub(crate) rank: G,
 }
 
 /// The best items so far. `seen` numbers them, so that of two equal ones the earlier is the better.
+#[derive(Clone)]
 pub struct Best<R, T> {
-    heap: BinaryHeap<Reverse<Ranked<R, T>>>,
-    seen: u64,
+    pub(super) heap: BinaryHeap<Reverse<Ranked<R, T>>>,
+    pub(super) seen: u64,
 }
 
-struct Ranked<R, T> {
-    rank: (R, Reverse<u64>),
+#[derive(Clone)]
+pub(super) struct Ranked<R, T> {
+    pub(super) rank: (R, Reverse<u64>),
     item: T,
+}
+
+impl<R: Ord, T> Best<R, T> {
+    /// Keeps an item if it is among the `n` best.
+    pub(super) fn keep(&mut self, n: usize, ranked: Ranked<R, T>) {
+        if self.heap.len() < n {
+            self.heap.push(Reverse(ranked));
+        } else if let Some(mut least) = self.heap.peek_mut()
+            && ranked.rank > least.0.rank
+        {
+            *least = Reverse(ranked);
+        }
+    }
 }
 
 impl<R: Ord, T> Ord for Ranked<R, T> {
@@ -82,13 +97,7 @@ where
     fn add(&mut self, best: &mut Self::State, item: T) {
         let rank = ((self.rank)(&item), Reverse(best.seen));
         best.seen += 1;
-        if best.heap.len() < self.n {
-            best.heap.push(Reverse(Ranked { rank, item }));
-        } else if let Some(mut least) = best.heap.peek_mut()
-            && rank > least.0.rank
-        {
-            *least = Reverse(Ranked { rank, item });
-        }
+        best.keep(self.n, Ranked { rank, item });
     }
 
     fn close(&mut self, best: Self::State) -> Vec<T> {

@@ -27,10 +27,12 @@ pub struct Windows<S: TryStream, P, C> {
 
 enum State<S: TryStream, P, C> {
     New(S, P),
-    Running(SubStreams<S, ByPlan<P, C, S::Ok, S::Error>, u64>),
+    Running(Running<S, P, C>),
     /// Only while one becomes the other.
     Moving,
 }
+
+type Running<S, P, C> = SubStreams<S, ByPlan<P, C, <S as TryStream>::Ok, <S as TryStream>::Error>, u64>;
 
 impl<S: TryStream, P, C> Windows<S, P, C> {
     pub(super) const fn new(name: &'static str, source: S, plan: P) -> Self {

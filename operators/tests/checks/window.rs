@@ -3,6 +3,7 @@
 use std::future::Ready;
 use std::time::Duration;
 
+use anabranch_operators::window::tumbling;
 use tokio::time::sleep;
 
 use crate::row::{Row, boom};
@@ -53,7 +54,7 @@ fn buffer_toggle() {
     Row::of("window/buffer_toggle")
         .ahead(usize::MAX)
         .gives(|[flow, openings]| flow.buffer_toggle(openings, |_| sleep(ticks(4))))
-        .panics(|[flow, openings]| flow.buffer_toggle(openings, |opening| boom::<_, Ready<()>>(opening)));
+        .panics(|[flow, openings]| flow.buffer_toggle(openings, boom::<_, Ready<()>>));
 }
 
 #[test]
@@ -81,6 +82,23 @@ fn chunk_by() {
         .ahead(1)
         .gives(|[flow]| flow.chunk_by(|letter| *letter))
         .panics(|[flow]| flow.chunk_by(|letter| boom::<_, char>(letter)));
+}
+
+#[test]
+fn event_windows() {
+    let seconds = |item: &char| i64::from(item.to_digit(10).unwrap()) * 1_000;
+    let span = Duration::from_secs(5);
+    Row::of("window/event_windows")
+        .ahead(1)
+        .gives(|[flow]| {
+            let windows = flow.event_windows(tumbling(span), seconds).collect_each();
+            windows.watermark_lag(Duration::from_secs(1)).map(|window| window.value)
+        })
+        .panics(|[flow]| {
+            flow.event_windows(tumbling(span), |second| boom::<_, i64>(second))
+                .collect_each()
+                .map(|window| window.value)
+        });
 }
 
 #[test]
@@ -117,10 +135,30 @@ fn window_toggle() {
     Row::of("window/window_toggle")
         .ahead(BUFFERS)
         .gives_sub_streams(|[flow, openings]| flow.window_toggle(openings, |_| sleep(ticks(4))))
-        .panics(|[flow, openings]| flow.window_toggle(openings, |opening| boom::<_, Ready<()>>(opening)));
+        .panics(|[flow, openings]| flow.window_toggle(openings, boom::<_, Ready<()>>));
 }
 
 #[test]
 fn window_when() {
     Row::of("window/window_when").ahead(BUFFERS).gives_sub_streams(|[flow, signal]| flow.window_when(signal));
+<<<<<<< HEAD
+}
+
+#[test]
+fn event_windows() {
+    let seconds = |item: &char| i64::from(item.to_digit(10).unwrap()) * 1_000;
+    let span = Duration::from_secs(5);
+    Row::of("window/event_windows")
+        .ahead(1)
+        .gives(|[flow]| {
+            let windows = flow.event_windows(tumbling(span), seconds).collect_each();
+            windows.watermark_lag(Duration::from_secs(1)).map(|window| window.value)
+        })
+        .panics(|[flow]| {
+            flow.event_windows(tumbling(span), |second| boom::<_, i64>(second))
+                .collect_each()
+                .map(|window| window.value)
+        });
+=======
+>>>>>>> refs/heads/b-h6
 }

@@ -8,7 +8,7 @@ use futures::FutureExt;
 use proptest::prelude::*;
 
 use super::ticks;
-use super::timed::{agrees, scripts, throttled};
+use super::timed::{agrees, drops_what_it_holds_with_a_failure, scripts, throttled};
 
 #[test]
 fn gives_the_newest_a_span_after_an_item() {
@@ -28,6 +28,7 @@ fn gives_the_item_that_is_held_when_upstream_ends() {
 #[test]
 fn a_failure_comes_at_once_and_takes_the_held_item_with_it() {
     check("ab#", |flow| flow.audit(ticks(4)), "--#");
+    drops_what_it_holds_with_a_failure(|flow| flow.audit(ticks(4)));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use futures::FutureExt;
 use proptest::prelude::*;
 
 use super::ticks;
-use super::timed::{Events, agrees, scripts};
+use super::timed::{Events, agrees, drops_what_it_holds_with_a_failure, scripts};
 
 #[test]
 fn gives_an_item_once_nothing_newer_came_for_long_enough() {
@@ -40,6 +40,7 @@ fn ends_with_upstream_if_nothing_is_held() {
 fn a_failure_comes_at_once_and_takes_the_held_item_with_it() {
     check("ab#", |flow| flow.debounce(ticks(3)), "--#");
     check("#", |flow| flow.debounce(ticks(3)), "#");
+    drops_what_it_holds_with_a_failure(|flow| flow.debounce(ticks(3)));
 }
 
 #[test]

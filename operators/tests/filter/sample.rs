@@ -8,7 +8,7 @@ use futures::FutureExt;
 use proptest::prelude::*;
 
 use super::ticks;
-use super::timed::{Events, agrees, scripts};
+use super::timed::{Events, agrees, drops_what_it_holds_with_a_failure, scripts};
 
 #[test]
 fn gives_the_newest_item_at_each_tick_if_one_has_come() {
@@ -33,6 +33,7 @@ fn gives_the_item_that_is_held_when_upstream_ends() {
 #[test]
 fn a_failure_comes_at_once_and_takes_the_held_item_with_it() {
     check("ab#", |flow| flow.sample(ticks(4)), "--#");
+    drops_what_it_holds_with_a_failure(|flow| flow.sample(ticks(4)));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use anabranch_operators::testing::{check, probe, virtual_time};
 use futures::{FutureExt, Stream};
 use proptest::prelude::*;
 
-use super::timed::{agrees, items, parts, scripts};
+use super::timed::{agrees, drops_what_it_holds_with_a_failure, items, parts, scripts};
 
 #[test]
 fn gives_an_item_when_n_have_come_after_it() {
@@ -30,6 +30,7 @@ fn ends_with_upstream() {
 fn a_failure_comes_at_once_and_takes_the_held_items_with_it() {
     check("a-b-c#", |flow| flow.skip_last(2), "----a#");
     check("a#", |flow| flow.skip_last(2), "-#");
+    drops_what_it_holds_with_a_failure(|flow| flow.skip_last(2));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::stream::{self, Stream, StreamExt};
 use proptest::prelude::*;
 
-use super::timed::{agrees, items, parts, scripts};
+use super::timed::{agrees, drops_what_it_holds_with_a_failure, items, parts, scripts};
 
 #[test]
 fn gives_the_last_items_when_upstream_ends() {
@@ -37,11 +37,7 @@ fn gives_nothing_of_a_flow_that_does_not_end() {
 #[test]
 fn a_failure_comes_at_once_and_takes_the_held_items_with_it() {
     check("a-b#", |flow| flow.take_last(2), "---#");
-    let held = Rc::new(());
-    let source = stream::iter([Rc::clone(&held), Rc::clone(&held)]).map(Ok).chain(stream::iter([Err("broken")]));
-    let mut flow = anabranch_operators::from_results(source).take_last(2);
-    assert_eq!(virtual_time(flow.next()), Err("broken"));
-    assert_eq!(Rc::strong_count(&held), 1);
+    drops_what_it_holds_with_a_failure(|flow| flow.take_last(2));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use futures::FutureExt;
 use proptest::prelude::*;
 
 use super::ticks;
-use super::timed::{agrees, scripts, throttled};
+use super::timed::{agrees, drops_what_it_holds_with_a_failure, scripts, throttled};
 
 #[test]
 fn gives_one_at_once_and_then_the_newest_each_time_the_span_has_passed() {
@@ -34,6 +34,7 @@ fn gives_the_item_that_is_held_when_upstream_ends() {
 #[test]
 fn a_failure_comes_at_once_and_takes_the_held_item_with_it() {
     check("ab#", |flow| flow.throttle_latest(ticks(4)), "a-#");
+    drops_what_it_holds_with_a_failure(|flow| flow.throttle_latest(ticks(4)));
 }
 
 #[test]

@@ -2,9 +2,12 @@
 //!
 //! It is no operator: it is what the model tests of this family have in common.
 
-use anabranch_operators::Flow;
+use std::future::poll_fn;
+use std::sync::Arc;
+
 use anabranch_operators::testing::{Event, Probed, Script, Timed, observe, probe, probe_stuttering, virtual_time};
-use futures::TryStream;
+use anabranch_operators::{BoxFlow, Flow, from_results};
+use futures::{Stream, TryStream, stream};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -108,4 +111,17 @@ pub(crate) fn throttled(script: &Events, span: u64, leading: bool) -> Events {
     }
     close(&mut given, &mut window, &mut held, u64::MAX);
     given
+}
+
+/// Checks that an operator, as soon as it has given a failure, holds none of the items before it.
+#[track_caller]
+pub(crate) fn drops_what_it_holds_with_a_failure<S>(operator: impl FnOnce(BoxFlow<'static, Arc<()>, Broken>) -> Flow<S>)
+where
+    S: Stream<Item = Result<Arc<()>, Broken>>,
+{
+    let held = Arc::new(());
+    let source = stream::iter([Ok(Arc::clone(&held)), Ok(Arc::clone(&held)), Err("broken")]);
+    let mut flow = Box::pin(operator(from_results(source).boxed()));
+    virtual_time(async { while matches!(poll_fn(|cx| flow.as_mut().try_poll_next(cx)).await, Some(Ok(_))) {} });
+    assert_eq!(Arc::strong_count(&held), 1);
 }

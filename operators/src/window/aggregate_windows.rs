@@ -1,0 +1,384 @@
+//! [`AggregateWindows`], the stream behind [`event_windows`](crate::Flow::event_windows), and how it is set up.
+
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures::{Stream, TryStream};
+use pin_project::pin_project;
+use tokio::time::Instant;
+
+use super::event_machine::Machine;
+use super::event_time::{EventTime, EventWindow, Windowed, clamp};
+use crate::budget::Budget;
+use crate::group::Aggregator;
+use crate::time::clock::{self, Timer};
+use crate::{Counter, Flow, OperatorError};
+
+/// The stream of [`event_windows`](Flow::event_windows) with an aggregator.
+#[must_use = "streams do nothing unless polled"]
+#[pin_project]
+pub struct AggregateWindows<S, F, G, K, A, L = CountLate>
+where
+    S: TryStream,
+    A: Aggregator<K, S::Ok>,
+{
+    #[pin]
+    source: S,
+    time: F,
+    key: G,
+    machine: Machine<K, S::Ok, A, S::Error>,
+    /// What moved the watermark, while the windows before it are given.
+    item: Option<(K, i64, S::Ok)>,
+    late: Counter,
+    idle_after: Option<Duration>,
+    /// When the last item was read, where that matters.
+    heard: Option<Instant>,
+    timer: Timer,
+    state: State,
+    give_late: PhantomData<fn() -> L>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    NotPolled,
+    Reading,
+    /// The source has ended; the windows that are still open are given.
+    Draining,
+    Done,
+}
+
+/// What becomes of late items: [`CountLate`] or [`GiveLate`]. The trait is sealed.
+pub trait LateItems<V, T>: sealed::Sealed {
+    /// What the flow gives.
+    type Item;
+
+    #[doc(hidden)]
+    fn result(result: V) -> Self::Item;
+
+    #[doc(hidden)]
+    fn late(item: T) -> Option<Self::Item>;
+}
+
+/// Late items are counted only.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct CountLate;
+
+/// Late items are given beside the results: see [`give_late`](Flow::give_late).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct GiveLate;
+
+impl<V, T> LateItems<V, T> for CountLate {
+    type Item = V;
+
+    fn result(result: V) -> V {
+        result
+    }
+
+    fn late(_item: T) -> Option<V> {
+        None
+    }
+}
+
+impl<V, T> LateItems<V, T> for GiveLate {
+    type Item = Result<V, T>;
+
+    fn result(result: V) -> Result<V, T> {
+        Ok(result)
+    }
+
+    fn late(item: T) -> Option<Result<V, T>> {
+        Some(Err(item))
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for super::CountLate {}
+
+    impl Sealed for super::GiveLate {}
+}
+
+impl<S, F, G, K, A> AggregateWindows<S, F, G, K, A>
+where
+    S: TryStream,
+    K: Hash + Eq + Clone,
+    A: Aggregator<K, S::Ok>,
+{
+    pub(super) fn new<W: EventWindow<K, S::Ok, A>>(source: S, windows: W, time: F, key: G, aggregator: A) -> Self {
+        Self {
+            source,
+            time,
+            key,
+            machine: Machine::new(windows.shape(), aggregator),
+            item: None,
+            late: Counter::new(),
+            idle_after: None,
+            heard: None,
+            timer: Timer::new(),
+            state: State::NotPolled,
+            give_late: PhantomData,
+        }
+    }
+}
+
+/// How event-time windows are closed and kept. To be set before the first poll.
+impl<S, F, G, K, A, L> Flow<AggregateWindows<S, F, G, K, A, L>>
+where
+    S: TryStream,
+    K: Hash + Eq + Clone,
+    A: Aggregator<K, S::Ok>,
+{
+    /// Lets the watermark be `lag` behind the latest event time, so that items may come out of order by as much. None if
+    /// not said: then the first item that happened after a window closes it.
+    ///
+    /// A longer lag gives results later and has fewer late items. Parts of a millisecond are cut off.
+    ///
+    /// # Panics
+    ///
+    /// If the flow has been polled.
+    #[doc(alias = "bounded_out_of_orderness")]
+    #[doc(alias = "grace")]
+    #[track_caller]
+    pub fn watermark_lag(mut self, lag: Duration) -> Self {
+        self.settings().machine.set_lag(clamp(lag.as_millis()));
+        self
+    }
+
+    /// Lets a window take items until the watermark is `lateness` past its end; not said, until it reaches the end.
+    ///
+    /// The window is given when the watermark reaches its end all the same, and once more with each item that comes to
+    /// it after that: such a result is [`Timing::Late`](super::Timing::Late), and takes the place of the one before.
+    /// That is the difference to a longer [`watermark_lag`](Self::watermark_lag), with which there is one result, but
+    /// later. Each result is made of a copy of the state. Parts of a millisecond are cut off.
+    ///
+    /// A session that a late item joins with another, or makes longer than the watermark is far, is not over any more:
+    /// it is given again when the watermark reaches its new end, and takes the place of all results within its bounds.
+    ///
+    /// # Panics
+    ///
+    /// If the flow has been polled.
+    #[doc(alias = "allowedLateness")]
+    #[track_caller]
+    pub fn allowed_lateness(mut self, lateness: Duration) -> Self
+    where
+        A::State: Clone,
+    {
+        self.settings().machine.set_lateness(clamp(lateness.as_millis()));
+        self
+    }
+
+    /// Counts late items in `counter`, given or not.
+    ///
+    /// # Panics
+    ///
+    /// If the flow has been polled.
+    #[track_caller]
+    pub fn count_late(mut self, counter: &Counter) -> Self {
+        self.settings().late = counter.clone();
+        self
+    }
+
+    /// Gives late items beside the results: the flow's items are `Ok(windowed)` and `Err(late item)` then, as
+    /// [`dead_letters`](Flow::dead_letters) wants them, which puts the late ones into a sink.
+    ///
+    /// # Panics
+    ///
+    /// If the flow has been polled.
+    #[doc(alias = "sideOutputLateData")]
+    #[track_caller]
+    pub fn give_late(mut self) -> Flow<AggregateWindows<S, F, G, K, A, GiveLate>> {
+        self.settings();
+        let AggregateWindows { source, time, key, machine, item, late, idle_after, heard, timer, state, .. } =
+            self.into_inner();
+        let give_late = PhantomData;
+        Flow::new(AggregateWindows {
+            source,
+            time,
+            key,
+            machine,
+            item,
+            late,
+            idle_after,
+            heard,
+            timer,
+            state,
+            give_late,
+        })
+    }
+
+    /// Gives the open windows when nothing has come for `span` of tokio's clock, instead of waiting for the watermark.
+    ///
+    /// The watermark moves to the end of the last of them then: an item that comes for one of them after that is late, unless
+    /// lateness is allowed.
+    /// Only a source that has nothing to give is idle, not one that nobody reads; `span` counts from when the last item
+    /// was read.
+    ///
+    /// # Panics
+    ///
+    /// If `span` is zero, or if the flow has been polled.
+    #[doc(alias = "withIdleness")]
+    #[track_caller]
+    pub fn idle_after(mut self, span: Duration) -> Self {
+        assert!(!span.is_zero(), "a source is idle after some time, not at once");
+        self.settings().idle_after = Some(span);
+        self
+    }
+
+    /// Lets at most `n` windows be open at once, those that are kept for late items among them; 1,048,576 if not said.
+    ///
+    /// Beyond, the one that ends first is closed early and [counted](Self::closed_early). If its result has not been given
+    /// yet, it is now, marked [`Early`](super::Timing::Early); an item that comes for it later opens it anew, so its
+    /// results are parts that are still to be put together. If its result has been given, and it was kept for late items,
+    /// those that come for windows that end no later are late from now on.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is zero, or if the flow has been polled.
+    #[track_caller]
+    pub fn max_windows(mut self, n: usize) -> Self {
+        assert!(n > 0, "at least one window must be allowed to be open");
+        self.settings().machine.max_windows = n;
+        self
+    }
+
+    /// Lets the flow fail, instead of closing a window early, when more than [`max_windows`](Self::max_windows) would be
+    /// open.
+    ///
+    /// # Panics
+    ///
+    /// If the flow has been polled.
+    #[track_caller]
+    pub fn fail_beyond(mut self) -> Self
+    where
+        S::Error: From<OperatorError>,
+    {
+        self.settings().machine.fail = Some(S::Error::from);
+        self
+    }
+
+    /// Counts in `counter` the windows that were closed early because too many were open.
+    ///
+    /// # Panics
+    ///
+    /// If the flow has been polled.
+    #[track_caller]
+    pub fn closed_early(mut self, counter: &Counter) -> Self {
+        self.settings().machine.closed_early = counter.clone();
+        self
+    }
+
+    #[track_caller]
+    fn settings(&mut self) -> &mut AggregateWindows<S, F, G, K, A, L> {
+        let windows = self.inner_mut();
+        assert!(
+            windows.state == State::NotPolled,
+            "windows of this flow have been read already: set it up before that"
+        );
+        windows
+    }
+}
+
+impl<S, F, G, K, A, L, M> Stream for AggregateWindows<S, F, G, K, A, L>
+where
+    S: TryStream,
+    F: FnMut(&S::Ok) -> M,
+    M: EventTime,
+    G: FnMut(&S::Ok) -> K,
+    K: Hash + Eq + Clone,
+    A: Aggregator<K, S::Ok>,
+    L: LateItems<Windowed<K, A::Output>, S::Ok>,
+{
+    type Item = Result<L::Item, S::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.project();
+        let (machine, state) = (this.machine, this.state);
+        let mut source = this.source;
+        if *state == State::NotPolled {
+            *state = State::Reading;
+        }
+        let mut budget = Budget::new();
+        let mut now = None;
+        loop {
+            let result = match *state {
+                State::Done => return Poll::Ready(None),
+                State::Draining => machine.next_at_end(),
+                State::NotPolled | State::Reading => machine.next(),
+            };
+            if let Some(result) = result {
+                return Poll::Ready(Some(Ok(L::result(result))));
+            }
+            if *state == State::Draining {
+                machine.clear();
+                *state = State::Done;
+                return Poll::Ready(None);
+            }
+            if machine.forget_one() {
+                ready!(budget.swallow(cx));
+                continue;
+            }
+            let failure = if let Some((key, time, item)) = this.item.take() {
+                match machine.put(&key, time, item) {
+                    Ok(late) => {
+                        this.late.add(u64::from(late.is_some()));
+                        if let Some(late) = late.and_then(L::late) {
+                            return Poll::Ready(Some(Ok(late)));
+                        }
+                        ready!(budget.swallow(cx));
+                        continue;
+                    }
+                    Err(error) => error,
+                }
+            } else {
+                match source.as_mut().try_poll_next(cx) {
+                    Poll::Ready(Some(Ok(item))) => {
+                        if this.idle_after.is_some() {
+                            *this.heard = Some(*now.get_or_insert_with(clock::now));
+                        }
+                        let (key, time) = ((this.key)(&item), (this.time)(&item).millis());
+                        machine.advance(time);
+                        *this.item = Some((key, time, item));
+                        continue;
+                    }
+                    Poll::Ready(Some(Err(error))) => error,
+                    Poll::Ready(None) => {
+                        *state = State::Draining;
+                        continue;
+                    }
+                    Poll::Pending => {
+                        // Only now is it known that nothing has come: a source with items was not read, not idle.
+                        let deadline = this.idle_after.and_then(|span| this.heard.as_ref()?.checked_add(span));
+                        let Some(deadline) = deadline.filter(|_| machine.has_due()) else { return Poll::Pending };
+                        ready!(this.timer.poll_at(cx, deadline));
+                        machine.advance_to_last();
+                        continue;
+                    }
+                }
+            };
+            machine.clear();
+            *state = State::Done;
+            return Poll::Ready(Some(Err(failure)));
+        }
+    }
+}
+
+impl<S, F, G, K, A, L> fmt::Debug for AggregateWindows<S, F, G, K, A, L>
+where
+    S: TryStream + fmt::Debug,
+    A: Aggregator<K, S::Ok>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AggregateWindows")
+            .field("source", &self.source)
+            .field("idle_after", &self.idle_after)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
