@@ -141,7 +141,6 @@ fn window_toggle() {
 #[test]
 fn window_when() {
     Row::of("window/window_when").ahead(BUFFERS).gives_sub_streams(|[flow, signal]| flow.window_when(signal));
-<<<<<<< HEAD
 }
 
 #[test]
@@ -159,6 +158,4 @@ fn event_windows() {
                 .collect_each()
                 .map(|window| window.value)
         });
-=======
->>>>>>> refs/heads/b-h6
 }

@@ -143,7 +143,7 @@ fn a_wait_beyond_the_clock_is_never_over() {
 #[test]
 #[should_panic(expected = "a backoff that begins with zero never waits")]
 fn refuses_to_begin_with_zero() {
-    drop(Backoff::exponential(Duration::ZERO));
+    _ = Backoff::exponential(Duration::ZERO);
 }
 
 proptest! {
