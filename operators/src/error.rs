@@ -37,6 +37,11 @@ pub enum OperatorError {
         /// How many items waited already.
         waiting: usize,
     },
+    /// Upstream of [`timeout`](crate::Flow::timeout) gave nothing for too long.
+    TimedOut {
+        /// How long it was given.
+        span: Duration,
+    },
 }
 
 impl fmt::Display for OperatorError {
@@ -62,6 +67,11 @@ impl fmt::Display for OperatorError {
                 f,
                 "{waiting} items wait for the consumer and another came: let more wait, make the consumer faster, or \
                  choose an Overflow that holds upstream back or drops items"
+            ),
+            Self::TimedOut { span } => write!(
+                f,
+                "upstream gave nothing for {span:?}: see why it is silent, allow it more time, or put retry or \
+                 catch_error behind the timeout"
             ),
         }
     }

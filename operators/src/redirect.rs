@@ -99,9 +99,8 @@ redirect!(NoRightStream: right_stream()
     => "`Flow` has no `right_stream`: use `boxed()` to make flows of different kinds one type");
 redirect!(NoThen: then<R: Future>(f: impl FnMut(S::Ok) -> R) => "`Flow` has no `then`: use `map_async(1, f)`, or a larger number to run several at once in the same order");
 redirect!(NoThrottle: throttle(duration: Duration)
-    => "`Flow` has no `throttle`: use `throttle_first(duration)` or `throttle_latest(duration)`, which drop items");
-redirect!(NoTimeout: timeout(duration: Duration)
-    => "`Flow` has no `timeout`: that of tokio-stream gives an `Err` and goes on, which a flow cannot");
+    => "`Flow` has no `throttle`: use `pace(duration)` to delay items, as that of tokio-stream; `throttle_first(duration)` or \
+        `throttle_latest(duration)` to drop some");
 redirect!(NoTimeoutRepeating: timeout_repeating<T>(interval: T)
-    => "`Flow` has no `timeout_repeating`: that of tokio-stream gives an `Err` and goes on, which a flow cannot");
+    => "`Flow` has no `timeout_repeating`: use `timeout(duration)`, which fails once, for a flow cannot go on then");
 redirect!(NoUnzip: unzip() => "`Flow` has no `unzip`: use `fold(init, f)` to fill two collections");

@@ -25,9 +25,12 @@ use anabranch_operators::finish::{
 };
 use anabranch_operators::flatten::{ConcatMap, ExhaustMap, Expand, MergeMap, SwitchMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
-use anabranch_operators::recover::DeadLetters;
+use anabranch_operators::recover::{
+    CatchError, CircuitBreaker, DeadLetters, OnErrorResume, Retry, RetryBackoff, Supervise,
+};
 use anabranch_operators::share::{Balance, Broadcast, Parallel, Part, Publish, Replay, Share, ShareFrom, Spawn};
 use anabranch_operators::testing::{Probed, Script};
+use anabranch_operators::time::{Delay, DelayEach, KeepAlive, Pace, RateLimit, Timeout};
 use anabranch_operators::transform::{
     Dematerialize, Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapAsyncByKey, MapAsyncUnordered, MapErr,
     Materialize, Pairwise, Scan, TimeInterval, Timestamp, TryMap,
@@ -221,6 +224,21 @@ fn upstream_decides() {
         Runs<Source<P>, ()>,
         AggregateEach<Source<P>, (), NoSignal, group::Count, ()>,
 
+        Delay<Source<P>>,
+        DelayEach<Source<P>, ()>,
+        KeepAlive<P, ()>,
+        Pace<P>,
+        RateLimit<Source<P>, ()>,
+        Timeout<P>,
+
+        CatchError<P, (), ()>,
+        CatchError<(), P, ()>,
+        CircuitBreaker<Source<P>, (), Ready<Result<(), ()>>>,
+        OnErrorResume<P, ()>,
+        OnErrorResume<(), P>,
+        Retry<P>,
+        RetryBackoff<Source<P>>,
+        Supervise<P>,
         DeadLetters<P, (), ()>,
         DeadLetters<(), P, ()>,
 
@@ -312,6 +330,19 @@ fn closures_and_states_decide_but_are_never_pinned() {
         Lists<Source<()>, P, ()>,
         Runs<Gives<P>, ()>,
         Runs<Source<()>, P>,
+        Delay<Gives<P>>,
+        DelayEach<Gives<P>, ()>,
+        DelayEach<Source<()>, P>,
+        KeepAlive<(), P>,
+        RateLimit<Gives<P>, ()>,
+        RateLimit<Source<()>, P>,
+        CatchError<(), (), P>,
+        CircuitBreaker<Gives<P>, (), Ready<Result<(), ()>>>,
+        CircuitBreaker<Source<()>, P, Ready<Result<(), ()>>>,
+        CircuitBreaker<Source<()>, (), Ready<Result<P, ()>>>,
+        RetryBackoff<Source<()>, P>,
+        RetryBackoff<Source<()>, (), P>,
+        Supervise<(), P>,
         DeadLetters<(), (), P>,
         Parallel<Source<()>, P, Source<()>>,
         Parallel<Source<()>, (), Source<P>>,

@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use std::future::{pending, ready};
 use std::time::Duration;
 
+use anabranch_operators::recover::{Attempts, Backoff, Breaker, RestartLimit};
 use anabranch_operators::testing::{Script, probe};
 use anabranch_operators::window::tumbling;
 use anabranch_operators::{
@@ -147,6 +148,23 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().buffer_when(source()), "BufferWhen");
     shows_upstream(&source().buffer_while(|_| true), "BufferWhile");
     shows_upstream(&source().chunk_by(|n| *n), "ChunkBy");
+
+    shows_upstream(&source().delay(Duration::from_millis(3)), "Delay");
+    shows_upstream(&source().delay_each(|_| Duration::ZERO), "DelayEach");
+    shows_upstream(&source().keep_alive(Duration::from_millis(3), || 0), "KeepAlive");
+    shows_upstream(&source().pace(Duration::from_millis(3)), "Pace");
+    shows_upstream(&source().rate_limit(1, Duration::from_millis(3)), "RateLimit");
+    shows_upstream(&source().fails_with::<OperatorError>().timeout(Duration::from_millis(3)), "Timeout");
+
+    let results = |n: u8| ready(Ok::<_, ()>(n));
+    shows_upstream(&source().circuit_breaker(2, &Breaker::new(1, Duration::from_secs(1)), results), "CircuitBreaker");
+    shows_upstream(&source().fails_with::<u8>().catch_error(|_| source()), "CatchError");
+    shows_upstream(&source().on_error_resume(source()), "OnErrorResume");
+    let backoff = || Backoff::exponential(Duration::from_millis(3));
+    shows(&defer(source).retry(Attempts::in_all(2)), &["Retry {", "Defer", "2"]);
+    shows(&defer(source).retry_backoff(Attempts::unlimited(), backoff()), &["RetryBackoff {", "Defer", "3ms"]);
+    let limit = RestartLimit::at_most(7, Duration::from_secs(1));
+    shows(&defer(source).supervise(limit, backoff()), &["Supervise {", "Defer", "7", "NotBegun"]);
 
     let letters = futures::channel::mpsc::unbounded().0;
     let results = source().fails_with::<futures::channel::mpsc::SendError>().map(Ok::<_, ()>);

@@ -22,9 +22,12 @@ use anabranch_operators::flatten::{
     ConcatAll, ConcatMap, ExhaustAll, ExhaustMap, Expand, MergeAll, MergeMap, SwitchAll, SwitchMap,
 };
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
-use anabranch_operators::recover::DeadLetters;
+use anabranch_operators::recover::{
+    CatchError, CircuitBreaker, DeadLetters, OnErrorResume, Retry, RetryBackoff, Supervise,
+};
 use anabranch_operators::share::{Balance, Broadcast, Parallel, Part, Publish, Replay, Share, ShareFrom, Spawn};
 use anabranch_operators::testing::{Probed, Script};
+use anabranch_operators::time::{Delay, DelayEach, KeepAlive, Pace, RateLimit, Timeout};
 use anabranch_operators::transform::{
     Dematerialize, Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapAsyncByKey, MapAsyncUnordered, MapErr,
     Materialize, Pairwise, Scan, TimeInterval, Timestamp, TryMap,
@@ -175,6 +178,15 @@ flagged! {
     Group<Source, (), ()>,
     GroupUntil<Source, (), NoSignal, ()>,
 
+    Delay<Source>,
+    DelayEach<Source, ()>,
+    KeepAlive<(), ()>,
+    Pace<()>,
+    RateLimit<Source>,
+    Timeout<()>,
+
+    CatchError<(), (), ()>,
+    CircuitBreaker<Source, (), Ready<Result<(), ()>>>,
     DeadLetters<(), (), ()>,
     Balance<Source>,
     Broadcast<Source>,
@@ -184,6 +196,10 @@ flagged! {
     ShareFrom<fn() -> Flow<Source>, Source>,
     Parallel<Source, (), Source>,
     Part<(), ()>,
+    OnErrorResume<(), ()>,
+    Retry<()>,
+    RetryBackoff<Source>,
+    Supervise<()>,
     Spawn<Source>,
     ReadAhead<Source, Batch>,
 

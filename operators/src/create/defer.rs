@@ -67,7 +67,7 @@ pub trait Restart: TryStream + sealed::Sealed {
     fn restart(self: Pin<&mut Self>);
 }
 
-pub(super) mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed {}
 
     impl<S> Sealed for crate::Flow<S> {}

@@ -10,6 +10,7 @@ mod repeat_from;
 mod timer;
 mod using;
 
+pub(crate) use self::defer::sealed;
 pub use self::defer::{Defer, Restart, defer};
 pub use self::ext::FlowExt;
 pub use self::from_items::{FromItems, from_items};

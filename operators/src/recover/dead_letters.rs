@@ -1,9 +1,9 @@
 //! `dead_letters`: takes what is no good out of a flow, and keeps it.
 //!
 //! ```text
-//! in:    a-✗-b-✗-c-|       an item is Ok(a), or Err(✗)
-//! out:   a---b---c-|
-//! sink:  --✗---✗---|
+//! x is no good, and goes into the sink
+//! in:   a-x-b-x-c-|
+//! out:  a---b---c-|
 //! ```
 
 use std::fmt;
@@ -43,11 +43,7 @@ enum State {
 impl<S: TryStream> Flow<S> {
     /// Gives the `T` of each `Ok(T)`, and puts the `X` of each `Err(X)` into `sink`.
     ///
-    /// ```text
-    /// in:    a-✗-b-✗-c-|       an item is Ok(a), or Err(✗)
-    /// out:   a---b---c-|
-    /// sink:  --✗---✗---|
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/dead_letters.svg"))]
     ///
     /// A record that cannot be read is not the flow's failure but an item like any other, as `map(decode)` gives it. Here
     /// it leaves the flow without being lost: a flow that has ended has closed its sink, and what a closed sink was given

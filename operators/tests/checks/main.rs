@@ -20,5 +20,6 @@ mod flatten;
 mod group;
 mod recover;
 mod share;
+mod time;
 mod transform;
 mod window;

@@ -1,9 +1,11 @@
 //! Each operator of the vectors, as it is written here.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use anabranch_operators::group::Until;
-use anabranch_operators::{concat, from_iter, merge};
+use anabranch_operators::recover::Attempts;
+use anabranch_operators::{concat, defer, from_iter, merge};
 use serde_json::{Value, json};
 
 use crate::run::{Output, answer, flat, groups, windows};
@@ -66,6 +68,9 @@ fn some_of_the_items(case: &Case<'_>) -> Option<Output> {
 fn of_time(case: &Case<'_>) -> Option<Output> {
     let source = case.source(0);
     Some(match case.vector.operator.as_str() {
+        "delay" => flat(case, source.delay(case.ms("ms"))),
+        "delay_with_mapper" => flat(case, source.delay_each(case.span("delay"))),
+        "timeout" => flat(case, source.timeout(case.ms("ms"))),
         "debounce" => flat(case, source.debounce(case.ms("ms"))),
         "throttle_first" => flat(case, source.throttle_first(case.ms("ms"))),
         "sample" => flat(case, source.sample(case.ms("ms"))),
@@ -164,5 +169,22 @@ fn answers(case: &Case<'_>) -> Option<Output> {
 }
 
 fn of_failures(case: &Case<'_>) -> Option<Output> {
-    None
+    Some(match case.vector.operator.as_str() {
+        "catch" => flat(case, case.source(0).catch_error(|_| case.source(1))),
+        "on_error_resume_next" => {
+            let mut sources = case.sources_from(0).into_iter();
+            let first = sources.next()?.on_error_resume(from_iter([])).boxed_local();
+            flat(case, sources.fold(first, |all, next| all.on_error_resume(next).boxed_local()))
+        }
+        "retry" => {
+            assert_eq!(case.param("script_per_subscription"), true, "unknown value of `script_per_subscription`");
+            let (scripts, runs) = (case.sources_from(0), Cell::new(0));
+            let flow = defer(|| {
+                let run = runs.replace(runs.get() + 1);
+                scripts[run.min(scripts.len() - 1)].clone()
+            });
+            flat(case, flow.retry(Attempts::in_all(case.number("attempts")))).subscribed(runs.get())
+        }
+        _ => return None,
+    })
 }

@@ -76,6 +76,7 @@ impl Failure {
     pub(crate) fn label(&self) -> String {
         match self {
             Self::Scripted(label) => label.clone(),
+            Self::Operator(OperatorError::TimedOut { .. }) => "timeout".to_owned(),
             Self::Operator(error) => format!("{error:?}"),
         }
     }

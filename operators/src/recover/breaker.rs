@@ -1,0 +1,232 @@
+//! [`Breaker`], which stops calls to a service that fails.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::time::clock;
+
+/// Whether a service may be called: what [`circuit_breaker`](crate::Flow::circuit_breaker) asks before each call.
+///
+/// It begins *closed*, and all calls are let through. When a number of calls has failed in a row, it *opens*: no call is
+/// let through for some time. Then it is *half open*: one call is let through. If that succeeds, the breaker is closed
+/// again, and if not, it opens again. What calls give that were begun before it last changed does not count.
+///
+/// Clones are the same breaker: give one to each flow that calls the service, and keep one to look at.
+#[derive(Clone)]
+pub struct Breaker {
+    circuit: Arc<Mutex<Circuit>>,
+}
+
+struct Circuit {
+    threshold: u32,
+    open_for: Duration,
+    mode: Mode,
+    /// Changes with the mode, so that results of calls that were begun earlier are known as such.
+    generation: u64,
+    opened: u64,
+    refused: u64,
+    /// Those who wait for the result of the call that was let through half open.
+    waiting: Vec<Waker>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Mode {
+    Closed {
+        failures: u32,
+    },
+    /// `None` is beyond the clock's reach.
+    Open {
+        until: Option<Instant>,
+    },
+    HalfOpen {
+        /// Whether the one call is under way.
+        probing: bool,
+    },
+}
+
+/// How a [`Breaker`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BreakerState {
+    /// Calls are let through.
+    Closed,
+    /// No call is let through.
+    Open,
+    /// One call is let through, and decides.
+    HalfOpen,
+}
+
+/// Why a call gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BreakerError<T, X> {
+    /// The breaker was open; this item was not tried.
+    Open(T),
+    /// The call failed.
+    Failed(X),
+}
+
+/// A call that was let through. To be told how it went; one that is dropped before was no answer.
+pub(super) struct Permit {
+    breaker: Breaker,
+    generation: u64,
+    told: bool,
+}
+
+/// Why a call was not let through.
+pub(super) enum Denied {
+    Until(Instant),
+    WhileProbing,
+    ForEver,
+}
+
+impl Breaker {
+    /// Opens when `failures` calls have failed in a row, and lets a call through `open_for` later.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is zero.
+    #[track_caller]
+    pub fn new(failures: u32, open_for: Duration) -> Self {
+        assert!(failures > 0, "a breaker that opens after 0 failures is always open");
+        assert!(!open_for.is_zero(), "a breaker must be open for some time");
+        let mode = Mode::Closed { failures: 0 };
+        let circuit =
+            Circuit { threshold: failures, open_for, mode, generation: 0, opened: 0, refused: 0, waiting: Vec::new() };
+        Self { circuit: Arc::new(Mutex::new(circuit)) }
+    }
+
+    /// How it is now.
+    pub fn state(&self) -> BreakerState {
+        match self.circuit().mode {
+            Mode::Closed { .. } => BreakerState::Closed,
+            Mode::Open { until: Some(until) } if until <= clock::now() => BreakerState::HalfOpen,
+            Mode::Open { .. } => BreakerState::Open,
+            Mode::HalfOpen { .. } => BreakerState::HalfOpen,
+        }
+    }
+
+    /// How often it has opened.
+    pub fn opened(&self) -> u64 {
+        self.circuit().opened
+    }
+
+    /// How many items were not tried because it was open.
+    pub fn refused(&self) -> u64 {
+        self.circuit().refused
+    }
+
+    /// Lets a call through, or says when to ask again. Who waits while another call is the one that decides is woken.
+    pub(super) fn admit(&self, waits: Option<&Waker>) -> Result<Permit, Denied> {
+        let now = clock::now();
+        let mut circuit = self.circuit();
+        let denied = match circuit.mode {
+            Mode::Closed { .. } => None,
+            Mode::Open { until: Some(until) } if until > now => Some(Denied::Until(until)),
+            Mode::Open { until: None } => Some(Denied::ForEver),
+            Mode::HalfOpen { probing: true } => Some(Denied::WhileProbing),
+            Mode::Open { .. } | Mode::HalfOpen { probing: false } => {
+                circuit.mode = Mode::HalfOpen { probing: true };
+                circuit.generation += 1;
+                None
+            }
+        };
+        let Some(denied) = denied else {
+            return Ok(Permit { breaker: self.clone(), generation: circuit.generation, told: false });
+        };
+        match waits {
+            None => circuit.refused += 1,
+            Some(waker) if matches!(denied, Denied::WhileProbing) => {
+                if !circuit.waiting.iter().any(|other| other.will_wake(waker)) {
+                    circuit.waiting.push(waker.clone());
+                }
+            }
+            Some(_) => {}
+        }
+        Err(denied)
+    }
+
+    /// Nothing that is done under the lock can leave it half done, so a poisoned one is as good as any.
+    fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Permit {
+    /// Says how the call went.
+    pub(super) fn tell(mut self, succeeded: bool) {
+        self.told = true;
+        self.change(|circuit| {
+            let failures = match circuit.mode {
+                _ if succeeded => return Mode::Closed { failures: 0 },
+                Mode::Closed { failures } => failures + 1,
+                Mode::Open { .. } | Mode::HalfOpen { .. } => circuit.threshold,
+            };
+            if failures < circuit.threshold {
+                return Mode::Closed { failures };
+            }
+            circuit.opened += 1;
+            Mode::Open { until: clock::now().checked_add(circuit.open_for) }
+        });
+    }
+
+    /// Changes the breaker as this call demands, if it was not changed since the call began.
+    fn change(&self, to: impl FnOnce(&mut Circuit) -> Mode) {
+        let mut circuit = self.breaker.circuit();
+        if circuit.generation != self.generation {
+            return;
+        }
+        let before = circuit.mode;
+        circuit.mode = to(&mut circuit);
+        if matches!((before, circuit.mode), (Mode::Closed { .. }, Mode::Closed { .. })) {
+            return;
+        }
+        circuit.generation += 1;
+        let waiting = std::mem::take(&mut circuit.waiting);
+        drop(circuit);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if !self.told {
+            self.change(|circuit| match circuit.mode {
+                Mode::HalfOpen { .. } => Mode::HalfOpen { probing: false },
+                mode => mode,
+            });
+        }
+    }
+}
+
+impl fmt::Debug for Breaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let circuit = self.circuit();
+        f.debug_struct("Breaker")
+            .field("mode", &circuit.mode)
+            .field("opened", &circuit.opened)
+            .field("refused", &circuit.refused)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T, X: fmt::Display> fmt::Display for BreakerError<T, X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(_) => f.write_str("not tried: too many calls before it failed, and the breaker is open"),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<T: fmt::Debug, X: Error> Error for BreakerError<T, X> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Open(_) => None,
+            Self::Failed(error) => error.source(),
+        }
+    }
+}
