@@ -20,8 +20,8 @@ use anabranch_operators::filter::{
     TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
 };
 use anabranch_operators::finish::{
-    self, All, Answer, Any, Collect, Contains, Count, CountBy, Fold, ForEach, Forward, IntoItems, Last, MaxByKey,
-    MinByKey, Next, TopByKey,
+    self, All, Answer, Any, Collect, Contains, CountBy, Fold, ForEach, Forward, IntoItems, Last, MaxByKey, MinByKey,
+    Next, TopByKey,
 };
 use anabranch_operators::flatten::{ConcatMap, ExhaustMap, Expand, MergeMap, SwitchMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};

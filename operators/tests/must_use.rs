@@ -17,7 +17,7 @@ use anabranch_operators::filter::{
     Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
     TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
 };
-use anabranch_operators::finish::{self, All, Answer, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
+use anabranch_operators::finish::{self, Answer, Forward, IntoItems, Next};
 use anabranch_operators::flatten::{
     ConcatAll, ConcatMap, ExhaustAll, ExhaustMap, Expand, MergeAll, MergeMap, SwitchAll, SwitchMap,
 };

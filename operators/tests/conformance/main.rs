@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use rules::RULES;
+use run::Subscriptions;
 use vector::{Case, Vector};
 
 /// What `tags` may say. None is needed to run a vector; `eager_error` is part of a rule.
@@ -102,13 +103,18 @@ fn judge(vector: &Vector, score: &mut Score) {
         }
     };
     let unknown = case.unknown_params();
-    let subscriptions = vector.subscriptions[0].len();
+    let recorded = &vector.subscriptions[0];
+    let subscribed_as_recorded = match &output.subscriptions {
+        Subscriptions::Unknown => true,
+        Subscriptions::Times(times) => *times == recorded.len(),
+        Subscriptions::Spans(spans) => spans == recorded,
+    };
     let rule = RULES.iter().find(|rule| (rule.explains)(vector, &output.events));
     if !unknown.is_empty() {
         score.failed.push(format!("{}: unknown parameters {unknown:?}", vector.id));
-    } else if output.subscriptions.is_some_and(|given| given != subscriptions) {
-        let given = output.subscriptions.unwrap_or_default();
-        score.failed.push(format!("{}: {given} subscriptions, and {subscriptions} recorded", vector.id));
+    } else if !subscribed_as_recorded {
+        let given = &output.subscriptions;
+        score.failed.push(format!("{}: subscriptions are {given:?}, and {recorded:?} recorded", vector.id));
     } else if compare::same(&vector.expected, &output.events) {
         score.passed += 1;
     } else if let Some(rule) = rule {

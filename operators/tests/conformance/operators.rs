@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anabranch_operators::group::Until;
 use anabranch_operators::recover::Attempts;
-use anabranch_operators::{concat, defer, from_iter, merge};
+use anabranch_operators::transform::Notification;
+use anabranch_operators::{combine_latest, concat, defer, from_iter, merge, race, repeat_from, zip};
 use serde_json::{Value, json};
 
-use crate::run::{Output, answer, flat, groups, windows};
+use crate::run::{Output, answer, flat, groups, shared, windows};
 use crate::vector::Case;
 
 /// Runs a vector; `None` if its operator is unknown.
@@ -33,6 +34,17 @@ fn one_to_one(case: &Case<'_>) -> Option<Output> {
             let states = source.scan(case.seed(), move |state, item| Some(state.map_or(item, |state| f(state, item))));
             flat(case, states.map(Value::from))
         }
+        "pairwise" => flat(case, source.pairwise().map(|(previous, item)| json!([previous, item]))),
+        "timestamp" => flat(case, source.timestamp().map(|(item, at)| json!([item, milliseconds(at)]))),
+        "time_interval" => flat(case, source.time_interval().map(|(item, since)| json!([item, milliseconds(since)]))),
+        "materialize" => flat(
+            case,
+            source.materialize().map(|notification| match notification {
+                Notification::Next(item) => json!(["next", item]),
+                Notification::Failure(error) => json!(["error", error.label()]),
+                Notification::End => json!(["complete"]),
+            }),
+        ),
         _ => return None,
     })
 }
@@ -84,8 +96,39 @@ fn of_several(case: &Case<'_>) -> Option<Output> {
     Some(match case.vector.operator.as_str() {
         "merge" => flat(case, merge(case.sources_from(0))),
         "concat" => flat(case, concat(case.sources_from(0))),
+        "amb" => match &case.sources_from(0)[..] {
+            [a, b] => flat(case, race((a.clone(), b.clone()))),
+            all => flat(case, race(all.to_vec())),
+        },
+        "zip" => match &case.sources_from(0)[..] {
+            [a, b] => flat(case, a.clone().zip(b.clone()).map(|(a, b)| vec![a, b])),
+            [a, b, c] => flat(case, zip((a.clone(), b.clone(), c.clone())).map(|(a, b, c)| vec![a, b, c])),
+            all => flat(case, zip(all.to_vec())),
+        },
+        "combine_latest" => match &case.sources_from(0)[..] {
+            [a, b] => flat(case, combine_latest((a.clone(), b.clone())).map(|(a, b)| vec![a, b])),
+            all => flat(case, combine_latest(all.to_vec())),
+        },
+        "with_latest_from" => match &case.sources_from(1)[..] {
+            [b] => flat(case, case.source(0).with_latest_from(b.clone()).map(|(a, b)| vec![a, b])),
+            all => flat(case, case.source(0).with_latest_from(all.to_vec()).map(|(a, rest)| [vec![a], rest].concat())),
+        },
+        "sequence_equal" => answer(case, case.source(0).sequence_equal(case.source(1))),
+        "repeat" => {
+            let (source, runs) = (case.source(0), Cell::new(0));
+            let flow = repeat_from(case.number("n"), || {
+                runs.set(runs.get() + 1);
+                source.clone()
+            });
+            flat(case, flow).subscribed(runs.get())
+        }
+        "share" => shared(case),
         _ => return None,
     })
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).expect("vectors are short")
 }
 
 fn of_inner_flows(case: &Case<'_>) -> Option<Output> {
@@ -94,6 +137,8 @@ fn of_inner_flows(case: &Case<'_>) -> Option<Output> {
         "flat_map" => flat(case, source.merge_map(usize::MAX, case.inner())),
         "flat_map_concurrent" => flat(case, source.merge_map(case.number("max_concurrent"), case.inner())),
         "concat_map" => flat(case, source.concat_map(case.inner())),
+        "flat_map_latest" => flat(case, source.switch_map(case.inner())),
+        "exhaust_map" => flat(case, source.exhaust_map(case.inner())),
         _ => return None,
     })
 }
@@ -156,6 +201,14 @@ fn answers(case: &Case<'_>) -> Option<Output> {
     Some(match case.vector.operator.as_str() {
         "to_list" => answer(case, source.collect::<Vec<_>>()),
         "count" => answer(case, source.filter(case.predicate()).count()),
+        "sum" => answer(case, source.sum::<i64>()),
+        "min" => answer(case, source.min()),
+        "max" => answer(case, source.max()),
+        "average" => answer(case, source.map(|item| item as f64).mean()),
+        "reduce" => match case.seed() {
+            Some(seed) => answer(case, source.fold(seed, case.accumulator())),
+            None => answer(case, source.reduce(case.accumulator())),
+        },
         "all" => {
             let passes = case.predicate();
             answer(case, source.all(move |item| passes(&item)))

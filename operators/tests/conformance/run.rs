@@ -1,22 +1,37 @@
 //! Running a flow in virtual time, and what it gave in the form of the vectors.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
 use anabranch_operators::testing::{Event, observe, observe_nested, virtual_time};
-use anabranch_operators::{Flow, from_results};
+use anabranch_operators::{Flow, from_results, share_from, using};
+use futures::future::join_all;
 use futures::{Stream, TryStream, stream};
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use crate::vector::{Case, Failure};
 
 /// What an operator gave.
 pub(crate) struct Output {
     pub(crate) events: Vec<Value>,
-    /// How often the source was subscribed, where the vectors compare that.
-    pub(crate) subscriptions: Option<usize>,
+    pub(crate) subscriptions: Subscriptions,
+}
+
+/// When the source was subscribed, as far as the vectors compare it.
+#[derive(Debug)]
+pub(crate) enum Subscriptions {
+    Unknown,
+    /// So many times.
+    Times(usize),
+    /// From when to when; without an end while it still was at the horizon.
+    Spans(Vec<(u64, Option<u64>)>),
 }
 
 impl Output {
     pub(crate) fn subscribed(self, times: usize) -> Self {
-        Self { subscriptions: Some(times), ..self }
+        Self { subscriptions: Subscriptions::Times(times), ..self }
     }
 }
 
@@ -51,7 +66,7 @@ where
         Event::Failure(error) => Some(json!([tick, "error", error.label()])),
         Event::Dropped => None,
     });
-    Output { events: events.collect(), subscriptions: None }
+    Output { events: events.collect(), subscriptions: Subscriptions::Unknown }
 }
 
 /// What an end answers, as the only item of a flow.
@@ -114,5 +129,61 @@ where
             }
         }
     }
-    Output { events, subscriptions: None }
+    Output { events, subscriptions: Subscriptions::Unknown }
+}
+
+/// What each reader of a shared flow gives that joins, and perhaps leaves, when the case says.
+pub(crate) fn shared(case: &Case<'_>) -> Output {
+    let horizon = case.vector.horizon;
+    let readers: Vec<(u64, Option<u64>)> =
+        serde_json::from_value(case.param("subscribers").clone()).expect("`subscribers` is a list of pairs");
+    virtual_time(async {
+        let zero = Instant::now();
+        let spans = Rc::new(RefCell::new(Vec::new()));
+        let flow = share_from(|| {
+            let (spans, source) = (Rc::clone(&spans), case.source(0));
+            using(move || Subscribed::new(zero, spans), move |_| source.clone())
+        });
+        let events = join_all(readers.iter().enumerate().map(|(k, (join, leave))| {
+            let flow = flow.clone();
+            async move {
+                sleep(Duration::from_millis(*join)).await;
+                let observed = observe(flow, leave.unwrap_or(horizon) - join).await.into_events();
+                let events = observed.into_iter().filter_map(move |(tick, event)| match event {
+                    Event::Item(item) => Some(json!([join + tick, "item", k, item])),
+                    Event::End => Some(json!([join + tick, "close", k])),
+                    Event::Failure(error) => Some(json!([join + tick, "group_error", k, error.label()])),
+                    Event::Dropped => None,
+                });
+                events.collect::<Vec<_>>()
+            }
+        }));
+        let events = events.await.concat();
+        let mut spans = spans.take();
+        for (_, to) in &mut spans {
+            *to = to.filter(|to| *to < horizon);
+        }
+        Output { events, subscriptions: Subscriptions::Spans(spans) }
+    })
+}
+
+/// Notes from when to when a source is subscribed.
+struct Subscribed {
+    zero: Instant,
+    spans: Rc<RefCell<Vec<(u64, Option<u64>)>>>,
+    at: usize,
+}
+
+impl Subscribed {
+    fn new(zero: Instant, spans: Rc<RefCell<Vec<(u64, Option<u64>)>>>) -> Self {
+        let at = spans.borrow().len();
+        spans.borrow_mut().push((zero.elapsed().as_millis() as u64, None));
+        Self { zero, spans, at }
+    }
+}
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        self.spans.borrow_mut()[self.at].1 = Some(self.zero.elapsed().as_millis() as u64);
+    }
 }
