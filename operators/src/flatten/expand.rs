@@ -42,7 +42,7 @@ impl<S: TryStream> Flow<S> {
     /// |---|---|
     /// | Emits | when upstream or an inner stream gives an item |
     /// | Ends | when upstream and all inner streams have ended |
-    /// | Errors | of upstream or of any inner stream end it at once; the others are dropped |
+    /// | Errors | of upstream or of any inner stream end it at once; the others are dropped. Upstream's is seen when it is next read |
     /// | Holds | at most `limit` inner streams that run, and the stream, not yet polled, of each item that was given and waits to be expanded |
     /// | Ahead | upstream is read while fewer than `limit` inner streams run and none waits; an inner stream is read only when an item is asked for |
     /// | Dropped | the inner streams |

@@ -32,7 +32,7 @@ where
     /// |---|---|
     /// | Emits | when one of the streams gives an item; while several are ready, runs of up to 64 items of each in turn |
     /// | Ends | when upstream and all streams have ended |
-    /// | Errors | of upstream or of any of the streams end it at once; the others are dropped |
+    /// | Errors | of upstream or of any of the streams end it at once; the others are dropped. Upstream's is seen when it is next read: at the limit, when one of the streams has ended |
     /// | Holds | at most `limit` streams |
     /// | Ahead | upstream is read while there are fewer than `limit` streams, and not polled otherwise |
     /// | Dropped | the streams |

@@ -36,7 +36,7 @@ impl<S: TryStream> Flow<S> {
     /// |---|---|
     /// | Emits | when an inner stream gives an item; while several are ready, runs of up to 64 items of each in turn |
     /// | Ends | when upstream and all inner streams have ended |
-    /// | Errors | of upstream or of any inner stream end it at once; the others are dropped |
+    /// | Errors | of upstream or of any inner stream end it at once; the others are dropped. Upstream's is seen when it is next read: at the limit, when an inner stream has ended (ReactiveX's, where upstream pushes, see it at once) |
     /// | Holds | at most `limit` inner streams |
     /// | Ahead | upstream is read while fewer than `limit` inner streams run, and not polled otherwise |
     /// | Dropped | the inner streams |

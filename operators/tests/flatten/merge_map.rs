@@ -61,6 +61,11 @@ fn fails_at_once_with_upstream() {
 }
 
 #[test]
+fn at_the_limit_upstreams_failure_is_seen_when_it_is_next_read() {
+    check("b#", |flow| flow.merge_map(1, inner), "4-5#");
+}
+
+#[test]
 fn fails_at_once_with_an_inner_flow_and_drops_the_rest() {
     check("-ax----|", |flow| flow.merge_map(8, inner), "-1x-#");
     let (upstream, seen) = probe(Script::marbles("bx-----|"));

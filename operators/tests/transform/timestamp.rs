@@ -2,25 +2,23 @@
 
 use std::time::Duration;
 
-use anabranch_operators::Flow;
 use anabranch_operators::testing::{Script, check, virtual_time};
-use futures::{Stream, TryStream};
 
-/// The times in milliseconds, which are ticks.
-fn ticks<S: TryStream>(flow: Flow<S>) -> Flow<impl Stream<Item = Result<(S::Ok, u64), S::Error>>> {
-    flow.timestamp().map(|(item, time)| (item, u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+/// The time in milliseconds, which are ticks.
+fn ticks((item, time): (char, Duration)) -> (char, u64) {
+    (item, u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[test]
 fn gives_each_item_with_its_time() {
-    check("a--(bc)-|", ticks, "[a0]--([b3][c3])-|");
-    check("--|", ticks, "--|");
-    check("-a--", ticks, "-[a1]--");
+    check("a--(bc)-|", |flow| flow.timestamp().map(ticks), "[a0]--([b3][c3])-|");
+    check("--|", |flow| flow.timestamp().map(ticks), "--|");
+    check("-a--", |flow| flow.timestamp().map(ticks), "-[a1]--");
 }
 
 #[test]
 fn fails_with_upstream() {
-    check("-a-#", ticks, "-[a1]-#");
+    check("-a-#", |flow| flow.timestamp().map(ticks), "-[a1]-#");
 }
 
 #[test]
