@@ -21,10 +21,12 @@ mod error;
 mod flow;
 mod redirect;
 mod signal;
+mod sync;
 
 pub use crate::combine::{Combinable, LatestOf, Mergeable, combine_latest, concat, merge, merge_sorted, race, zip};
 pub use crate::counter::Counter;
 pub use crate::create::{FlowExt, defer, from_items, from_iter, from_results, interval, repeat_from, timer, using};
 pub use crate::error::OperatorError;
 pub use crate::flow::{BoxFlow, Flow, LocalBoxFlow};
+pub use crate::share::share_from;
 pub use crate::signal::{ByFlow, ByFuture, Signal};

@@ -24,7 +24,7 @@ use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSigna
 use anabranch_operators::recover::{
     CatchError, CircuitBreaker, DeadLetters, OnErrorResume, Retry, RetryBackoff, Supervise,
 };
-use anabranch_operators::share::Spawn;
+use anabranch_operators::share::{Balance, Broadcast, Publish, Replay, Share, ShareFrom, Spawn};
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::time::{Delay, DelayEach, KeepAlive, Pace, RateLimit, Timeout};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
@@ -203,10 +203,6 @@ fn upstream_decides() {
         ChunkBy<Source<P>, (), ()>,
         Lists<Source<P>, (), ()>,
         Runs<Source<P>, ()>,
-        EventWindows<P, (), (), ()>,
-        EventWindows<(), P, (), ()>,
-        EventWindows<(), (), P, ()>,
-        EventWindows<(), (), (), P>,
         AggregateEach<Source<P>, (), NoSignal, group::Count, ()>,
 
         Delay<Source<P>>,
@@ -295,10 +291,6 @@ fn closures_and_states_decide_but_are_never_pinned() {
         Zip<Many<Source<P>>>,
         Zip<Pair<Gives<P>, Gives<()>>>,
         BufferBytes<Source<()>, P>,
-        AggregateWindows<Source<()>, P, (), (), group::Count>,
-        AggregateWindows<Source<()>, (), P, (), group::Count>,
-        AggregateWindows<Source<()>, (), (), P, group::Count>,
-        AggregateWindows<Gives<P>, (), (), (), Collected>,
         BufferCount<Gives<P>>,
         BufferTimeOrCount<Gives<P>>,
         BufferToggle<Source<()>, Source<P>, (), (), ByFuture>,
@@ -360,6 +352,25 @@ fn groups_are_shared_behind_a_lock() {
     row!(Group<Source<P>, (), ()>, [false, false, true], [true, true, true], [true; 3]);
     row!(Group<Source<()>, P, ()>, [false, false, true], [true, true, true], [true; 3]);
     row!(Group<Source<()>, (), P>, [false, false, true], [false, false, true], [true; 3]);
+}
+
+/// Readers share their source in the same way.
+#[test]
+fn readers_share_a_source_behind_a_lock() {
+    row!(Balance<Source<P>>, [false, false, true], [true, true, true], [true; 3]);
+    row!(Broadcast<Source<P>>, [false, false, true], [true, true, true], [true; 3]);
+    row!(Publish<Source<P>>, [false, false, true], [true, true, true], [true; 3]);
+    row!(Replay<Source<P>>, [false, false, true], [true, true, true], [true; 3]);
+    row!(Share<Source<P>>, [false, false, true], [true, true, true], [true; 3]);
+    row!(ShareFrom<fn() -> Flow<Source<P>>, Source<P>>, [false, false, true], [true, true, true], [true; 3]);
+}
+
+/// An item that all readers get lies where two of them may clone it at a time; one that goes to one of them does not.
+#[test]
+fn shared_items_are_seen_by_several_readers() {
+    row!(Share<Gives<P>>, [false, false, true], [false, false, true], [true; 3]);
+    row!(Replay<Gives<P>>, [false, false, true], [false, false, true], [true; 3]);
+    row!(Balance<Gives<P>>, [true; 3], [true; 3], [true; 3]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use anabranch_operators::testing::{Script, probe};
 use anabranch_operators::window::tumbling;
 use anabranch_operators::{
     Flow, OperatorError, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge,
-    merge_sorted, race, repeat_from, timer, using, zip,
+    merge_sorted, race, repeat_from, share_from, timer, using, zip,
 };
 use futures::stream;
 
@@ -111,6 +111,7 @@ fn operators_show_their_name_and_what_is_before_them() {
     let windows = || source().event_windows(tumbling(Duration::from_secs(1)), |_| 0_i64);
     shows_upstream(&windows(), "EventWindows");
     shows_upstream(&windows().count_each(), "AggregateWindows");
+    // Windows, Lists and Runs are each the type of several operators, and show the name of the one that made them.
     shows_upstream(&source().window_count(2), "WindowCount");
     shows_upstream(&source().window_count_every(2, 1), "WindowCountEvery");
     shows_upstream(&source().window_time(Duration::from_millis(3)), "WindowTime");
@@ -154,7 +155,14 @@ fn operators_show_their_name_and_what_is_before_them() {
     let letters = futures::channel::mpsc::unbounded().0;
     let results = source().fails_with::<futures::channel::mpsc::SendError>().map(Ok::<_, ()>);
     shows_upstream(&results.dead_letters(letters), "DeadLetters");
+    shows(&source().balance(1), &["Balance", "over: false"]);
+    shows(&source().broadcast(1), &["Broadcast", "Reading"]);
+    shows(&source().publish(), &["Publish"]);
+    shows(&source().replay(1), &["Replay", "Idle"]);
+    shows(&source().share(), &["Share", "Reading"]);
+    shows(&share_from(source), &["ShareFrom", "None"]);
     shows(&source().spawn(), &["Spawn", "Idle"]);
+    shows(&source().tee(), &["Broadcast", "Reading"]);
 
     shows_upstream(&probe(source()).0, "Probed");
 }

@@ -22,7 +22,7 @@ use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSigna
 use anabranch_operators::recover::{
     CatchError, CircuitBreaker, DeadLetters, OnErrorResume, Retry, RetryBackoff, Supervise,
 };
-use anabranch_operators::share::Spawn;
+use anabranch_operators::share::{Balance, Broadcast, Publish, Replay, Share, ShareFrom, Spawn};
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::time::{Delay, DelayEach, KeepAlive, Pace, RateLimit, Timeout};
 use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
@@ -142,7 +142,6 @@ flagged! {
     ChunkBy<Source, (), ()>,
     Lists<Source, (), ()>,
     Runs<Source, ()>,
-    EventWindows<Source, (), (), ()>,
     WindowCount<Source>,
     WindowCountEvery<Source>,
     WindowTime<Source>,
@@ -170,6 +169,12 @@ flagged! {
     Retry<()>,
     RetryBackoff<Source>,
     Supervise<()>,
+    Balance<Source>,
+    Broadcast<Source>,
+    Publish<Source>,
+    Replay<Source>,
+    Share<Source>,
+    ShareFrom<fn() -> Flow<Source>, Source>,
     Spawn<Source>,
 
     All<(), ()>,

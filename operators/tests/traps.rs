@@ -155,7 +155,6 @@ fn timers_fire_behind_a_source_that_is_always_ready() {
     let span = Duration::from_millis(3);
     fires("audit", |flow| flow.audit(span));
     fires("buffer_time", |flow| flow.buffer_time(span));
-    fires("debounce", |flow| flow.debounce(span));
     fires("distinct", |flow| flow.distinct(|n| *n).forget_after(span).skip(1));
     fires("group_until", |flow| flow.group_until(|n| *n, Until::after(span)).count_each());
     fires("sample", |flow| flow.sample(span));

@@ -5,12 +5,13 @@
 //! has what it wants or is dropped. A reader whose own item has come is woken by itself. So no wake is lost, and there
 //! is one wake for each event of the source and for each item that somebody waits for, however many readers there are.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use slab::Slab;
 
 use super::list::{Links, List};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// Where one reader waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,21 +30,25 @@ struct Roster {
     polling: Option<Seat>,
     /// Whether the source called while somebody was polling it.
     called: bool,
+    /// How many readers have begun to wait.
+    begun: u64,
 }
 
 struct Place {
     /// Set while the reader waits, and then the place is in the list.
     waker: Option<Waker>,
+    /// Since when it waits for what it wants: a reader that was woken in vain has not lost its place.
+    since: Option<u64>,
     links: Links,
 }
 
 impl Default for Roster {
     fn default() -> Self {
         let mut seats = Slab::new();
-        let outer = seats.insert(Place { waker: None, links: Links::new() });
+        let outer = seats.insert(Place { waker: None, since: None, links: Links::new() });
         debug_assert_eq!(outer, Baton::OUTER.0 as usize);
         let waiting = List::new(|place: &mut Place| &mut place.links);
-        Self { seats, waiting, holder: None, polling: None, called: false }
+        Self { seats, waiting, holder: None, polling: None, called: false, begun: 0 }
     }
 }
 
@@ -53,7 +58,7 @@ impl Baton {
 
     /// A seat for one reader more.
     pub(crate) fn join(&self) -> Seat {
-        Seat(self.lock().seats.insert(Place { waker: None, links: Links::new() }) as u32)
+        Seat(self.lock().seats.insert(Place { waker: None, since: None, links: Links::new() }) as u32)
     }
 
     /// The reader is gone.
@@ -81,9 +86,7 @@ impl Baton {
             Some(old) if old.will_wake(&waker) => Some(waker),
             Some(_) => place.waker.replace(waker),
             None => {
-                place.waker = Some(waker);
-                let Roster { seats, waiting, .. } = &mut *roster;
-                waiting.push(seats, seat.0);
+                roster.start_waiting(seat, waker);
                 None
             }
         }
@@ -93,6 +96,7 @@ impl Baton {
     pub(crate) fn served(&self, seat: Seat, polled: bool) {
         let mut roster = self.lock();
         let waker = roster.stop_waiting(seat);
+        roster.seats[seat.0 as usize].since = None;
         roster.stop_polling(seat);
         // It may have got the baton while it polled, by a call that came of that very poll: another is to go on.
         let held = roster.holder.take_if(|holder| *holder == seat).is_some();
@@ -109,6 +113,26 @@ impl Baton {
         let waker = if known { roster.stop_waiting(seat) } else { None };
         drop(roster);
         wake(waker);
+    }
+
+    /// Something has come for all readers.
+    pub(crate) fn notify_all(&self) {
+        let mut roster = self.lock();
+        let mut wakers = Vec::new();
+        let mut polling = None;
+        while let Some(first) = roster.waiting.first().map(Seat) {
+            let waker = roster.stop_waiting(first);
+            if roster.polling == Some(first) {
+                polling = waker.map(|waker| (first, waker));
+            } else {
+                wakers.extend(waker);
+            }
+        }
+        if let Some((seat, waker)) = polling {
+            roster.start_waiting(seat, waker);
+        }
+        drop(roster);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// A reader begins to poll the source: whoever was woken to do that need not come any more. It may have turned to
@@ -141,7 +165,7 @@ impl Baton {
     }
 
     fn lock(&self) -> MutexGuard<'_, Roster> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
@@ -156,6 +180,14 @@ impl Wake for Baton {
 }
 
 impl Roster {
+    fn start_waiting(&mut self, seat: Seat, waker: Waker) {
+        let place = &mut self.seats[seat.0 as usize];
+        place.waker = Some(waker);
+        let since = *place.since.get_or_insert(self.begun);
+        self.begun += u64::from(since == self.begun);
+        self.waiting.insert(&mut self.seats, seat.0, |other| other.since > Some(since));
+    }
+
     fn stop_waiting(&mut self, seat: Seat) -> Option<Waker> {
         let waker = self.seats[seat.0 as usize].waker.take()?;
         self.waiting.remove(&mut self.seats, seat.0);

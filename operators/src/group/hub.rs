@@ -5,7 +5,7 @@
 //! woken. The source is always polled with the [`Baton`](super::baton::Baton) as its waker.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::baton::{Baton, Seat};
 use super::lane::{Bounds, Lane, Lanes};
 use crate::OperatorError;
 use crate::budget::Budget;
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::time::clock::{self, Timer};
 
 /// Decides which sub-streams there are and which item goes where: by key, by count, by time.
@@ -195,7 +196,7 @@ where
     }
 
     fn lock(&self) -> MutexGuard<'_, Place<S, R, K>> {
-        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.driver)
     }
 }
 

@@ -1,11 +1,12 @@
 //! [`Lane`]: the buffer between the operator and the reader of one sub-stream.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::baton::{Baton, Seat};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// A sub-stream that nobody reads is buffered up to these bounds; then the source is held back.
 #[derive(Clone, Copy, Debug)]
@@ -209,7 +210,7 @@ impl<K, T, E> Lane<K, T, E> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T, E>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

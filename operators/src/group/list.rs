@@ -47,6 +47,26 @@ impl<T> List<T> {
         self.last = id;
     }
 
+    /// Puts an entry that is not in the list before the first for which `later` holds, or behind all others.
+    pub(super) fn insert(&mut self, slab: &mut Slab<T>, id: u32, later: impl Fn(&T) -> bool) {
+        let mut behind = self.first;
+        if self.last == NONE || !later(&slab[self.last as usize]) {
+            behind = NONE; // As it mostly is.
+        }
+        while behind != NONE && !later(&slab[behind as usize]) {
+            behind = self.links(slab, behind).behind;
+        }
+        if behind == NONE {
+            return self.push(slab, id);
+        }
+        let before = std::mem::replace(&mut self.links(slab, behind).before, id);
+        *self.links(slab, id) = Links { before, behind };
+        match before {
+            NONE => self.first = id,
+            before => self.links(slab, before).behind = id,
+        }
+    }
+
     /// Takes an entry out that is in the list.
     pub(super) fn remove(&mut self, slab: &mut Slab<T>, id: u32) {
         let Links { before, behind } = *self.links(slab, id);
@@ -72,7 +92,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    fn drain(list: &mut List<Links>, slab: &mut Slab<Links>) -> Vec<u32> {
+    fn drain(list: &mut List<(u32, Links)>, slab: &mut Slab<(u32, Links)>) -> Vec<u32> {
         std::iter::from_fn(|| {
             let id = list.first()?;
             list.remove(slab, id);
@@ -83,10 +103,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keeps_order_like_a_deque(steps in prop::collection::vec((0..3_u8, 0..8_u32), 0..60)) {
+        fn keeps_order_like_a_deque(steps in prop::collection::vec((0..4_u8, 0..8_u32), 0..60)) {
             let mut slab = Slab::new();
-            for _ in 0..8 { slab.insert(Links::new()); }
-            let mut list = List::new(|links| links);
+            for id in 0..8 { slab.insert((id, Links::new())); }
+            let mut list = List::new(|(_, links): &mut (u32, Links)| links);
             let mut model = VecDeque::new();
             for (step, id) in steps {
                 let present = model.contains(&id);
@@ -98,6 +118,15 @@ mod tests {
                         list.push(&mut slab, id);
                         model.retain(|other| *other != id);
                         model.push_back(id);
+                    }
+                    3 if !present => {
+                        list.insert(&mut slab, id, |(other, _)| *other > id);
+                        let at = if model.back().is_none_or(|last| *last <= id) {
+                            model.len()
+                        } else {
+                            model.iter().position(|other| *other > id).unwrap_or(model.len())
+                        };
+                        model.insert(at, id);
                     }
                     _ => {}
                 }

@@ -1,7 +1,7 @@
 //! Operators that give each key a sub-stream, or a result, of its own.
 
 mod aggregate_each;
-mod baton;
+pub(crate) mod baton;
 mod count_each;
 mod fold_each;
 mod group_by;

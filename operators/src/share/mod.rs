@@ -1,5 +1,24 @@
 //! Operators that move a flow to a task, or serve several readers with one flow.
 
+mod balance;
+mod broadcast;
+mod buffered;
+mod hub;
+mod publish;
+mod replay;
+mod ring;
+#[allow(clippy::module_inception, reason = "the family is named after its best known operator")]
+mod share;
+mod share_from;
 mod spawn;
+mod tee;
+mod turns;
 
+pub use self::balance::Balance;
+pub use self::broadcast::Broadcast;
+pub use self::buffered::{Buffered, Change};
+pub use self::publish::Publish;
+pub use self::replay::Replay;
+pub use self::share::Share;
+pub use self::share_from::{ShareFrom, share_from};
 pub use self::spawn::Spawn;

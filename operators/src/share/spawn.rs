@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! in:   a-b-c-|
-//! out:  a-b-c-|             but upstream runs on another thread, or while this one works
+//! out:  a-b-c-|
 //! ```
 
 use std::fmt;
@@ -52,10 +52,7 @@ impl<S: TryStream> Unpin for Spawn<S> {}
 impl<S: TryStream> Flow<S> {
     /// Runs what stands before it on a tokio task of its own, side by side with what stands behind.
     ///
-    /// ```text
-    /// in:   a-b-c-|
-    /// out:  a-b-c-|             but upstream runs on another thread, or while this one works
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/spawn.svg"))]
     ///
     /// What it gives is not changed by it, and the order is kept. Items are handed over in chunks of up to 256, as soon as
     /// upstream has nothing more at the moment; so a fast upstream costs little per item, and an item of a slow one waits

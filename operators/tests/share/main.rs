@@ -1,3 +1,14 @@
 //! The operators of `share`, each in the module of its name.
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod balance;
+mod broadcast;
+mod publish;
+mod readers;
+mod replay;
+mod share;
+mod share_from;
 mod spawn;
+mod tee;

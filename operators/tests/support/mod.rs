@@ -41,6 +41,11 @@ impl<S: TryStream> Reader<S> {
         self.stream.as_mut().try_poll_next(&mut Context::from_waker(&self.waker))
     }
 
+    /// What is read.
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// How often it was woken since this was last asked.
     pub(crate) fn wakes(&self) -> usize {
         self.wakes.0.swap(0, SeqCst)

@@ -1,0 +1,547 @@
+//! What is shared between tasks, in many orders of what the tasks do: `shuttle` chooses who runs on at each lock and each
+//! atomic, and fails where everybody waits for ever.
+//!
+//! ```sh
+//! RUSTFLAGS="--cfg shuttle" cargo test -p anabranch-operators --test schedules --target-dir target/shuttle
+//! ```
+//!
+//! Schedules are chosen at random and by priorities (PCT), from a seed that `SCHEDULES_SEED` sets, `SCHEDULES` of each;
+//! the smallest cases run in every order that there is. A failure prints its schedule, for `shuttle::replay`. `spawn` is
+//! not here: what it shares is a channel of tokio, whose insides are not seen.
+#![cfg(shuttle)]
+#![allow(clippy::unwrap_used)]
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
+
+use anabranch_operators::group::Until;
+use anabranch_operators::{Flow, FlowExt, OperatorError, share_from};
+use futures::Stream;
+use shuttle::future::block_on;
+use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler};
+use shuttle::sync::Mutex;
+use shuttle::thread::{self, JoinHandle};
+use shuttle::{Config, MaxSteps, Runner};
+
+/// What a source gives.
+type Signal = Result<u32, OperatorError>;
+
+/// A number from the environment.
+fn setting(name: &str, otherwise: usize) -> usize {
+    std::env::var(name).map_or(otherwise, |value| value.parse().unwrap())
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config.stack_size = 1 << 18;
+    config.max_steps = MaxSteps::FailAfter(100_000);
+    config.silence_warnings = true;
+    config
+}
+
+/// Runs the case in many schedules.
+fn explore(case: impl Fn() + Copy + Send + Sync + 'static) {
+    let (seed, schedules) = (setting("SCHEDULES_SEED", 20_131) as u64, setting("SCHEDULES", 1_000));
+    println!("{schedules} schedules at random and as many by priorities, SCHEDULES_SEED={seed}");
+    Runner::new(RandomScheduler::new_from_seed(seed, schedules), config()).run(case);
+    Runner::new(PctScheduler::new_from_seed(seed, 3, schedules), config()).run(case);
+}
+
+/// Runs the case in every schedule.
+fn exhaust(case: impl Fn() + Send + Sync + 'static) {
+    let schedules = Runner::new(DfsScheduler::new(None, false), config()).run(case);
+    println!("all of {schedules} schedules");
+    assert!(schedules > 1, "there was nothing to choose");
+}
+
+/// A source that is fed by another task.
+struct Feed(Arc<Mutex<Fed>>);
+
+/// Feeds it, and ends it when it is dropped.
+struct Feeder(Arc<Mutex<Fed>>);
+
+#[derive(Default)]
+struct Fed {
+    items: VecDeque<Signal>,
+    ended: bool,
+    dropped: bool,
+    waker: Option<Waker>,
+}
+
+fn feed() -> (Feeder, Flow<impl Stream<Item = Signal> + Send + Unpin>) {
+    let fed = Arc::new(Mutex::new(Fed::default()));
+    (Feeder(Arc::clone(&fed)), Feed(fed).try_into_flow())
+}
+
+/// A source that has all of its items, which it gives one at a time.
+fn fed(items: impl IntoIterator<Item = u32>) -> Feed {
+    let items = items.into_iter().map(Ok).collect();
+    Feed(Arc::new(Mutex::new(Fed { items, ended: true, ..Fed::default() })))
+}
+
+impl Feeder {
+    fn send(&self, item: u32) {
+        self.change(|fed| fed.items.push_back(Ok(item)));
+    }
+
+    fn fail(&self) {
+        self.change(|fed| fed.items.push_back(Err(OperatorError::TooManyGroups { max_groups: 1 })));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Fed)) {
+        let mut fed = self.0.lock().unwrap();
+        change(&mut fed);
+        let waker = fed.waker.take();
+        drop(fed);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn source_is_dropped(&self) -> bool {
+        self.0.lock().unwrap().dropped
+    }
+}
+
+impl Drop for Feeder {
+    fn drop(&mut self) {
+        self.change(|fed| fed.ended = true);
+    }
+}
+
+impl Stream for Feed {
+    type Item = Signal;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let waker = cx.waker().clone();
+        let mut fed = self.0.lock().unwrap();
+        if let Some(item) = fed.items.pop_front() {
+            return Poll::Ready(Some(item));
+        }
+        if fed.ended {
+            return Poll::Ready(None);
+        }
+        fed.waker = Some(waker);
+        Poll::Pending
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().dropped = true;
+    }
+}
+
+/// Feeds these items, each when it likes, and ends.
+fn feeding(feeder: Feeder, items: impl IntoIterator<Item = u32> + Send + 'static) -> JoinHandle<()> {
+    thread::spawn(move || items.into_iter().for_each(|item| feeder.send(item)))
+}
+
+/// Reads a flow to its end on a task of its own.
+fn reading<S>(flow: Flow<S>) -> JoinHandle<Result<Vec<u32>, OperatorError>>
+where
+    S: Stream<Item = Signal> + Send + 'static,
+{
+    thread::spawn(move || block_on(flow.collect::<Vec<_>>()))
+}
+
+/// Reads some items on a task of its own, and leaves.
+fn leaving<S>(flow: Flow<S>, after: usize) -> JoinHandle<Result<Vec<u32>, OperatorError>>
+where
+    S: Stream<Item = Signal> + Send + 'static,
+{
+    thread::spawn(move || block_on(flow.take(after).collect::<Vec<_>>()))
+}
+
+/// A reader that is polled by hand, and knows whether it was woken.
+struct Reader<S> {
+    flow: Flow<S>,
+    wakes: Arc<Wakes>,
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+impl<S: Stream<Item = Signal> + Unpin> Reader<S> {
+    fn new(flow: Flow<S>) -> Self {
+        Self { flow, wakes: Arc::default() }
+    }
+
+    fn poll(&mut self) -> Poll<Option<Signal>> {
+        let waker = Waker::from(Arc::clone(&self.wakes));
+        Pin::new(&mut self.flow).poll_next(&mut Context::from_waker(&waker))
+    }
+
+    fn waits(&mut self) {
+        assert!(self.poll().is_pending());
+    }
+
+    /// The item that it was woken for.
+    #[track_caller]
+    fn woken_for(&mut self, item: u32) {
+        assert!(self.wakes.0.load(SeqCst) > 0, "it was not woken");
+        assert_eq!(self.poll(), Poll::Ready(Some(Ok(item))));
+    }
+}
+
+/// Runs two things side by side, until both are over.
+fn side_by_side(one: impl FnOnce() + Send + 'static, other: impl FnOnce() + Send + 'static) {
+    let one = thread::spawn(one);
+    other();
+    one.join().unwrap();
+}
+
+#[test]
+fn share_a_waits_b_is_dropped_while_an_item_comes_and_a_wakes() {
+    exhaust(|| {
+        let (feeder, flow) = feed();
+        let (a, b) = flow.tee();
+        let (mut a, mut b) = (Reader::new(a), Reader::new(b));
+        // B is first in line, so the item's wake goes to B unless B has left.
+        b.waits();
+        a.waits();
+        side_by_side(move || drop(b), move || feeder.send(7));
+        a.woken_for(7);
+    });
+}
+
+#[test]
+fn balance_a_waits_b_is_dropped_while_an_item_comes_and_a_wakes() {
+    exhaust(|| {
+        let (feeder, flow) = feed();
+        let mut readers = flow.balance(2);
+        let (mut a, mut b) = (Reader::new(readers.pop().unwrap()), Reader::new(readers.pop().unwrap()));
+        b.waits();
+        a.waits();
+        side_by_side(move || drop(b), move || feeder.send(7));
+        a.woken_for(7);
+    });
+}
+
+#[test]
+fn groups_a_waits_b_is_dropped_while_an_item_comes_and_a_wakes() {
+    exhaust(|| {
+        let (feeder, flow) = feed();
+        let mut groups = flow.group_by(|n| n % 2);
+        (0..2).for_each(|n| feeder.send(n));
+        let [mut a, mut b] = [0, 1].map(|_| Reader::new(block_on(groups.next()).unwrap().unwrap()));
+        drop(groups);
+        assert_eq!((a.poll(), b.poll()), (Poll::Ready(Some(Ok(0))), Poll::Ready(Some(Ok(1)))));
+        b.waits();
+        a.waits();
+        side_by_side(move || drop(b), move || feeder.send(2));
+        a.woken_for(2);
+    });
+}
+
+#[test]
+fn a_reader_that_begins_to_wait_while_an_item_comes_is_woken_or_has_it() {
+    fn case<S>(mut reader: Reader<S>, feeder: Feeder)
+    where
+        S: Stream<Item = Signal> + Unpin,
+    {
+        let feeding = thread::spawn(move || feeder.send(7));
+        let polled = reader.poll();
+        feeding.join().unwrap();
+        if polled.is_pending() {
+            reader.woken_for(7);
+        }
+    }
+    exhaust(|| {
+        let (feeder, flow) = feed();
+        case(Reader::new(flow.share()), feeder);
+    });
+    exhaust(|| {
+        let (feeder, flow) = feed();
+        case(Reader::new(flow.balance(1).remove(0)), feeder);
+    });
+    exhaust(|| {
+        let (feeder, flow) = feed();
+        let mut groups = flow.group_by(|_| ());
+        feeder.send(1);
+        let mut group = Reader::new(block_on(groups.next()).unwrap().unwrap());
+        assert_eq!(group.poll(), Poll::Ready(Some(Ok(1))));
+        case(group, feeder);
+    });
+}
+
+#[test]
+fn a_reader_that_waits_for_room_is_woken_by_a_take_and_by_a_drop() {
+    exhaust(|| {
+        let (fast, slow) = fed(0..3).try_into_flow().tee();
+        let (mut fast, mut slow) = (Reader::new(fast.hold_back(1)), Reader::new(slow));
+        assert_eq!(fast.poll(), Poll::Ready(Some(Ok(0))));
+        let taking = thread::spawn(move || {
+            assert_eq!(slow.poll(), Poll::Ready(Some(Ok(0))));
+            slow
+        });
+        let polled = fast.poll();
+        let slow = taking.join().unwrap();
+        if polled.is_pending() {
+            fast.woken_for(1);
+        }
+        drop(slow);
+    });
+    exhaust(|| {
+        let (fast, slow) = fed(0..3).try_into_flow().tee();
+        let mut fast = Reader::new(fast.hold_back(1));
+        assert_eq!(fast.poll(), Poll::Ready(Some(Ok(0))));
+        let dropping = thread::spawn(move || drop(slow));
+        let polled = fast.poll();
+        dropping.join().unwrap();
+        if polled.is_pending() {
+            fast.woken_for(1);
+        }
+    });
+}
+
+#[test]
+fn a_reader_that_joins_while_the_last_one_leaves_shares_its_run_or_has_a_new_one() {
+    exhaust(|| {
+        let flow = share_from(|| fed(1..3).try_into_flow());
+        let (mut a, mut b) = (Reader::new(flow.clone()), Reader::new(flow));
+        assert_eq!(a.poll(), Poll::Ready(Some(Ok(1))));
+        let leaving = thread::spawn(move || drop(a));
+        let first = b.poll();
+        leaving.join().unwrap();
+        let rest = [b.poll(), b.poll()];
+        let shared = first == Poll::Ready(Some(Ok(2))) && rest[0] == Poll::Ready(None);
+        let anew = first == Poll::Ready(Some(Ok(1))) && rest[0] == Poll::Ready(Some(Ok(2)));
+        assert!(shared || anew, "{first:?}, {rest:?}");
+    });
+}
+
+#[test]
+fn readers_on_tasks_of_their_own_get_everything() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let flow = flow.share();
+        let readers = [flow.clone(), flow.clone(), flow].map(reading);
+        feeding(feeder, 0..4);
+        for reader in readers {
+            assert_eq!(reader.join().unwrap(), Ok(vec![0, 1, 2, 3]));
+        }
+    });
+}
+
+#[test]
+fn readers_that_hold_each_other_back_get_everything() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let flow = flow.share().hold_back(1);
+        let leaver = leaving(flow.clone(), 2);
+        let readers = [flow.clone(), flow].map(reading);
+        feeding(feeder, 0..4);
+        for reader in readers {
+            assert_eq!(reader.join().unwrap(), Ok(vec![0, 1, 2, 3]));
+        }
+        assert_eq!(leaver.join().unwrap(), Ok(vec![0, 1]));
+    });
+}
+
+#[test]
+fn readers_that_lose_items_get_the_last_one() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let flow = flow.share().drop_oldest(1);
+        let readers = [flow.clone(), flow.clone(), flow].map(reading);
+        feeding(feeder, 0..4);
+        for reader in readers {
+            let got = reader.join().unwrap().unwrap();
+            assert!(got.is_sorted() && got.last() == Some(&3), "{got:?}");
+        }
+    });
+}
+
+#[test]
+fn readers_are_cloned_and_dropped_while_others_read() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let mut flow = flow.share().hold_back(2);
+        let reader = reading(flow.clone());
+        feeding(feeder, 0..4);
+        assert_eq!(block_on(flow.next()), Ok(Some(0)));
+        let clone = reading(flow.clone());
+        drop(leaving(flow.clone(), 1));
+        drop(flow);
+        assert_eq!(reader.join().unwrap(), Ok(vec![0, 1, 2, 3]));
+        assert_eq!(clone.join().unwrap(), Ok(vec![1, 2, 3]));
+    });
+}
+
+#[test]
+fn a_failure_reaches_all_readers_in_its_place() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let flow = flow.replay(1);
+        let readers = [flow.clone(), flow.clone()].map(reading);
+        let parts = [flow.clone(), flow].map(|flow| leaving(flow, 1));
+        feeder.send(5);
+        feeder.fail();
+        for reader in readers {
+            reader.join().unwrap().unwrap_err();
+        }
+        for part in parts {
+            assert_eq!(part.join().unwrap(), Ok(vec![5]), "it is kept for those that come late");
+        }
+        assert!(feeder.source_is_dropped());
+    });
+}
+
+#[test]
+fn a_panic_reaches_all_readers() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        // As quietly as a panic can be, which is not one to fail the test.
+        let flow = flow.map(|n| if n == 1 { std::panic::resume_unwind(Box::new("a bad item")) } else { n }).share();
+        let readers = [flow.clone(), flow].map(|flow| {
+            thread::spawn(move || catch_unwind(AssertUnwindSafe(|| block_on(flow.collect::<Vec<_>>()))).is_err())
+        });
+        feeding(feeder, 0..3);
+        for reader in readers {
+            assert!(reader.join().unwrap());
+        }
+    });
+}
+
+#[test]
+fn published_readers_begin_when_it_is_connected() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let flow = flow.publish();
+        let first = reading(flow.reader());
+        feeding(feeder, 0..3);
+        let second = reading(flow.reader());
+        flow.connect();
+        assert_eq!(first.join().unwrap(), Ok(vec![0, 1, 2]));
+        assert_eq!(second.join().unwrap(), Ok(vec![0, 1, 2]));
+    });
+}
+
+#[test]
+fn readers_of_share_from_come_and_go_and_the_run_goes_with_the_last() {
+    explore(|| {
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        struct Run(Feed);
+        impl Stream for Run {
+            type Item = Signal;
+            fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+                Pin::new(&mut self.0).poll_next(cx)
+            }
+        }
+        impl Drop for Run {
+            fn drop(&mut self) {
+                RUNS.fetch_sub(1, SeqCst);
+            }
+        }
+        RUNS.store(0, SeqCst);
+        let flow = share_from(|| {
+            RUNS.fetch_add(1, SeqCst);
+            Run(fed(0..4)).try_into_flow()
+        });
+        let readers =
+            [reading(flow.clone()), leaving(flow.clone(), 2), reading(flow.clone()), leaving(flow.clone(), 1)];
+        for (reader, least) in readers.into_iter().zip([0, 1, 0, 1]) {
+            let got = reader.join().unwrap().unwrap();
+            assert!(got.len() >= least.min(1) || got.is_empty(), "{got:?}");
+            assert!(got.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{got:?}");
+        }
+        assert_eq!(RUNS.load(SeqCst), 0, "a run outlived its readers");
+        drop(flow);
+    });
+}
+
+#[test]
+fn work_is_shared_out_without_loss() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let mut readers = flow.balance(4);
+        let leavers = [readers.remove(0), readers.remove(0)].map(|reader| leaving(reader, 1));
+        let readers = readers.into_iter().map(reading).collect::<Vec<_>>();
+        feeding(feeder, 0..5);
+        let mut all = Vec::new();
+        for reader in readers.into_iter().chain(leavers) {
+            all.extend(reader.join().unwrap().unwrap());
+        }
+        all.sort_unstable();
+        assert_eq!(all, [0, 1, 2, 3, 4]);
+    });
+}
+
+#[test]
+fn groups_on_tasks_of_their_own_get_everything() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let mut groups = flow.group_by(|n| n % 3);
+        let feeding = feeding(feeder, 0..7);
+        let mut readers = Vec::new();
+        while let Some(group) = block_on(groups.next()).unwrap() {
+            readers.push(reading(group));
+        }
+        feeding.join().unwrap();
+        let mut all: Vec<_> = readers.into_iter().map(|reader| reader.join().unwrap().unwrap()).collect();
+        all.sort_unstable();
+        assert_eq!(all, [vec![0, 3, 6], vec![1, 4], vec![2, 5]]);
+    });
+}
+
+#[test]
+fn groups_that_hold_the_source_back_get_everything() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let mut groups = flow.group_until(|n| n % 2, Until::count(2)).buffers(1, 2);
+        let feeding = feeding(feeder, 0..6);
+        let mut readers = Vec::new();
+        while let Some(group) = block_on(groups.next()).unwrap() {
+            readers.push(reading(group));
+        }
+        feeding.join().unwrap();
+        let mut all: Vec<_> = readers.into_iter().map(|reader| reader.join().unwrap().unwrap()).collect();
+        all.sort_unstable();
+        assert_eq!(all, [vec![0, 2], vec![1, 3], vec![4], vec![5]]);
+    });
+}
+
+#[test]
+fn groups_and_the_outer_stream_are_dropped_while_others_read() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let mut groups = flow.group_by(|n| n % 3).buffers(1, 2);
+        let feeding = feeding(feeder, 0..9);
+        let mut next = || block_on(groups.next()).unwrap().unwrap();
+        let (kept, left, dropped) = (reading(next()), leaving(next(), 1), next());
+        let dropping = thread::spawn(move || drop(dropped));
+        drop(groups);
+        assert_eq!(kept.join().unwrap(), Ok(vec![0, 3, 6]));
+        assert_eq!(left.join().unwrap(), Ok(vec![1]));
+        dropping.join().unwrap();
+        feeding.join().unwrap();
+    });
+}
+
+#[test]
+fn a_failure_reaches_the_groups_and_the_outer_stream() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let mut groups = flow.group_by(|n| *n);
+        let group = thread::spawn(move || {
+            let group = block_on(groups.next()).unwrap().unwrap();
+            let reader = reading(group);
+            block_on(groups.next()).unwrap_err();
+            reader
+        });
+        feeder.send(5);
+        feeder.fail();
+        group.join().unwrap().join().unwrap().unwrap_err();
+    });
+}
