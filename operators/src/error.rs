@@ -31,6 +31,12 @@ pub enum OperatorError {
         /// The limit that was reached.
         max_windows: usize,
     },
+    /// More items than [`Overflow::error`](crate::Overflow::error) allows would have waited for the consumer of
+    /// [`on_overflow`](crate::Flow::on_overflow).
+    Overflow {
+        /// How many items waited already.
+        waiting: usize,
+    },
     /// Upstream of [`timeout`](crate::Flow::timeout) gave nothing for too long.
     TimedOut {
         /// How long it was given.
@@ -56,6 +62,11 @@ impl fmt::Display for OperatorError {
                 f,
                 "more than {max_windows} windows would be open at once: raise max_windows, let the watermark lag less, \
                  allow less lateness, or let the oldest be closed early (leave fail_beyond out)"
+            ),
+            Self::Overflow { waiting } => write!(
+                f,
+                "{waiting} items wait for the consumer and another came: let more wait, make the consumer faster, or \
+                 choose an Overflow that holds upstream back or drops items"
             ),
             Self::TimedOut { span } => write!(
                 f,

@@ -3,6 +3,7 @@
 
 pub mod combine;
 pub mod create;
+pub mod demand;
 pub mod filter;
 pub mod finish;
 pub mod flatten;
@@ -26,6 +27,7 @@ mod sync;
 pub use crate::combine::{Combinable, LatestOf, Mergeable, combine_latest, concat, merge, merge_sorted, race, zip};
 pub use crate::counter::Counter;
 pub use crate::create::{FlowExt, defer, from_items, from_iter, from_results, interval, repeat_from, timer, using};
+pub use crate::demand::Overflow;
 pub use crate::error::OperatorError;
 pub use crate::flow::{BoxFlow, Flow, LocalBoxFlow};
 pub use crate::share::share_from;

@@ -13,27 +13,34 @@ use anabranch_operators::combine::{
     Slot, WithLatestFrom, Zip,
 };
 use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
+use anabranch_operators::demand::{HoldBack, ReadAhead};
 use anabranch_operators::filter::{
     Debounce, DefaultIfEmpty, Distinct, DistinctUntilChanged, ElementAt, Filter, FilterMap, IgnoreElements, Sample,
     Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
     TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
 };
-use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
-use anabranch_operators::flatten::{ConcatMap, MergeMap};
+use anabranch_operators::finish::{
+    self, All, Answer, Any, Collect, Contains, Count, CountBy, Fold, ForEach, Forward, IntoItems, Last, MaxByKey,
+    MinByKey, Next, TopByKey,
+};
+use anabranch_operators::flatten::{ConcatMap, ExhaustMap, Expand, MergeMap, SwitchMap};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::{
     CatchError, CircuitBreaker, DeadLetters, OnErrorResume, Retry, RetryBackoff, Supervise,
 };
-use anabranch_operators::share::{Balance, Broadcast, Publish, Replay, Share, ShareFrom, Spawn};
+use anabranch_operators::share::{Balance, Broadcast, Parallel, Part, Publish, Replay, Share, ShareFrom, Spawn};
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::time::{Delay, DelayEach, KeepAlive, Pace, RateLimit, Timeout};
-use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
+use anabranch_operators::transform::{
+    Dematerialize, Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapAsyncByKey, MapAsyncUnordered, MapErr,
+    Materialize, Pairwise, Scan, TimeInterval, Timestamp, TryMap,
+};
 use anabranch_operators::window::{
     AggregateWindows, BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount,
     BufferToggle, BufferUntil, BufferWhen, BufferWhile, ChunkBy, Collected, EventWindows, Lists, Runs, WindowCount,
     WindowCountEvery, WindowTime, WindowTimeEvery, WindowTimeOrCount, WindowToggle, WindowWhen, Windows,
 };
-use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow};
+use anabranch_operators::{BoxFlow, ByFlow, ByFuture, Flow, LocalBoxFlow, Overflow};
 use futures::Stream;
 
 /// A stream that holds a `P`.
@@ -124,13 +131,18 @@ fn upstream_decides() {
         RepeatFrom<P, ()>,
         Using<(), P, (), ()>,
 
+        Dematerialize<P>,
         Enumerate<P>,
         ErrInto<P, ()>,
         FailsWith<P, ()>,
         Inspect<P, ()>,
         Map<P, ()>,
         MapErr<P, ()>,
+        Materialize<P>,
+        Pairwise<Source<P>>,
         Scan<P, (), ()>,
+        TimeInterval<P>,
+        Timestamp<P>,
         TryMap<P, ()>,
 
         Debounce<Source<P>>,
@@ -163,6 +175,8 @@ fn upstream_decides() {
         TryFilter<P, ()>,
 
         MapAsync<Source<P>, (), Ready<()>>,
+        MapAsyncByKey<Source<P>, (), (), (), Ready<()>>,
+        MapAsyncUnordered<Source<P>, (), Ready<()>>,
 
         Chain<P, ()>,
         Chain<(), P>,
@@ -183,7 +197,12 @@ fn upstream_decides() {
 
         ConcatMap<P, (), ()>,
         ConcatMap<(), P, ()>,
+        ExhaustMap<Source<P>, (), ()>,
+        ExhaustMap<Source<()>, P, ()>,
+        Expand<P, Source<()>, ()>,
         MergeMap<P, Source<()>, ()>,
+        SwitchMap<P, (), ()>,
+        SwitchMap<(), P, ()>,
 
         BufferBytes<Source<P>, ()>,
         AggregateWindows<Source<P>, (), (), (), group::Count>,
@@ -223,12 +242,7 @@ fn upstream_decides() {
         DeadLetters<P, (), ()>,
         DeadLetters<(), P, ()>,
 
-        All<P, ()>,
-        Any<P, ()>,
-        Collect<P, ()>,
-        Count<P>,
-        Fold<P, (), ()>,
-        ForEach<P, ()>,
+        Answer<P, finish::Count>,
         Forward<P, ()>,
         Forward<(), P>,
         IntoItems<P>,
@@ -271,13 +285,24 @@ fn closures_and_states_decide_but_are_never_pinned() {
         TryFilter<(), P>,
         MapAsync<Source<()>, P, Ready<()>>,
         MapAsync<Source<()>, (), Ready<P>>,
+        MapAsyncByKey<Gives<P>, (), (), (), Ready<()>>,
+        MapAsyncByKey<Source<()>, P, (), (), Ready<()>>,
+        MapAsyncByKey<Source<()>, (), P, (), Ready<()>>,
+        MapAsyncByKey<Source<()>, (), (), P, Ready<()>>,
+        MapAsyncUnordered<Source<()>, P, Ready<()>>,
+        MapAsyncUnordered<Source<()>, (), Ready<P>>,
+        Pairwise<Gives<P>>,
         MergeMany<Source<P>>,
         MergeSorted<Source<P>, ()>,
         MergeSorted<Gives<P>, ()>,
         MergeSorted<Source<()>, P>,
         ConcatMap<(), (), P>,
+        ExhaustMap<Source<()>, (), P>,
+        Expand<(), Source<P>, ()>,
+        Expand<(), Source<()>, P>,
         MergeMap<(), Source<P>, ()>,
         MergeMap<(), Source<()>, P>,
+        SwitchMap<(), (), P>,
         AggregateWindows<Source<()>, P, (), (), group::Count>,
         AggregateWindows<Source<()>, (), P, (), group::Count>,
         AggregateWindows<Source<()>, (), (), P, group::Count>,
@@ -319,7 +344,11 @@ fn closures_and_states_decide_but_are_never_pinned() {
         RetryBackoff<Source<()>, (), P>,
         Supervise<(), P>,
         DeadLetters<(), (), P>,
+        Parallel<Source<()>, P, Source<()>>,
+        Parallel<Source<()>, (), Source<P>>,
+        Parallel<Source<P>, (), Source<()>>,
         Spawn<Source<P>>,
+        ReadAhead<Source<P>, Overflow<HoldBack>>,
         WindowCount<Source<P>>,
         WindowCountEvery<Source<P>>,
         WindowTime<Source<P>>,
@@ -336,14 +365,40 @@ fn closures_and_states_decide_but_are_never_pinned() {
         GroupUntil<Source<()>, P, NoSignal, ()>,
         AggregateEach<Source<()>, P, NoSignal, group::Count, ()>,
         AggregateEach<Source<()>, (), NoSignal, group::Count, P>,
-        All<(), P>,
-        Any<(), P>,
-        Collect<(), P>,
-        Fold<(), P, ()>,
-        Fold<(), (), P>,
-        ForEach<(), P>,
+        Answer<(), All<P>>,
+        Answer<(), Any<P>>,
+        Answer<(), Collect<P>>,
+        Answer<(), Contains<P>>,
+        Answer<(), CountBy<P, ()>>,
+        Answer<(), CountBy<(), P>>,
+        Answer<(), Fold<P, ()>>,
+        Answer<(), Fold<(), P>>,
+        Answer<(), ForEach<P>>,
+        Answer<(), Last<P>>,
+        Answer<(), finish::Max<P>>,
+        Answer<(), MaxByKey<P, (), ()>>,
+        Answer<(), MaxByKey<(), P, ()>>,
+        Answer<(), MaxByKey<(), (), P>>,
+        Answer<(), finish::Min<P>>,
+        Answer<(), MinByKey<P, (), ()>>,
+        Answer<(), MinByKey<(), P, ()>>,
+        Answer<(), MinByKey<(), (), P>>,
+        Answer<(), finish::Reduce<P, ()>>,
+        Answer<(), finish::Reduce<(), P>>,
+        Answer<(), finish::Sum<P>>,
+        Answer<(), finish::Top<P>>,
+        Answer<(), TopByKey<P, (), ()>>,
+        Answer<(), TopByKey<(), P, ()>>,
+        Answer<(), TopByKey<(), (), P>>,
         Next<'static, P>,
     }
+}
+
+/// What waits is shared with the task.
+#[test]
+fn what_waits_is_behind_a_lock() {
+    row!(Part<P, ()>, [false, false, true], [true, false, true], [true; 3]);
+    row!(ReadAhead<Gives<P>, Overflow<HoldBack>>, [false, false, true], [true, true, true], [true; 3]);
 }
 
 /// A group shares its source, of which only one reader has hold at a time; its key is seen by all who have the group.

@@ -10,7 +10,7 @@ use anabranch_operators::recover::{Attempts, Backoff, Breaker, RestartLimit};
 use anabranch_operators::testing::{Script, probe};
 use anabranch_operators::window::tumbling;
 use anabranch_operators::{
-    Flow, OperatorError, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge,
+    Flow, OperatorError, Overflow, combine_latest, concat, defer, from_items, from_iter, from_results, interval, merge,
     merge_sorted, race, repeat_from, share_from, timer, using, zip,
 };
 use futures::stream;
@@ -62,6 +62,11 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().map_err(|never| never), "MapErr");
     shows_upstream(&source().scan(0, |n, _| n), "Scan");
     shows_upstream(&source().try_map(Ok), "TryMap");
+    shows_upstream(&source().pairwise(), "Pairwise");
+    shows_upstream(&source().timestamp(), "Timestamp");
+    shows_upstream(&source().time_interval(), "TimeInterval");
+    shows_upstream(&source().materialize(), "Materialize");
+    shows_upstream(&source().materialize().dematerialize(), "Dematerialize");
 
     shows_upstream(&source().audit(Duration::from_millis(3)), "ThrottleLatest");
     shows_upstream(&source().debounce(Duration::from_millis(3)), "Debounce");
@@ -91,6 +96,8 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().try_filter(|_| Ok(true)), "TryFilter");
 
     shows_upstream(&source().map_async(2, ready), "MapAsync");
+    shows_upstream(&source().map_async_by_key(2, |n| *n, ready), "MapAsyncByKey");
+    shows_upstream(&source().map_async_unordered(2, ready), "MapAsyncUnordered");
 
     shows_upstream(&source().chain(source()), "Chain");
     shows(&concat([source()]), &["Concat", "FromIter"]);
@@ -106,7 +113,14 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().with_latest_from(source()), "WithLatestFrom");
 
     shows_upstream(&source().concat_map(|_| source()), "ConcatMap");
+    shows_upstream(&source().map(|_| source()).concat_all(), "ConcatMap");
+    shows_upstream(&source().exhaust_map(|_| source()), "ExhaustMap");
+    shows_upstream(&source().map(|_| source()).exhaust_all(), "ExhaustMap");
+    shows_upstream(&source().expand(8, |_| source()), "Expand");
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
+    shows_upstream(&source().map(|_| source()).merge_all(8), "MergeMap");
+    shows_upstream(&source().switch_map(|_| source()), "SwitchMap");
+    shows_upstream(&source().map(|_| source()).switch_all(), "SwitchMap");
 
     let windows = || source().event_windows(tumbling(Duration::from_secs(1)), |_| 0_i64);
     shows_upstream(&windows(), "EventWindows");
@@ -163,18 +177,50 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows(&share_from(source), &["ShareFrom", "None"]);
     shows(&source().spawn(), &["Spawn", "Idle"]);
     shows(&source().tee(), &["Broadcast", "Reading"]);
+    shows(&source().parallel(9, |n| *n, |part| part.inspect(|_| ())), &["Parallel {", "FromIter", "parts: 9"]);
+    source()
+        .parallel(
+            1,
+            |n| *n,
+            |part| {
+                part.pipe(|part| {
+                    shows(&part, &["Part {"]);
+                    part
+                })
+            },
+        )
+        .pipe(drop);
+    shows(&source().on_overflow(Overflow::drop_oldest(9)), &["ReadAhead {", "FromIter", "Overflow", "9", "Lose"]);
+    shows(&source().prefetch(9), &["ReadAhead {", "FromIter", "Overflow", "9", "HoldBack"]);
+    shows(&source().conflate(|n, _| n), &["ReadAhead {", "FromIter", "Merged"]);
+    shows(&source().batch_while_busy(9), &["ReadAhead {", "FromIter", "Batch", "9"]);
 
     shows_upstream(&probe(source()).0, "Probed");
 }
 
 #[test]
 fn ends_show_their_name_and_what_is_before_them() {
-    shows_upstream(&source().all(|_| true), "All");
-    shows_upstream(&source().any(|_| true), "Any");
-    shows_upstream(&source().collect::<Vec<_>>(), "Collect");
-    shows_upstream(&source().count(), "Count");
-    shows_upstream(&source().fold(7, |n, _| n), "Fold");
-    shows_upstream(&source().for_each(drop), "ForEach");
+    shows(&source().all(|_| true), &["Answer {", "FromIter", "All"]);
+    shows(&source().any(|_| true), &["Answer {", "FromIter", "Any"]);
+    shows(&source().collect::<Vec<_>>(), &["Answer {", "FromIter", "Collect"]);
+    shows(&source().contains(1), &["Answer {", "FromIter", "Contains"]);
+    shows(&source().count(), &["Answer {", "FromIter", "Count"]);
+    shows(&source().count_by(|n| n), &["Answer {", "FromIter", "CountBy"]);
+    shows(&source().drain(), &["Answer {", "FromIter", "Drain"]);
+    shows(&source().first(), &["Answer {", "FromIter", "First"]);
+    shows(&source().fold(7, |n, _| n), &["Answer {", "FromIter", "Fold"]);
+    shows(&source().for_each(drop), &["Answer {", "FromIter", "ForEach"]);
+    shows(&source().is_empty(), &["Answer {", "FromIter", "IsEmpty"]);
+    shows(&source().last(), &["Answer {", "FromIter", "Last"]);
+    shows(&source().max(), &["Answer {", "FromIter", "Max"]);
+    shows(&source().max_by_key(|n| *n), &["Answer {", "FromIter", "MaxByKey"]);
+    shows(&source().mean(), &["Answer {", "FromIter", "Mean"]);
+    shows(&source().min(), &["Answer {", "FromIter", "Min"]);
+    shows(&source().min_by_key(|n| *n), &["Answer {", "FromIter", "MinByKey"]);
+    shows(&source().reduce(|n, _| n), &["Answer {", "FromIter", "Reduce"]);
+    shows(&source().sum::<u8>(), &["Answer {", "FromIter", "Sum"]);
+    shows(&source().top(1), &["Answer {", "FromIter", "Top"]);
+    shows(&source().top_by_key(1, |n| *n), &["Answer {", "FromIter", "TopByKey"]);
     shows_upstream(&source().forward(futures::sink::drain()), "Forward");
     shows_upstream(&source().into_items(), "IntoItems");
     shows_upstream(&source().next(), "Next");

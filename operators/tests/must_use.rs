@@ -11,21 +11,27 @@ use anabranch_operators::combine::{
     WithLatestFrom, Zip,
 };
 use anabranch_operators::create::{Defer, FromItems, FromIter, FromResults, Interval, RepeatFrom, Timer, Using};
+use anabranch_operators::demand::{Batch, ReadAhead};
 use anabranch_operators::filter::{
     Debounce, DefaultIfEmpty, Distinct, DistinctUntilChanged, ElementAt, Filter, FilterMap, IgnoreElements, Sample,
     Skip, SkipFor, SkipLast, SkipUntil, SkipWhile, StartWith, SwitchIfEmpty, Take, TakeFor, TakeLast, TakeUntil,
     TakeWhile, TakeWhileInclusive, ThrottleFirst, ThrottleLatest, TryFilter,
 };
-use anabranch_operators::finish::{All, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
-use anabranch_operators::flatten::{ConcatMap, MergeMap};
+use anabranch_operators::finish::{self, All, Answer, Any, Collect, Count, Fold, ForEach, Forward, IntoItems, Next};
+use anabranch_operators::flatten::{
+    ConcatAll, ConcatMap, ExhaustAll, ExhaustMap, Expand, MergeAll, MergeMap, SwitchAll, SwitchMap,
+};
 use anabranch_operators::group::{self, AggregateEach, Group, GroupUntil, NoSignal};
 use anabranch_operators::recover::{
     CatchError, CircuitBreaker, DeadLetters, OnErrorResume, Retry, RetryBackoff, Supervise,
 };
-use anabranch_operators::share::{Balance, Broadcast, Publish, Replay, Share, ShareFrom, Spawn};
+use anabranch_operators::share::{Balance, Broadcast, Parallel, Part, Publish, Replay, Share, ShareFrom, Spawn};
 use anabranch_operators::testing::{Probed, Script};
 use anabranch_operators::time::{Delay, DelayEach, KeepAlive, Pace, RateLimit, Timeout};
-use anabranch_operators::transform::{Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapErr, Scan, TryMap};
+use anabranch_operators::transform::{
+    Dematerialize, Enumerate, ErrInto, FailsWith, Inspect, Map, MapAsync, MapAsyncByKey, MapAsyncUnordered, MapErr,
+    Materialize, Pairwise, Scan, TimeInterval, Timestamp, TryMap,
+};
 use anabranch_operators::window::{
     AggregateWindows, BufferBytes, BufferCount, BufferCountEvery, BufferTime, BufferTimeEvery, BufferTimeOrCount,
     BufferToggle, BufferUntil, BufferWhen, BufferWhile, ChunkBy, EventWindows, Lists, Runs, WindowCount,
@@ -35,6 +41,9 @@ use anabranch_operators::{BoxFlow, ByFuture, Flow, LocalBoxFlow};
 
 /// Where a row needs a flow.
 type Source = FromIter<Empty<()>>;
+
+/// Where a row needs a flow of flows.
+type Sources = FromIter<Empty<Source>>;
 
 /// A value of any type, which is never made.
 fn value<T>() -> Option<T> {
@@ -75,14 +84,21 @@ flagged! {
     Timer,
     Using<(), (), (), ()>,
 
+    Dematerialize<()>,
     Enumerate<()>,
     ErrInto<(), ()>,
     FailsWith<(), ()>,
     Inspect<(), ()>,
     Map<(), ()>,
     MapAsync<Source, (), Ready<()>>,
+    MapAsyncByKey<Source, (), (), (), Ready<()>>,
+    MapAsyncUnordered<Source, (), Ready<()>>,
     MapErr<(), ()>,
+    Materialize<()>,
+    Pairwise<Source>,
     Scan<(), (), ()>,
+    TimeInterval<()>,
+    Timestamp<()>,
     TryMap<(), ()>,
 
     Debounce<Source>,
@@ -124,8 +140,15 @@ flagged! {
     WithLatestFrom<(), ()>,
     Zip<()>,
 
+    ConcatAll<Sources>,
     ConcatMap<(), (), ()>,
+    ExhaustAll<Sources>,
+    ExhaustMap<Source, (), ()>,
+    Expand<(), Source, ()>,
+    MergeAll<Sources>,
     MergeMap<(), Source, ()>,
+    SwitchAll<Sources>,
+    SwitchMap<(), (), ()>,
 
     BufferBytes<Source, ()>,
     AggregateWindows<Source, (), (), (), group::Count>,
@@ -165,24 +188,22 @@ flagged! {
     CatchError<(), (), ()>,
     CircuitBreaker<Source, (), Ready<Result<(), ()>>>,
     DeadLetters<(), (), ()>,
-    OnErrorResume<(), ()>,
-    Retry<()>,
-    RetryBackoff<Source>,
-    Supervise<()>,
     Balance<Source>,
     Broadcast<Source>,
     Publish<Source>,
     Replay<Source>,
     Share<Source>,
     ShareFrom<fn() -> Flow<Source>, Source>,
+    Parallel<Source, (), Source>,
+    Part<(), ()>,
+    OnErrorResume<(), ()>,
+    Retry<()>,
+    RetryBackoff<Source>,
+    Supervise<()>,
     Spawn<Source>,
+    ReadAhead<Source, Batch>,
 
-    All<(), ()>,
-    Any<(), ()>,
-    Collect<(), ()>,
-    Count<()>,
-    Fold<(), (), ()>,
-    ForEach<(), ()>,
+    Answer<(), finish::Count>,
     Forward<(), ()>,
     IntoItems<()>,
     Next<'_, ()>,

@@ -2,36 +2,48 @@
 //!
 //! ```text
 //! in:      1-2-3-4|
-//! answer:  ----false     (below 3)
+//! below 3
+//! answer:  ----[false]
 //! ```
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::ops::ControlFlow;
 
 use futures::TryStream;
-use pin_project::pin_project;
 
+use super::answer::{Answer, Ending};
 use crate::Flow;
-use crate::budget::Budget;
 
-/// The future of [`Flow::all`].
-#[must_use = "futures do nothing unless awaited"]
-#[pin_project]
-pub struct All<S, F> {
-    #[pin]
-    stream: S,
+/// What makes the answer of [`Flow::all`].
+pub struct All<F> {
     f: F,
+}
+
+impl<F> fmt::Debug for All<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("All").finish_non_exhaustive()
+    }
+}
+
+impl<T, F> Ending<T> for All<F>
+where
+    F: FnMut(T) -> bool,
+{
+    type Answer = bool;
+
+    fn add(&mut self, item: T) -> ControlFlow<bool> {
+        if (self.f)(item) { ControlFlow::Continue(()) } else { ControlFlow::Break(false) }
+    }
+
+    fn end(self) -> bool {
+        true
+    }
 }
 
 impl<S: TryStream> Flow<S> {
     /// Runs the flow until it is known whether every item passes the test `f`.
     ///
-    /// ```text
-    /// in:      1-2-3-4|
-    /// answer:  ----false     (below 3)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/all.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -56,44 +68,14 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`any`](Self::any), [`take_while`](Self::take_while). futures: `StreamExt::all`, whose test is a future. ReactiveX:
-    /// `all`, `every`.
+    /// [`any`](Self::any), [`take_while`](Self::take_while). futures: `StreamExt::all`, whose test is a future.
+    /// ReactiveX: `all`, `every`; Pekko: `forall`.
     #[doc(alias = "every")]
-    pub fn all<F>(self, f: F) -> All<S, F>
+    #[doc(alias = "forall")]
+    pub fn all<F>(self, f: F) -> Answer<S, All<F>>
     where
         F: FnMut(S::Ok) -> bool,
     {
-        All { stream: self.into_inner(), f }
-    }
-}
-
-impl<S: fmt::Debug, F> fmt::Debug for All<S, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("All").field("stream", &self.stream).finish_non_exhaustive()
-    }
-}
-
-impl<S, F> Future for All<S, F>
-where
-    S: TryStream,
-    F: FnMut(S::Ok) -> bool,
-{
-    type Output = Result<bool, S::Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let mut budget = Budget::new();
-        loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
-                Some(Ok(item)) => {
-                    if !(this.f)(item) {
-                        return Poll::Ready(Ok(false));
-                    }
-                }
-                Some(Err(error)) => return Poll::Ready(Err(error)),
-                None => return Poll::Ready(Ok(true)),
-            }
-            ready!(budget.swallow(cx));
-        }
+        Answer::new(self, All { f })
     }
 }

@@ -2,36 +2,48 @@
 //!
 //! ```text
 //! in:      1-2-3-4|
-//! answer:  ----true     (above 2)
+//! above 2
+//! answer:  ----[true]
 //! ```
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::ops::ControlFlow;
 
 use futures::TryStream;
-use pin_project::pin_project;
 
+use super::answer::{Answer, Ending};
 use crate::Flow;
-use crate::budget::Budget;
 
-/// The future of [`Flow::any`].
-#[must_use = "futures do nothing unless awaited"]
-#[pin_project]
-pub struct Any<S, F> {
-    #[pin]
-    stream: S,
+/// What makes the answer of [`Flow::any`].
+pub struct Any<F> {
     f: F,
+}
+
+impl<F> fmt::Debug for Any<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Any").finish_non_exhaustive()
+    }
+}
+
+impl<T, F> Ending<T> for Any<F>
+where
+    F: FnMut(T) -> bool,
+{
+    type Answer = bool;
+
+    fn add(&mut self, item: T) -> ControlFlow<bool> {
+        if (self.f)(item) { ControlFlow::Break(true) } else { ControlFlow::Continue(()) }
+    }
+
+    fn end(self) -> bool {
+        false
+    }
 }
 
 impl<S: TryStream> Flow<S> {
     /// Runs the flow until it is known whether some item passes the test `f`.
     ///
-    /// ```text
-    /// in:      1-2-3-4|
-    /// answer:  ----true     (above 2)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/any.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -56,43 +68,16 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`all`](Self::all), [`filter`](Self::filter). futures: `StreamExt::any`, whose test is a future. ReactiveX: `some`.
+    /// [`all`](Self::all), [`contains`](Self::contains), [`filter`](Self::filter) and [`first`](Self::first) for the
+    /// item itself. futures: `StreamExt::any`, whose test is a future. ReactiveX: `some`, `any`; Pekko: `exists`;
+    /// Kotlin: `none` for the opposite.
     #[doc(alias = "some")]
-    pub fn any<F>(self, f: F) -> Any<S, F>
+    #[doc(alias = "exists")]
+    #[doc(alias = "none")]
+    pub fn any<F>(self, f: F) -> Answer<S, Any<F>>
     where
         F: FnMut(S::Ok) -> bool,
     {
-        Any { stream: self.into_inner(), f }
-    }
-}
-
-impl<S: fmt::Debug, F> fmt::Debug for Any<S, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Any").field("stream", &self.stream).finish_non_exhaustive()
-    }
-}
-
-impl<S, F> Future for Any<S, F>
-where
-    S: TryStream,
-    F: FnMut(S::Ok) -> bool,
-{
-    type Output = Result<bool, S::Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let mut budget = Budget::new();
-        loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
-                Some(Ok(item)) => {
-                    if (this.f)(item) {
-                        return Poll::Ready(Ok(true));
-                    }
-                }
-                Some(Err(error)) => return Poll::Ready(Err(error)),
-                None => return Poll::Ready(Ok(false)),
-            }
-            ready!(budget.swallow(cx));
-        }
+        Answer::new(self, Any { f })
     }
 }

@@ -15,10 +15,7 @@ impl<S: TryStream> Flow<S> {
     /// The result is `Unpin`, too. Each item costs a call through a pointer. Where a function takes or returns a flow,
     /// `Flow<impl Stream<Item = Result<T, E>>>` costs nothing.
     ///
-    /// ```text
-    /// in:   a-b-c-|
-    /// out:  a-b-c-|
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/boxed.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -46,7 +43,9 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`boxed_local`](Self::boxed_local) for a flow that is not `Send`. futures: `StreamExt::boxed`.
+    /// [`boxed_local`](Self::boxed_local) for a flow that is not `Send`. futures: `StreamExt::boxed`. ReactiveX: `as_observable`, `hide`.
+    #[doc(alias = "as_observable")]
+    #[doc(alias = "hide")]
     pub fn boxed<'a>(self) -> BoxFlow<'a, S::Ok, S::Error>
     where
         S: Send + 'a,

@@ -12,10 +12,7 @@ use crate::{Flow, LocalBoxFlow};
 impl<S: TryStream> Flow<S> {
     /// As [`boxed`](Self::boxed), for a flow that is not `Send`.
     ///
-    /// ```text
-    /// in:   a-b-c-|
-    /// out:  a-b-c-|
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/boxed_local.svg"))]
     ///
     /// | | |
     /// |---|---|

@@ -1,9 +1,9 @@
 //! `by_ref`: a flow that is lent to the operators behind it.
 //!
 //! ```text
-//! in:     a-b-c-d-|
-//! lent:   a-(b|)        (take 2)
-//! later:  c-d-|
+//! in:   a-b-c-d-|
+//! the first 2 of it, lent
+//! out:  a-(b|)
 //! ```
 
 use futures::TryStream;
@@ -13,11 +13,7 @@ use crate::Flow;
 impl<S: TryStream> Flow<S> {
     /// Lends the flow: operators behind it read as far as they read, and the rest is there afterwards.
     ///
-    /// ```text
-    /// in:     a-b-c-d-|
-    /// lent:   a-(b|)        (take 2)
-    /// later:  c-d-|
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/by_ref.svg"))]
     ///
     /// | | |
     /// |---|---|

@@ -1,37 +1,40 @@
 //! `collect`: all items, in a collection.
 //!
 //! ```text
-//! in:      a  -b  -c  -|
-//! answer:  -   -   -   [abc]
+//! in:      a-b-c-|
+//! answer:  ------[abc]
 //! ```
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::ops::ControlFlow;
 
 use futures::TryStream;
-use pin_project::pin_project;
 
+use super::answer::{Answer, Ending};
 use crate::Flow;
-use crate::budget::Budget;
 
-/// The future of [`Flow::collect`].
+/// What makes the answer of [`Flow::collect`].
 #[derive(Debug)]
-#[must_use = "futures do nothing unless awaited"]
-#[pin_project]
-pub struct Collect<S, C> {
-    #[pin]
-    stream: S,
+pub struct Collect<C> {
     items: C,
+}
+
+impl<T, C: Extend<T>> Ending<T> for Collect<C> {
+    type Answer = C;
+
+    fn add(&mut self, item: T) -> ControlFlow<C> {
+        self.items.extend(Some(item));
+        ControlFlow::Continue(())
+    }
+
+    fn end(self) -> C {
+        self.items
+    }
 }
 
 impl<S: TryStream> Flow<S> {
     /// Runs the flow and collects its items: into a `Vec`, a `String`, a map, anything that can be extended.
     ///
-    /// ```text
-    /// in:      a  -b  -c  -|
-    /// answer:  -   -   -   [abc]
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/collect.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -59,35 +62,30 @@ impl<S: TryStream> Flow<S> {
     /// # See also
     ///
     /// [`buffer_count`](Self::buffer_count) for lists of bounded size, [`fold`](Self::fold). futures:
-    /// `TryStreamExt::try_collect`. ReactiveX: `to_list`, `toArray`.
+    /// `TryStreamExt::try_collect`. ReactiveX: `to_list`, `to_set`, `to_dict`, `to_iterable`, `toArray`; Reactor:
+    /// `collectList`; Pekko: `seq`.
     #[doc(alias = "to_list")]
     #[doc(alias = "toList")]
     #[doc(alias = "toArray")]
-    pub fn collect<C>(self) -> Collect<S, C>
+    #[doc(alias = "to_set")]
+    #[doc(alias = "toSet")]
+    #[doc(alias = "to_dict")]
+    #[doc(alias = "toMap")]
+    #[doc(alias = "toMultimap")]
+    #[doc(alias = "to_iterable")]
+    #[doc(alias = "toSortedList")]
+    #[doc(alias = "collectList")]
+    #[doc(alias = "collectMap")]
+    #[doc(alias = "collectMultimap")]
+    #[doc(alias = "collectSortedList")]
+    #[doc(alias = "toCollection")]
+    #[doc(alias = "seq")]
+    #[doc(alias = "collection")]
+    #[doc(alias = "associate")]
+    pub fn collect<C>(self) -> Answer<S, Collect<C>>
     where
         C: Default + Extend<S::Ok>,
     {
-        Collect { stream: self.into_inner(), items: C::default() }
-    }
-}
-
-impl<S, C> Future for Collect<S, C>
-where
-    S: TryStream,
-    C: Default + Extend<S::Ok>,
-{
-    type Output = Result<C, S::Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let mut budget = Budget::new();
-        loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
-                Some(Ok(item)) => this.items.extend(Some(item)),
-                Some(Err(error)) => return Poll::Ready(Err(error)),
-                None => return Poll::Ready(Ok(std::mem::take(this.items))),
-            }
-            ready!(budget.swallow(cx));
-        }
+        Answer::new(self, Collect { items: C::default() })
     }
 }

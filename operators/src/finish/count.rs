@@ -5,24 +5,30 @@
 //! answer:  ------3
 //! ```
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::ops::ControlFlow;
 
 use futures::TryStream;
-use pin_project::pin_project;
 
+use super::answer::{Answer, Ending};
 use crate::Flow;
-use crate::budget::Budget;
 
-/// The future of [`Flow::count`].
+/// What makes the answer of [`Flow::count`].
 #[derive(Debug)]
-#[must_use = "futures do nothing unless awaited"]
-#[pin_project]
-pub struct Count<S> {
-    #[pin]
-    stream: S,
+pub struct Count {
     count: usize,
+}
+
+impl<T> Ending<T> for Count {
+    type Answer = usize;
+
+    fn add(&mut self, _item: T) -> ControlFlow<usize> {
+        self.count += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn end(self) -> usize {
+        self.count
+    }
 }
 
 impl<S: TryStream> Flow<S> {
@@ -53,26 +59,9 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`fold`](Self::fold); `count_each` behind [`group_by`](Self::group_by) for a count of every key. futures:
-    /// `StreamExt::count`. ReactiveX: `count`.
-    pub fn count(self) -> Count<S> {
-        Count { stream: self.into_inner(), count: 0 }
-    }
-}
-
-impl<S: TryStream> Future for Count<S> {
-    type Output = Result<usize, S::Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let mut budget = Budget::new();
-        loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
-                Some(Ok(_)) => *this.count += 1,
-                Some(Err(error)) => return Poll::Ready(Err(error)),
-                None => return Poll::Ready(Ok(*this.count)),
-            }
-            ready!(budget.swallow(cx));
-        }
+    /// [`fold`](Self::fold), [`count_by`](Self::count_by); `count_each` behind [`group_by`](Self::group_by) for a count
+    /// of every group. futures: `StreamExt::count`. ReactiveX: `count`.
+    pub fn count(self) -> Answer<S, Count> {
+        Answer::new(self, Count { count: 0 })
     }
 }

@@ -2,42 +2,55 @@
 //!
 //! ```text
 //! in:      1-2-3-|
-//! answer:  ------6     (a sum, from 0)
+//! the digits added up, from 0
+//! answer:  ------6
 //! ```
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::ops::ControlFlow;
 
 use futures::TryStream;
-use pin_project::pin_project;
 
+use super::answer::{Answer, Ending};
 use crate::Flow;
-use crate::budget::Budget;
 
-/// The future of [`Flow::fold`].
-#[must_use = "futures do nothing unless awaited"]
-#[pin_project]
-pub struct Fold<S, A, F> {
-    #[pin]
-    stream: S,
-    /// Gone once it was given, or while `f` has it.
+/// What makes the answer of [`Flow::fold`].
+pub struct Fold<A, F> {
+    /// Unset only while `f` has it.
     state: Option<A>,
     f: F,
+}
+
+impl<A: fmt::Debug, F> fmt::Debug for Fold<A, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fold").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl<T, A, F> Ending<T> for Fold<A, F>
+where
+    F: FnMut(A, T) -> A,
+{
+    type Answer = A;
+
+    fn add(&mut self, item: T) -> ControlFlow<A> {
+        self.state = self.state.take().map(|state| (self.f)(state, item));
+        ControlFlow::Continue(())
+    }
+
+    fn end(self) -> A {
+        self.state.unwrap_or_else(|| unreachable!("a fold has its state between items"))
+    }
 }
 
 impl<S: TryStream> Flow<S> {
     /// Runs the flow and folds its items from `init` on with `f(state, item)`.
     ///
-    /// ```text
-    /// in:      1-2-3-|
-    /// answer:  ------6     (a sum, from 0)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/fold.svg"))]
     ///
     /// | | |
     /// |---|---|
-    /// | Answers | when upstream ends |
+    /// | Answers | when upstream ends; of nothing, `init` |
     /// | Errors | are the answer, at once; what was folded is dropped |
     /// | Holds | the state |
     /// | Dropped | the state is lost: not cancel safe |
@@ -46,10 +59,6 @@ impl<S: TryStream> Flow<S> {
     /// # Errors
     ///
     /// If the flow fails.
-    ///
-    /// # Panics
-    ///
-    /// If polled again after its answer.
     ///
     /// # Examples
     ///
@@ -62,50 +71,16 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`scan`](Self::scan) to see each state, [`count`](Self::count), [`collect`](Self::collect). futures:
-    /// `TryStreamExt::try_fold`, whose function is async. ReactiveX: `reduce`.
-    #[doc(alias = "reduce")]
-    pub fn fold<A, F>(self, init: A, f: F) -> Fold<S, A, F>
+    /// [`reduce`](Self::reduce) without a seed, [`scan`](Self::scan) to see each state, [`collect`](Self::collect).
+    /// futures: `TryStreamExt::try_fold`, whose function is async. ReactiveX: `reduce` with a seed; RxJava:
+    /// `reduceWith`; Pekko: `foldAsync`, `foldWhile`.
+    #[doc(alias = "reduceWith")]
+    #[doc(alias = "foldAsync")]
+    #[doc(alias = "foldWhile")]
+    pub fn fold<A, F>(self, init: A, f: F) -> Answer<S, Fold<A, F>>
     where
         F: FnMut(A, S::Ok) -> A,
     {
-        Fold { stream: self.into_inner(), state: Some(init), f }
-    }
-}
-
-impl<S: fmt::Debug, A: fmt::Debug, F> fmt::Debug for Fold<S, A, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fold").field("stream", &self.stream).field("state", &self.state).finish_non_exhaustive()
-    }
-}
-
-impl<S, A, F> Future for Fold<S, A, F>
-where
-    S: TryStream,
-    F: FnMut(A, S::Ok) -> A,
-{
-    type Output = Result<A, S::Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let Some(mut state) = this.state.take() else {
-            panic!("a fold was polled again after its answer");
-        };
-        let mut budget = Budget::new();
-        loop {
-            match this.stream.as_mut().try_poll_next(cx) {
-                Poll::Ready(Some(Ok(item))) => {
-                    state = (this.f)(state, item);
-                    if budget.swallow(cx).is_ready() {
-                        continue;
-                    }
-                }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
-                Poll::Ready(None) => return Poll::Ready(Ok(state)),
-                Poll::Pending => {}
-            }
-            *this.state = Some(state);
-            return Poll::Pending;
-        }
+        Answer::new(self, Fold { state: Some(init), f })
     }
 }

@@ -2,27 +2,40 @@
 //!
 //! ```text
 //! in:      a-b-c-|
-//! answer:  ------()     (and f had a, b, c)
+//! answer:  ------[]
 //! ```
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::ops::ControlFlow;
 
 use futures::TryStream;
-use pin_project::pin_project;
 
+use super::answer::{Answer, Ending};
 use crate::Flow;
-use crate::budget::Budget;
 
-/// The future of [`Flow::for_each`].
-#[must_use = "futures do nothing unless awaited"]
-#[pin_project]
-pub struct ForEach<S, F> {
-    #[pin]
-    stream: S,
+/// What makes the answer of [`Flow::for_each`].
+pub struct ForEach<F> {
     f: F,
+}
+
+impl<F> fmt::Debug for ForEach<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ForEach").finish_non_exhaustive()
+    }
+}
+
+impl<T, F> Ending<T> for ForEach<F>
+where
+    F: FnMut(T),
+{
+    type Answer = ();
+
+    fn add(&mut self, item: T) -> ControlFlow<()> {
+        (self.f)(item);
+        ControlFlow::Continue(())
+    }
+
+    fn end(self) {}
 }
 
 impl<S: TryStream> Flow<S> {
@@ -30,10 +43,7 @@ impl<S: TryStream> Flow<S> {
     ///
     /// `f` is a plain function; for something to be awaited with each item, use [`map_async`](Self::map_async).
     ///
-    /// ```text
-    /// in:      a-b-c-|
-    /// answer:  ------()     (and f had a, b, c)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/for_each.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -59,41 +69,18 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`inspect`](Self::inspect), [`forward`](Self::forward), [`next`](Self::next). futures: `StreamExt::for_each`,
-    /// whose function is async. ReactiveX: `subscribe`, `forEach`.
+    /// [`drain`](Self::drain), [`inspect`](Self::inspect), [`forward`](Self::forward), [`next`](Self::next). futures:
+    /// `StreamExt::for_each`, whose function is async. ReactiveX: `subscribe`, `forEach`, `blockingForEach`; Pekko:
+    /// `foreach`, `foreachAsync`.
     #[doc(alias = "subscribe")]
     #[doc(alias = "forEach")]
-    pub fn for_each<F>(self, f: F) -> ForEach<S, F>
+    #[doc(alias = "blockingForEach")]
+    #[doc(alias = "foreach")]
+    #[doc(alias = "foreachAsync")]
+    pub fn for_each<F>(self, f: F) -> Answer<S, ForEach<F>>
     where
         F: FnMut(S::Ok),
     {
-        ForEach { stream: self.into_inner(), f }
-    }
-}
-
-impl<S: fmt::Debug, F> fmt::Debug for ForEach<S, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ForEach").field("stream", &self.stream).finish_non_exhaustive()
-    }
-}
-
-impl<S, F> Future for ForEach<S, F>
-where
-    S: TryStream,
-    F: FnMut(S::Ok),
-{
-    type Output = Result<(), S::Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let mut budget = Budget::new();
-        loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
-                Some(Ok(item)) => (this.f)(item),
-                Some(Err(error)) => return Poll::Ready(Err(error)),
-                None => return Poll::Ready(Ok(())),
-            }
-            ready!(budget.swallow(cx));
-        }
+        Answer::new(self, ForEach { f })
     }
 }

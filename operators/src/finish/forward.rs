@@ -1,8 +1,8 @@
 //! `forward`: every item into a sink.
 //!
 //! ```text
-//! in:    a-b-c-|
-//! sink:  a-b-c-|     (flushed while upstream waits, closed at the end)
+//! in:      a-b-c-|
+//! answer:  ------[]
 //! ```
 
 use std::future::Future;
@@ -31,10 +31,7 @@ pub struct Forward<S, K> {
 impl<S: TryStream> Flow<S> {
     /// Runs the flow and sends each item into `sink`; closes the sink when the flow ends.
     ///
-    /// ```text
-    /// in:    a-b-c-|
-    /// sink:  a-b-c-|     (flushed while upstream waits, closed at the end)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/forward.svg"))]
     ///
     /// | | |
     /// |---|---|

@@ -1,8 +1,8 @@
 //! `into_items`: a flow that cannot fail, as a plain stream of its items.
 //!
 //! ```text
-//! in:      a-b-c-|
-//! stream:  a-b-c-|
+//! in:   a-b-c-|
+//! out:  a-b-c-|
 //! ```
 
 use std::convert::Infallible;
@@ -28,10 +28,7 @@ impl<S: TryStream<Error = Infallible>> Flow<S> {
     ///
     /// There is no need for it where `Result` items will do: a flow is a stream of those itself.
     ///
-    /// ```text
-    /// in:      a-b-c-|
-    /// stream:  a-b-c-|
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/into_items.svg"))]
     ///
     /// | | |
     /// |---|---|

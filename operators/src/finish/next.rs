@@ -1,8 +1,8 @@
 //! `next`: the next item.
 //!
 //! ```text
-//! in:      a-b-|
-//! answers: Some(a), Some(b), None
+//! in:      --a-b-|
+//! answer:  --a
 //! ```
 
 use std::future::Future;
@@ -23,10 +23,7 @@ pub struct Next<'a, S> {
 impl<S: TryStream> Flow<S> {
     /// The next item, or `None` at the end.
     ///
-    /// ```text
-    /// in:      a-b-|
-    /// answers: Some(a), Some(b), None
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/next.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -56,8 +53,7 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`for_each`](Self::for_each). futures: `TryStreamExt::try_next`. ReactiveX: `first` for one item.
-    #[doc(alias = "first")]
+    /// [`for_each`](Self::for_each). futures: `TryStreamExt::try_next`. ReactiveX: `first` for one item, [`first`](Self::first) here.
     #[doc(alias = "try_next")]
     #[allow(clippy::should_implement_trait, reason = "it is what streams call it, too")]
     pub fn next(&mut self) -> Next<'_, S>

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! in:   a-b-c-|
-//! out:  whatever f makes of it
+//! each item twice
+//! out:  [aa]-[bb]-[cc]-|
 //! ```
 
 use crate::Flow;
@@ -10,10 +11,7 @@ use crate::Flow;
 impl<S> Flow<S> {
     /// Gives `f(self)`: an operator of your own, written as a function over flows, stands in the chain as ours do.
     ///
-    /// ```text
-    /// in:   a-b-c-|
-    /// out:  whatever f makes of it
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/pipe.svg"))]
     ///
     /// | | |
     /// |---|---|

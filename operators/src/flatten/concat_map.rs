@@ -16,34 +16,27 @@ use pin_project::pin_project;
 
 use crate::Flow;
 use crate::budget::Budget;
+use crate::flatten::single::Single;
 
 /// The stream of [`Flow::concat_map`].
 #[must_use = "streams do nothing unless polled"]
 #[pin_project]
 pub struct ConcatMap<S, P, F> {
-    /// Dropped when it has ended, or when anything has failed.
     #[pin]
-    upstream: Option<S>,
-    #[pin]
-    inner: Option<P>,
+    single: Single<S, P>,
     f: F,
 }
 
 impl<S: TryStream> Flow<S> {
     /// Runs the stream `f(item)` of each item, one at a time and in order, and gives what they give.
     ///
-    /// ```text
-    /// in:   a-b------|
-    /// a:    1---2|
-    /// b:         3-4|
-    /// out:  1---23-4-|
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/concat_map.svg"))]
     ///
     /// | | |
     /// |---|---|
     /// | Emits | when the inner stream gives an item |
     /// | Ends | when upstream and the last inner stream have ended |
-    /// | Errors | of upstream or of the inner stream end it at once; upstream's is seen when it is next read |
+    /// | Errors | of upstream or of the inner stream end it at once; upstream's is seen when it is next read, which is when the inner stream has ended (ReactiveX's, where upstream pushes, see it while the inner stream runs) |
     /// | Holds | 1 inner stream; upstream is not polled while it runs |
     /// | Dropped | the inner stream |
     /// | Time | none; an inner stream is made and first polled at the instant the one before it has ended |
@@ -64,25 +57,27 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`merge_map`](Self::merge_map) for several at once, [`map_async`](Self::map_async) for futures,
-    /// [`concat`](crate::concat()) for flows that are there from the start. futures: `StreamExt::flat_map`. ReactiveX:
-    /// `concatMap`.
+    /// [`merge_map`](Self::merge_map) for several at once, [`concat_all`](Self::concat_all) for a flow of flows,
+    /// [`map_async`](Self::map_async) for futures, [`concat`](crate::concat()) for flows that are there from the start.
+    /// With [`from_iter`](crate::from_iter), it gives the parts of each item. futures: `StreamExt::flat_map`. ReactiveX:
+    /// `concatMap`, `flatMapConcat`, `mapConcat`, `flatMapIterable`, `concatMapIterable`.
     #[doc(alias = "concatMap")]
+    #[doc(alias = "concatMapIterable")]
+    #[doc(alias = "flatMapConcat")]
+    #[doc(alias = "flatMapIterable")]
+    #[doc(alias = "mapConcat")]
     pub fn concat_map<P, F>(self, f: F) -> Flow<ConcatMap<S, P, F>>
     where
         P: TryStream<Error = S::Error>,
         F: FnMut(S::Ok) -> P,
     {
-        Flow::new(ConcatMap { upstream: Some(self.into_inner()), inner: None, f })
+        Flow::new(ConcatMap { single: Single::new(self.into_inner()), f })
     }
 }
 
 impl<S: fmt::Debug, P: fmt::Debug, F> fmt::Debug for ConcatMap<S, P, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConcatMap")
-            .field("upstream", &self.upstream)
-            .field("inner", &self.inner)
-            .finish_non_exhaustive()
+        f.debug_struct("ConcatMap").field("single", &self.single).finish_non_exhaustive()
     }
 }
 
@@ -98,34 +93,18 @@ where
         let mut this = self.project();
         let mut budget = Budget::new();
         loop {
-            if let Some(inner) = this.inner.as_mut().as_pin_mut() {
-                match ready!(inner.try_poll_next(cx)) {
-                    None => this.inner.set(None),
-                    Some(given) => {
-                        if given.is_err() {
-                            this.inner.set(None);
-                            this.upstream.set(None);
-                        }
-                        return Poll::Ready(Some(given));
-                    }
-                }
+            if let Some(given) = ready!(this.single.as_mut().poll_inner(cx)) {
+                return Poll::Ready(Some(given));
             }
-            let Some(upstream) = this.upstream.as_mut().as_pin_mut() else {
-                return Poll::Ready(None);
-            };
             ready!(budget.swallow(cx));
-            match ready!(upstream.try_poll_next(cx)) {
-                Some(Ok(item)) => this.inner.set(Some((this.f)(item))),
-                end => {
-                    this.upstream.set(None);
-                    return Poll::Ready(end.and_then(Result::err).map(Err));
-                }
+            match ready!(this.single.as_mut().poll_upstream(cx)) {
+                Some(Ok(item)) => this.single.as_mut().start((this.f)(item)),
+                end => return Poll::Ready(end.and_then(Result::err).map(Err)),
             }
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (least, most) = self.inner.as_ref().map_or((0, Some(0)), P::size_hint);
-        (least, if self.upstream.is_some() { None } else { most })
+        self.single.size_hint()
     }
 }

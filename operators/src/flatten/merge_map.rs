@@ -16,20 +16,15 @@ use pin_project::pin_project;
 
 use crate::Flow;
 use crate::budget::Budget;
-use crate::flatten::{MergeSet, RUN};
+use crate::flatten::merging::{Given, Merging};
 
 /// The stream of [`Flow::merge_map`].
 #[must_use = "streams do nothing unless polled"]
 #[pin_project]
 pub struct MergeMap<S, P: TryStream, F> {
-    /// Dropped when it has ended, or when anything has failed.
     #[pin]
-    upstream: Option<S>,
-    inner: MergeSet<P>,
-    limit: usize,
+    merging: Merging<S, P>,
     f: F,
-    /// How many items the inner streams have given since upstream had its turn.
-    run: usize,
 }
 
 impl<S: TryStream> Flow<S> {
@@ -71,11 +66,16 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`concat_map`](Self::concat_map) for one at a time, in order; [`map_async`](Self::map_async) for futures, in order;
-    /// [`merge`](crate::merge()) for flows that are there from the start. futures: `flat_map_unordered` (its `flat_map` runs
-    /// one at a time). ReactiveX: `flatMap`, `mergeMap`.
+    /// [`concat_map`](Self::concat_map) for one at a time, in order; [`switch_map`](Self::switch_map) for the newest alone;
+    /// [`exhaust_map`](Self::exhaust_map) for one at a time, without those that come meanwhile;
+    /// [`merge_all`](Self::merge_all) for a flow of flows; [`map_async_unordered`](Self::map_async_unordered) for futures;
+    /// [`expand`](Self::expand), which runs a flow for each item of the inner flows, too; [`merge`](crate::merge()) for
+    /// flows that are there from the start. futures: `flat_map_unordered` (its `flat_map` runs one at a time). ReactiveX:
+    /// `flat_map`, `flatMap`, `mergeMap`, `flatMapMerge`.
     #[doc(alias = "flat_map")]
+    #[doc(alias = "flat_map_indexed")]
     #[doc(alias = "flatMap")]
+    #[doc(alias = "flatMapMerge")]
     #[doc(alias = "mergeMap")]
     #[doc(alias = "flat_map_unordered")]
     #[track_caller]
@@ -84,18 +84,14 @@ impl<S: TryStream> Flow<S> {
         P: TryStream<Error = S::Error>,
         F: FnMut(S::Ok) -> P,
     {
-        assert!(limit > 0, "merge_map needs a limit of at least 1: with 0 it could never run a stream");
-        Flow::new(MergeMap { upstream: Some(self.into_inner()), inner: MergeSet::new(), limit, f, run: 0 })
+        assert!(limit > 0, "merging needs a limit of at least 1: with 0 it could never run a stream");
+        Flow::new(MergeMap { merging: Merging::new(self.into_inner(), limit), f })
     }
 }
 
 impl<S: fmt::Debug, P: TryStream, F> fmt::Debug for MergeMap<S, P, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MergeMap")
-            .field("upstream", &self.upstream)
-            .field("inner", &self.inner)
-            .field("limit", &self.limit)
-            .finish_non_exhaustive()
+        f.debug_struct("MergeMap").field("merging", &self.merging).finish_non_exhaustive()
     }
 }
 
@@ -110,43 +106,17 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         let mut budget = Budget::new();
-        // What was found pending in this call, and so will wake the task.
-        let mut upstream_waits = false;
         loop {
-            let inner_waits = *this.run < RUN;
-            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx) {
-                *this.run += 1;
-                if given.is_err() {
-                    this.inner.clear();
-                    this.upstream.set(None);
-                }
-                return Poll::Ready(Some(given));
-            }
-            *this.run = 0;
-            ready!(budget.swallow(cx));
-            let open = !upstream_waits && this.inner.len() < *this.limit;
-            match this.upstream.as_mut().as_pin_mut().filter(|_| open).map(|upstream| upstream.try_poll_next(cx)) {
-                Some(Poll::Ready(Some(Ok(item)))) => {
-                    this.inner.start((this.f)(item));
-                    continue;
-                }
-                Some(Poll::Ready(Some(Err(error)))) => {
-                    this.inner.clear();
-                    this.upstream.set(None);
-                    return Poll::Ready(Some(Err(error)));
-                }
-                Some(Poll::Ready(None)) => this.upstream.set(None),
-                Some(Poll::Pending) => upstream_waits = true,
-                None => {}
-            }
-            if inner_waits {
-                let ended = this.upstream.is_none() && this.inner.is_empty();
-                return if ended { Poll::Ready(None) } else { Poll::Pending };
+            match ready!(this.merging.as_mut().poll_next(cx, &mut budget)) {
+                Some(Ok(Given::Upstream(item))) => this.merging.as_mut().start((this.f)(item)),
+                Some(Ok(Given::Inner(item))) => return Poll::Ready(Some(Ok(item))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
             }
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, if self.upstream.is_none() && self.inner.is_empty() { Some(0) } else { None })
+        self.merging.size_hint()
     }
 }

@@ -1,8 +1,9 @@
 //! `aggregate_each`: one result for each group, made item by item.
 //!
 //! ```text
-//! in:   a-b-a-c-|          keys are the letters; the aggregator counts
-//! out:  --------(2b1c1|)   as (a, 2), (b, 1), (c, 1)
+//! in:   a-b-a-c-|
+//! the letter as key, and a count
+//! out:  --------([a2][b1][c1]|)
 //! ```
 
 use std::fmt;
@@ -76,10 +77,7 @@ where
 {
     /// Gives `(key, result)` of each group when it ends, the result made by `aggregator`.
     ///
-    /// ```text
-    /// in:   a-b-a-c-|          keys are the letters; the aggregator counts
-    /// out:  --------(2b1c1|)   as (a, 2), (b, 1), (c, 1)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/aggregate_each.svg"))]
     ///
     /// The same as reading each group as a sub-stream, aggregating it and merging the results, at the price of one hash
     /// look-up an item: no sub-stream is built, nothing is allocated for an item, and no buffer can fill up.

@@ -1,8 +1,9 @@
 //! `count_each`: the number of each group's items.
 //!
 //! ```text
-//! in:   a-b-a-|         keys are the letters
-//! out:  ------(2b|)     as (a, 2), (b, 1)
+//! in:   a-b-a-|
+//! the letter as key
+//! out:  ------([a2][b1]|)
 //! ```
 
 use std::hash::Hash;
@@ -44,10 +45,7 @@ where
 {
     /// Gives `(key, n)` of each group when it ends: how many items it had.
     ///
-    /// ```text
-    /// in:   a-b-a-|         keys are the letters
-    /// out:  ------(2b|)     as (a, 2), (b, 1)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/count_each.svg"))]
     ///
     /// | | |
     /// |---|---|

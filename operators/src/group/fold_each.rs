@@ -1,8 +1,9 @@
 //! `fold_each`: a fold of each group's items.
 //!
 //! ```text
-//! in:   a-b-a-|         keys are the letters; the fold counts
-//! out:  ------(2b|)     as (a, 2), (b, 1)
+//! in:   a-b-A-|
+//! the small letter as key, and a list
+//! out:  ------([a[aA]][b[b]]|)
 //! ```
 
 use std::fmt;
@@ -58,10 +59,7 @@ where
 {
     /// Gives `(key, value)` of each group when it ends, the value folded from its items: `f(… f(f(init(), first), second) …)`.
     ///
-    /// ```text
-    /// in:   a-b-a-|         keys are the letters; the fold counts
-    /// out:  ------(2b|)     as (a, 2), (b, 1)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/fold_each.svg"))]
     ///
     /// | | |
     /// |---|---|

@@ -1,11 +1,12 @@
 //! `group_until`: a sub-stream for each key, until it has lasted.
 //!
 //! ```text
-//! in:     a-b-a-----a-|    each group lasts 5 from its first item
-//! out:    0-1-------2-|    groups open
-//! 0:      a---a(|)         key a
-//! 1:      --b----|         key b
-//! 2:      ----------a-|    key a again
+//! in:   a-b-a-----a-|
+//! 5 from the first item of a group
+//! out:  0-1-------2-|
+//! 0:    a---a(|)
+//! 1:    --b----|
+//! 2:    ----------a-|
 //! ```
 
 use std::fmt;
@@ -76,13 +77,7 @@ impl<S: TryStream> Flow<S> {
     /// Gives a sub-stream for each key: it opens with the first item of its key and lasts until `until` says so. The
     /// next item of that key opens a new group.
     ///
-    /// ```text
-    /// in:     a-b-a-----a-|    each group lasts 5 from its first item
-    /// out:    0-1-------2-|    groups open
-    /// 0:      a---a(|)         key a
-    /// 1:      --b----|         key b
-    /// 2:      ----------a-|    key a again
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/group_until.svg"))]
     ///
     /// To get one result for each group, go on with [`count_each`](Flow::count_each), [`fold_each`](Flow::fold_each) and
     /// their kin: no sub-streams are built then. To run a flow for each group and merge what they give, go on with

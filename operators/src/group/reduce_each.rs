@@ -1,8 +1,9 @@
 //! `reduce_each`: the items of each group, put together two by two.
 //!
 //! ```text
-//! in:   1-2-3-|         keys are odd and even; the items are added
-//! out:  ------(42|)     as (odd, 4), (even, 2)
+//! in:   1-2-3-|
+//! odd or not as key, and the greater of two
+//! out:  ------([[true]3][[false]2]|)
 //! ```
 
 use std::fmt;
@@ -59,10 +60,7 @@ where
 {
     /// Gives `(key, value)` of each group when it ends: its first item, with `f` applied to the value so far and each further item.
     ///
-    /// ```text
-    /// in:   1-2-3-|         keys are odd and even; the items are added
-    /// out:  ------(42|)     as (odd, 4), (even, 2)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/reduce_each.svg"))]
     ///
     /// | | |
     /// |---|---|

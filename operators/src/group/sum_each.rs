@@ -1,8 +1,9 @@
 //! `sum_each`: the sum of a number of each group's items.
 //!
 //! ```text
-//! in:   1-2-3-|         keys are odd and even
-//! out:  ------(42|)     as (odd, 4), (even, 2)
+//! in:   1-2-3-|
+//! odd or not as key
+//! out:  ------([[true]4][[false]2]|)
 //! ```
 
 use std::fmt;
@@ -57,10 +58,7 @@ where
 {
     /// Gives `(key, sum)` of each group when it ends: `f(item)` of all its items, added up in the order in which they came.
     ///
-    /// ```text
-    /// in:   1-2-3-|         keys are odd and even
-    /// out:  ------(42|)     as (odd, 4), (even, 2)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/sum_each.svg"))]
     ///
     /// | | |
     /// |---|---|

@@ -1,8 +1,9 @@
 //! `top_each`: the items of each group that rank highest.
 //!
 //! ```text
-//! in:   1-3-2-|         one key; the top 2
-//! out:  ------(x|)      x = (key, [3, 2])
+//! in:   1-3-2-|
+//! one key and the top 2
+//! out:  ------([x[32]]|)
 //! ```
 
 use std::cmp::{Ordering, Reverse};
@@ -36,19 +37,6 @@ pub(super) struct Ranked<R, T> {
     item: T,
 }
 
-impl<R: Ord, T> Best<R, T> {
-    /// Keeps an item if it is among the `n` best.
-    pub(super) fn keep(&mut self, n: usize, ranked: Ranked<R, T>) {
-        if self.heap.len() < n {
-            self.heap.push(Reverse(ranked));
-        } else if let Some(mut least) = self.heap.peek_mut()
-            && ranked.rank > least.0.rank
-        {
-            *least = Reverse(ranked);
-        }
-    }
-}
-
 impl<R: Ord, T> Ord for Ranked<R, T> {
     fn cmp(&self, other: &Self) -> Ordering {
         self.rank.cmp(&other.rank)
@@ -68,6 +56,34 @@ impl<R: Ord, T> PartialEq for Ranked<R, T> {
 }
 
 impl<R: Ord, T> Eq for Ranked<R, T> {}
+
+impl<R: Ord, T> Best<R, T> {
+    pub(crate) const fn new() -> Self {
+        Self { heap: BinaryHeap::new(), seen: 0 }
+    }
+
+    /// Keeps the item if it is one of the `n` best so far.
+    pub(crate) fn offer(&mut self, n: usize, rank: R, item: T) {
+        let rank = (rank, Reverse(self.seen));
+        self.seen += 1;
+        self.keep(n, Ranked { rank, item });
+    }
+
+    pub(super) fn keep(&mut self, n: usize, ranked: Ranked<R, T>) {
+        if self.heap.len() < n {
+            self.heap.push(Reverse(ranked));
+        } else if let Some(mut least) = self.heap.peek_mut()
+            && ranked > least.0
+        {
+            *least = Reverse(ranked);
+        }
+    }
+
+    /// The items with their ranks, best first.
+    pub(crate) fn into_sorted(self) -> impl Iterator<Item = (R, T)> {
+        self.heap.into_sorted_vec().into_iter().map(|Reverse(ranked)| (ranked.rank.0, ranked.item))
+    }
+}
 
 impl<R, T> fmt::Debug for Best<R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,18 +106,17 @@ where
     type Output = Vec<T>;
 
     fn open(&mut self, _key: &K, first: T) -> Self::State {
-        let rank = ((self.rank)(&first), Reverse(0));
-        Best { heap: BinaryHeap::from([Reverse(Ranked { rank, item: first })]), seen: 1 }
+        let mut best = Best::new();
+        best.offer(self.n, (self.rank)(&first), first);
+        best
     }
 
     fn add(&mut self, best: &mut Self::State, item: T) {
-        let rank = ((self.rank)(&item), Reverse(best.seen));
-        best.seen += 1;
-        best.keep(self.n, Ranked { rank, item });
+        best.offer(self.n, (self.rank)(&item), item);
     }
 
     fn close(&mut self, best: Self::State) -> Vec<T> {
-        best.heap.into_sorted_vec().into_iter().map(|Reverse(ranked)| ranked.item).collect()
+        best.into_sorted().map(|(_, item)| item).collect()
     }
 }
 
@@ -115,10 +130,7 @@ where
     /// Gives `(key, items)` of each group when it ends: the `n` items with the greatest `rank(item)`, or all if there are fewer,
     /// greatest first. Of items that rank equal, those that came first are kept and stand first.
     ///
-    /// ```text
-    /// in:   1-3-2-|         one key; the top 2
-    /// out:  ------(x|)      x = (key, [3, 2])
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/top_each.svg"))]
     ///
     /// | | |
     /// |---|---|

@@ -3,7 +3,9 @@
 mod balance;
 mod broadcast;
 mod buffered;
+mod chunk;
 mod hub;
+mod parallel;
 mod publish;
 mod replay;
 mod ring;
@@ -11,14 +13,17 @@ mod ring;
 mod share;
 mod share_from;
 mod spawn;
+mod task;
 mod tee;
 mod turns;
 
 pub use self::balance::Balance;
 pub use self::broadcast::Broadcast;
 pub use self::buffered::{Buffered, Change};
+pub use self::parallel::{Parallel, Part};
 pub use self::publish::Publish;
 pub use self::replay::Replay;
 pub use self::share::Share;
 pub use self::share_from::{ShareFrom, share_from};
 pub use self::spawn::Spawn;
+pub(crate) use self::task::Task;

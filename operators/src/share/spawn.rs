@@ -6,26 +6,19 @@
 //! ```
 
 use std::fmt;
-use std::future::poll_fn;
-use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::vec;
 
 use futures::{Stream, TryStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
+use super::chunk::{Chunk, next_chunk};
+use super::task::Task;
 use crate::Flow;
-
-/// How many signals are handed over at once, at most.
-const CHUNK: usize = 256;
 
 /// How many chunks may wait for the consumer.
 const CHUNKS: usize = 4;
-
-/// What upstream gave one after another: items, and perhaps a failure as the last.
-type Chunk<S> = Vec<Result<<S as TryStream>::Ok, <S as TryStream>::Error>>;
 
 /// The stream of [`Flow::spawn`].
 #[must_use = "streams do nothing unless polled"]
@@ -42,8 +35,8 @@ enum State<S: TryStream> {
 
 struct Running<S: TryStream> {
     chunk: vec::IntoIter<Result<S::Ok, S::Error>>,
-    chunks: mpsc::Receiver<Chunk<S>>,
-    task: JoinHandle<()>,
+    chunks: mpsc::Receiver<Chunk<S::Ok, S::Error>>,
+    task: Task,
 }
 
 /// Upstream is not pinned here: it is moved to its task before it is first polled.
@@ -88,8 +81,12 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`map_async`](Self::map_async) for several futures at once. ReactiveX: `observe_on`, `subscribe_on`; Kotlin:
-    /// `flowOn`; Pekko: `async`.
+    /// [`parallel`](Self::parallel) for several tasks, [`prefetch`](Self::prefetch) to read a few items ahead one by one,
+    /// [`map_async`](Self::map_async) for several futures at once. ReactiveX: `observe_on`, `subscribe_on`; Reactor:
+    /// `publishOn`; Kotlin: `flowOn`; Pekko: `async`, `detach`.
+    #[doc(alias = "publishOn")]
+    #[doc(alias = "flowOn")]
+    #[doc(alias = "detach")]
     #[doc(alias = "observe_on")]
     #[doc(alias = "observeOn")]
     #[doc(alias = "subscribe_on")]
@@ -157,7 +154,7 @@ where
 {
     fn start(stream: S) -> Self {
         let (sender, chunks) = mpsc::channel(CHUNKS);
-        let task = tokio::spawn(run(stream, sender));
+        let task = Task::start("spawn", run(stream, sender));
         Self { chunk: Vec::new().into_iter(), chunks, task }
     }
 
@@ -171,45 +168,19 @@ where
             };
             self.chunk = chunk.into_iter();
         }
-        match ready!(Pin::new(&mut self.task).poll(cx)) {
-            Ok(()) => Poll::Ready(None),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                Err(_) => panic!("the task of spawn was cancelled with its runtime before upstream had ended"),
-            },
-        }
-    }
-}
-
-impl<S: TryStream> Drop for Running<S> {
-    fn drop(&mut self) {
-        self.task.abort();
+        self.task.poll_end(cx).map(|()| None)
     }
 }
 
 /// Reads the stream to its end, as far ahead of the receiver as the channel allows.
-async fn run<S: TryStream>(stream: S, sender: mpsc::Sender<Chunk<S>>) {
+async fn run<S: TryStream>(stream: S, sender: mpsc::Sender<Chunk<S::Ok, S::Error>>) {
     let mut stream = pin!(stream);
     let mut room = 0;
     let mut over = false;
     while !over {
+        let chunk;
         // What came together last time is likely to come together again.
-        let mut chunk = Vec::with_capacity(room);
-        poll_fn(|cx| {
-            while chunk.len() < CHUNK && !over {
-                match stream.as_mut().try_poll_next(cx) {
-                    Poll::Ready(Some(signal)) => {
-                        over = signal.is_err();
-                        chunk.push(signal);
-                    }
-                    Poll::Ready(None) => over = true,
-                    Poll::Pending if chunk.is_empty() => return Poll::Pending,
-                    Poll::Pending => break,
-                }
-            }
-            Poll::Ready(())
-        })
-        .await;
+        (chunk, over) = next_chunk(stream.as_mut(), room).await;
         room = chunk.len();
         if sender.send(chunk).await.is_err() {
             return;

@@ -21,6 +21,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::transform::Notification;
+
 /// One thing that happens to a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<T, E> {
@@ -105,6 +107,17 @@ impl<A: Marble, B: Marble> Marble for (A, B) {
 impl<A: Marble, B: Marble, C: Marble> Marble for (A, B, C) {
     fn label(&self) -> String {
         format!("[{}{}{}]", self.0.label(), self.1.label(), self.2.label())
+    }
+}
+
+/// `[a]` for an item, `[#]` for a failure, `[|]` for the end.
+impl<T: Marble, E> Marble for Notification<T, E> {
+    fn label(&self) -> String {
+        match self {
+            Self::Next(item) => format!("[{}]", item.label()),
+            Self::Failure(_) => "[#]".to_owned(),
+            Self::End => "[|]".to_owned(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! in:   a   -b   -c   -|
-//! out:  [0a]-[1b]-[2c]-|     (pairs)
+//! out:  [0a]-[1b]-[2c]-|
 //! ```
 
 use std::pin::Pin;
@@ -26,10 +26,7 @@ pub struct Enumerate<S> {
 impl<S: TryStream> Flow<S> {
     /// Gives `(0, first)`, `(1, second)`, and so on.
     ///
-    /// ```text
-    /// in:   a   -b   -c   -|
-    /// out:  [0a]-[1b]-[2c]-|     (pairs)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/enumerate.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -54,7 +51,9 @@ impl<S: TryStream> Flow<S> {
     ///
     /// [`map`](Self::map), [`scan`](Self::scan). futures: `StreamExt::enumerate`. ReactiveX: `map_indexed`,
     /// `zipWithIndex`.
+    #[doc(alias = "index")]
     #[doc(alias = "map_indexed")]
+    #[doc(alias = "withIndex")]
     #[doc(alias = "zipWithIndex")]
     pub fn enumerate(self) -> Flow<Enumerate<S>> {
         Flow::new(Enumerate { stream: self.into_inner(), next: 0 })

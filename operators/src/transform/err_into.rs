@@ -1,8 +1,8 @@
 //! `err_into`: the failure, converted into another error type.
 //!
 //! ```text
-//! in:   a-b-#     (the error e)
-//! out:  a-b-#     (the error e.into())
+//! in:   a-b-#
+//! out:  a-b-#
 //! ```
 
 use std::marker::PhantomData;
@@ -29,10 +29,7 @@ impl<S: TryStream> Flow<S> {
     ///
     /// Operators that bring flows together ask for equal error types: this makes them equal.
     ///
-    /// ```text
-    /// in:   a-b-#     (the error e)
-    /// out:  a-b-#     (the error e.into())
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/err_into.svg"))]
     ///
     /// | | |
     /// |---|---|

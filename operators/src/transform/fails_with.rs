@@ -30,10 +30,7 @@ impl<S: TryStream<Error = Infallible>> Flow<S> {
     ///
     /// Often `E` follows from what stands behind, and `fails_with()` is enough.
     ///
-    /// ```text
-    /// in:   a-b-c-|
-    /// out:  a-b-c-|
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/fails_with.svg"))]
     ///
     /// | | |
     /// |---|---|

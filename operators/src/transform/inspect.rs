@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! in:   a-b-c-|
-//! out:  a-b-c-|     (and f saw a, b, c)
+//! out:  a-b-c-|
 //! ```
 
 use std::fmt;
@@ -26,10 +26,7 @@ pub struct Inspect<S, F> {
 impl<S: TryStream> Flow<S> {
     /// Calls `f` with each item on its way, for logs and counters.
     ///
-    /// ```text
-    /// in:   a-b-c-|
-    /// out:  a-b-c-|     (and f saw a, b, c)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/inspect.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -56,8 +53,11 @@ impl<S: TryStream> Flow<S> {
     /// [`map`](Self::map), [`for_each`](Self::for_each). futures: `TryStreamExt::inspect_ok`. ReactiveX: `do`, `tap`.
     #[doc(alias = "do")]
     #[doc(alias = "do_action")]
+    #[doc(alias = "doOnEach")]
     #[doc(alias = "doOnNext")]
+    #[doc(alias = "onEach")]
     #[doc(alias = "tap")]
+    #[doc(alias = "wireTap")]
     pub fn inspect<F>(self, f: F) -> Flow<Inspect<S, F>>
     where
         F: FnMut(&S::Ok),

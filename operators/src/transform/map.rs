@@ -52,6 +52,9 @@ impl<S: TryStream> Flow<S> {
     /// `TryStreamExt::map_ok`. ReactiveX: `map`, `pluck`, `cast`.
     #[doc(alias = "pluck")]
     #[doc(alias = "cast")]
+    #[doc(alias = "map_indexed")]
+    #[doc(alias = "pluck_attr")]
+    #[doc(alias = "starmap")]
     pub fn map<U, F>(self, f: F) -> Flow<Map<S, F>>
     where
         F: FnMut(S::Ok) -> U,

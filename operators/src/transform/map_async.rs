@@ -3,7 +3,7 @@
 //! ```text
 //! n of 2, a takes 4, the others 2
 //! in:   ab-c-|
-//! out:  ----(AB)-(C|)       c begins when A has been given
+//! out:  ----(AB)-(C|)
 //! ```
 
 use std::fmt;
@@ -15,30 +15,22 @@ use futures::{Stream, StreamExt, TryStream};
 use pin_project::pin_project;
 
 use crate::Flow;
-use crate::budget::Budget;
+use crate::transform::intake::Intake;
 
 /// The stream of [`Flow::map_async`].
 #[must_use = "streams do nothing unless polled"]
 #[pin_project]
 pub struct MapAsync<S: TryStream, F, Fut: Future> {
-    /// Dropped when it has ended or failed.
     #[pin]
-    upstream: Option<S>,
+    intake: Intake<S>,
     running: FuturesOrdered<Fut>,
-    limit: usize,
     f: F,
-    /// Upstream's failure, until the results before it have been given.
-    failure: Option<S::Error>,
 }
 
 impl<S: TryStream> Flow<S> {
     /// Runs the future `f(item)` of each item, at most `n` at once, and gives their results in upstream's order.
     ///
-    /// ```text
-    /// n of 2, a takes 4, the others 2
-    /// in:   ab-c-|
-    /// out:  ----(AB)-(C|)       c begins when A has been given
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/map_async.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -69,11 +61,14 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # See also
     ///
-    /// [`map`](Self::map), [`merge_map`](Self::merge_map) for results in the order in which they are ready. futures:
-    /// `then` (`n` of 1), `buffered`. Pekko: `mapAsync`. RxJava:
-    /// `concatMapEager`, over singles.
-    #[doc(alias = "mapAsync")]
+    /// [`map`](Self::map), [`map_async_unordered`](Self::map_async_unordered) for results as they are ready,
+    /// [`map_async_by_key`](Self::map_async_by_key) in order for each key. futures: `then` (`n` of 1), `buffered`.
+    /// ReactiveX: `mapAsync`, `concatMapEager`, `concatMapSingle`, `flatMapSequential`, over single values.
+    #[doc(alias = "buffered")]
     #[doc(alias = "concatMapEager")]
+    #[doc(alias = "concatMapSingle")]
+    #[doc(alias = "flatMapSequential")]
+    #[doc(alias = "mapAsync")]
     #[track_caller]
     pub fn map_async<F, Fut>(self, n: usize, f: F) -> Flow<MapAsync<S, F, Fut>>
     where
@@ -81,17 +76,15 @@ impl<S: TryStream> Flow<S> {
         Fut: Future,
     {
         assert!(n > 0, "map_async needs an n of at least 1: with 0 it could never run a future");
-        let upstream = Some(self.into_inner());
-        Flow::new(MapAsync { upstream, running: FuturesOrdered::new(), limit: n, f, failure: None })
+        Flow::new(MapAsync { intake: Intake::new(self.into_inner(), n), running: FuturesOrdered::new(), f })
     }
 }
 
 impl<S: TryStream + fmt::Debug, F, Fut: Future> fmt::Debug for MapAsync<S, F, Fut> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MapAsync")
-            .field("upstream", &self.upstream)
+            .field("intake", &self.intake)
             .field("running", &self.running.len())
-            .field("limit", &self.limit)
             .finish_non_exhaustive()
     }
 }
@@ -106,33 +99,15 @@ where
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
-        let mut budget = Budget::new();
-        while this.running.len() < *this.limit
-            && let Some(upstream) = this.upstream.as_mut().as_pin_mut()
-            && let Poll::Ready(given) = upstream.try_poll_next(cx)
-        {
-            match given {
-                Some(Ok(item)) => this.running.push_back((this.f)(item)),
-                end => {
-                    *this.failure = end.and_then(Result::err);
-                    this.upstream.set(None);
-                }
-            }
-            // The futures have their turn also while upstream is always ready.
-            if budget.swallow(cx).is_pending() {
-                break;
-            }
-        }
+        this.intake.as_mut().fill(cx, this.running.len(), |item| this.running.push_back((this.f)(item)));
         match this.running.poll_next_unpin(cx) {
             Poll::Ready(Some(result)) => Poll::Ready(Some(Ok(result))),
-            Poll::Ready(None) if this.upstream.is_none() => Poll::Ready(this.failure.take().map(Err)),
+            Poll::Ready(None) if this.intake.is_over() => Poll::Ready(this.intake.take_failure().map(Err)),
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (least, most) = self.upstream.as_ref().map_or((0, Some(0)), S::size_hint);
-        let here = self.running.len() + usize::from(self.failure.is_some());
-        (least.saturating_add(here), most.and_then(|most| most.checked_add(here)))
+        self.intake.size_hint(self.running.len())
     }
 }

@@ -1,8 +1,8 @@
 //! `map_err`: the failure, changed.
 //!
 //! ```text
-//! in:   a-b-#     (the error e)
-//! out:  a-b-#     (the error f(e))
+//! in:   a-b-#
+//! out:  a-b-#
 //! ```
 
 use std::fmt;
@@ -26,10 +26,7 @@ pub struct MapErr<S, F> {
 impl<S: TryStream> Flow<S> {
     /// Gives the same items, and fails with `f(error)` when upstream fails with `error`.
     ///
-    /// ```text
-    /// in:   a-b-#     (the error e)
-    /// out:  a-b-#     (the error f(e))
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/map_err.svg"))]
     ///
     /// | | |
     /// |---|---|

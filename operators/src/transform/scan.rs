@@ -1,8 +1,9 @@
 //! `scan`: a fold that shows its state after each item.
 //!
 //! ```text
+//! a sum, from 0
 //! in:   1-2-3-|
-//! out:  1-3-6-|     (a sum, from 0)
+//! out:  1-3-6-|
 //! ```
 
 use std::fmt;
@@ -30,10 +31,7 @@ impl<S: TryStream> Flow<S> {
     ///
     /// The seed itself is not given. `A` is cloned once an item.
     ///
-    /// ```text
-    /// in:   1-2-3-|
-    /// out:  1-3-6-|     (a sum, from 0)
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/scan.svg"))]
     ///
     /// | | |
     /// |---|---|
@@ -60,6 +58,8 @@ impl<S: TryStream> Flow<S> {
     /// may stop. ReactiveX: `scan` with a seed as in RxPY and RxJS (RxJava gives the seed first).
     #[doc(alias = "running_fold")]
     #[doc(alias = "runningFold")]
+    #[doc(alias = "runningReduce")]
+    #[doc(alias = "scanWith")]
     pub fn scan<A, F>(self, seed: A, f: F) -> Flow<Scan<S, A, F>>
     where
         A: Clone,

@@ -1,7 +1,8 @@
 //! `try_map`: each item, changed, where the change may fail.
 //!
 //! ```text
-//! in:   a-b-x-c-|     (x cannot be changed)
+//! x cannot be changed
+//! in:   a-b-x-c-|
 //! out:  A-B-#
 //! ```
 
@@ -31,10 +32,7 @@ impl<S: TryStream> Flow<S> {
     /// That is for an item without which the rest is worth nothing. Where a bad item is to be set aside and the rest is
     /// to go on, `map` to a `Result` and take the errors out with [`dead_letters`](Self::dead_letters).
     ///
-    /// ```text
-    /// in:   a-b-x-c-|     (x cannot be changed)
-    /// out:  A-B-#
-    /// ```
+    #[cfg_attr(doc, doc = include_str!("../../pictures/try_map.svg"))]
     ///
     /// | | |
     /// |---|---|

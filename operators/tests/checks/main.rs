@@ -13,6 +13,7 @@ mod row;
 
 mod combine;
 mod create;
+mod demand;
 mod filter;
 mod finish;
 mod flatten;

@@ -4,7 +4,7 @@ use anabranch_operators::testing::Failed;
 use anabranch_operators::{Flow, from_iter};
 use futures::Stream;
 
-use crate::row::Row;
+use crate::row::{Row, boom, upper};
 
 /// A flow of readers that are all there from the beginning.
 fn all_at_once<R>(readers: impl IntoIterator<Item = R>) -> Flow<impl Stream<Item = Result<R, Failed>>> {
@@ -53,6 +53,14 @@ fn share_from() {
         let flow = anabranch_operators::share_from(move || run.clone());
         joins.map(move |_| flow.clone())
     });
+}
+
+#[test]
+fn parallel() {
+    let row = Row::of("share/parallel").ahead(4 * 7 * 256);
+    row.gives(|[flow]| flow.parallel(2, |letter| *letter, |part| part.map(upper)));
+    row.panics(|[flow]| flow.parallel(2, |letter| *letter, |part| part.map(boom::<_, char>)));
+    row.panics(|[flow]| flow.parallel(2, |letter| boom::<_, char>(letter), |part| part.map(upper)));
 }
 
 #[test]

@@ -9,8 +9,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Families of operators: the folders of `src` with one file per operator.
-pub(crate) const FAMILIES: [&str; 11] =
-    ["combine", "create", "filter", "finish", "flatten", "group", "recover", "share", "time", "transform", "window"];
+pub(crate) const FAMILIES: [&str; 12] = [
+    "combine",
+    "create",
+    "demand",
+    "filter",
+    "finish",
+    "flatten",
+    "group",
+    "recover",
+    "share",
+    "time",
+    "transform",
+    "window",
+];
 
 /// The folder of this crate.
 pub(crate) fn root() -> &'static Path {

@@ -1,5 +1,8 @@
 //! The models of `transform`.
 
+use anabranch_operators::testing::Failed;
+use anabranch_operators::transform::Notification;
+
 use crate::harness::{Ending, agrees, each};
 
 #[test]
@@ -58,4 +61,41 @@ fn map_async() {
 fn map_err_and_err_into_and_fails_with_change_no_item() {
     agrees(|flow, _| flow.map_err(|_| "failed"), each(<[i64]>::to_vec));
     agrees(|flow, _| flow.map_err(|_| "failed").err_into::<String>(), each(<[i64]>::to_vec));
+}
+
+#[test]
+fn map_async_unordered() {
+    agrees(|flow, _| flow.map_async_unordered(1, std::future::ready), each(<[i64]>::to_vec));
+}
+
+#[test]
+fn map_async_by_key() {
+    // Of one key, so in order, however many are held.
+    agrees(|flow, n| flow.map_async_by_key(n + 1, |_| (), std::future::ready), each(<[i64]>::to_vec));
+}
+
+#[test]
+fn pairwise() {
+    agrees(|flow, _| flow.pairwise(), each(|items| items.windows(2).map(|pair| (pair[0], pair[1])).collect()));
+}
+
+#[test]
+fn timestamp_and_time_interval_change_no_item() {
+    agrees(|flow, _| flow.timestamp().map(|(item, _)| item), each(<[i64]>::to_vec));
+    agrees(|flow, _| flow.time_interval().map(|(item, _)| item), each(<[i64]>::to_vec));
+}
+
+#[test]
+fn materialize() {
+    let model = |items: &[i64], ending, _| {
+        let mut all: Vec<_> = items.iter().copied().map(Notification::Next).collect();
+        match ending {
+            Ending::End => all.push(Notification::End),
+            Ending::Failure => all.push(Notification::Failure(Failed::Scripted)),
+            Ending::Open => return (all, Ending::Open),
+        }
+        (all, Ending::End)
+    };
+    agrees(|flow, _| flow.materialize(), model);
+    agrees(|flow, _| flow.materialize().dematerialize(), each(<[i64]>::to_vec));
 }

@@ -5,6 +5,7 @@ mod support;
 
 mod balance;
 mod broadcast;
+mod parallel;
 mod publish;
 mod readers;
 mod replay;

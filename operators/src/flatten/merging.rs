@@ -1,0 +1,121 @@
+//! [`Merging`]: upstream, and several inner streams beside it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures::TryStream;
+use pin_project::pin_project;
+
+use crate::budget::Budget;
+use crate::flatten::{MergeSet, RUN};
+
+/// What `merge_map` and `expand` are made of.
+#[pin_project]
+pub(super) struct Merging<S, P: TryStream> {
+    /// Dropped when it has ended, or when anything has failed.
+    #[pin]
+    upstream: Option<S>,
+    inner: MergeSet<P>,
+    /// Those that begin when others have ended, the oldest first. Upstream is not read while there are any.
+    waiting: VecDeque<P>,
+    limit: usize,
+    /// How many items the inner streams have given since upstream had its turn.
+    run: usize,
+}
+
+/// Who gave an item.
+pub(super) enum Given<T, U> {
+    Upstream(T),
+    Inner(U),
+}
+
+/// An item with its giver, or a failure.
+type GivenOr<S, P> = Result<Given<<S as TryStream>::Ok, <P as TryStream>::Ok>, <S as TryStream>::Error>;
+
+impl<S, P> Merging<S, P>
+where
+    S: TryStream,
+    P: TryStream<Error = S::Error>,
+{
+    /// `limit` is the number of inner streams that run at once.
+    pub(super) fn new(upstream: S, limit: usize) -> Self {
+        Self { upstream: Some(upstream), inner: MergeSet::new(), waiting: VecDeque::new(), limit, run: 0 }
+    }
+
+    /// Starts the inner stream of an item that upstream has just given, so there is room for it.
+    pub(super) fn start(self: Pin<&mut Self>, inner: P) {
+        self.project().inner.start(inner);
+    }
+
+    /// Starts an inner stream once the others have nothing to give, and there are less of them than the limit.
+    pub(super) fn start_later(self: Pin<&mut Self>, inner: P) {
+        self.project().waiting.push_back(inner);
+    }
+
+    pub(super) fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        budget: &mut Budget,
+    ) -> Poll<Option<GivenOr<S, P>>> {
+        let mut this = self.project();
+        // What was found pending in this call, and so will wake the task.
+        let mut upstream_waits = false;
+        loop {
+            let inner_waits = *this.run < RUN;
+            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx) {
+                *this.run += 1;
+                if given.is_err() {
+                    this.inner.clear();
+                    this.waiting.clear();
+                    this.upstream.set(None);
+                }
+                return Poll::Ready(Some(given.map(Given::Inner)));
+            }
+            *this.run = 0;
+            ready!(budget.swallow(cx));
+            if this.inner.len() < *this.limit
+                && let Some(next) = this.waiting.pop_front()
+            {
+                this.inner.start(next);
+                continue;
+            }
+            let open = !upstream_waits && this.inner.len() < *this.limit;
+            match this.upstream.as_mut().as_pin_mut().filter(|_| open).map(|upstream| upstream.try_poll_next(cx)) {
+                Some(Poll::Ready(Some(Ok(item)))) => return Poll::Ready(Some(Ok(Given::Upstream(item)))),
+                Some(Poll::Ready(Some(Err(error)))) => {
+                    this.inner.clear();
+                    this.upstream.set(None);
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Some(Poll::Ready(None)) => this.upstream.set(None),
+                Some(Poll::Pending) => upstream_waits = true,
+                None => {}
+            }
+            if inner_waits {
+                return if this.upstream.is_none() && this.inner.is_empty() {
+                    Poll::Ready(None)
+                } else {
+                    Poll::Pending
+                };
+            }
+        }
+    }
+
+    pub(super) fn size_hint(&self) -> (usize, Option<usize>) {
+        let over = self.upstream.is_none() && self.inner.is_empty() && self.waiting.is_empty();
+        (0, over.then_some(0))
+    }
+}
+
+impl<S: fmt::Debug, P: TryStream> fmt::Debug for Merging<S, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Merging")
+            .field("upstream", &self.upstream)
+            .field("inner", &self.inner)
+            .field("waiting", &self.waiting.len())
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}

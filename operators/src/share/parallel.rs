@@ -1,0 +1,334 @@
+//! `parallel`: a flow for each share of the keys, each on a task of its own.
+//!
+//! ```text
+//! in:   a-b-a-c-|
+//! the letter as key, and capitals on 2 tasks
+//! out:  A-B-A-C-|
+//! ```
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, Poll, ready};
+use std::vec;
+
+use futures::future::join_all;
+use futures::{Stream, TryStream};
+use tokio::sync::mpsc;
+
+use super::chunk::{CHUNK, Chunk, next_chunk};
+use super::task::Task;
+use crate::Flow;
+
+const NAME: &str = "parallel";
+
+/// How many chunks may wait for a part.
+const CHUNKS: usize = 2;
+
+/// What a part is sent: a chunk, or `None` at the end. A channel that closes without it is no end.
+type Parcel<T, E> = Option<Chunk<T, E>>;
+
+/// The stream of [`Flow::parallel`].
+#[must_use = "streams do nothing unless polled"]
+pub struct Parallel<S: TryStream, F, R: TryStream> {
+    state: State<S, F, R>,
+}
+
+enum State<S: TryStream, F, R: TryStream> {
+    /// Not polled yet, so there are no tasks.
+    Idle {
+        stream: S,
+        key: F,
+        flows: Vec<R>,
+        senders: Vec<mpsc::Sender<Parcel<S::Ok, S::Error>>>,
+    },
+    Running(Running<R>),
+    Ended,
+}
+
+struct Running<R: TryStream> {
+    chunk: vec::IntoIter<Result<R::Ok, R::Error>>,
+    chunks: mpsc::Receiver<Chunk<R::Ok, R::Error>>,
+    /// Reads upstream. `None` when it has ended.
+    dealer: Option<Task>,
+    /// Those that have not ended.
+    parts: Vec<Task>,
+    /// Whether upstream has failed. Its failure comes to all parts, and is given when all have given what was before it.
+    failed: Arc<AtomicBool>,
+    failure: Option<R::Error>,
+}
+
+/// Nothing is pinned here: streams are moved to their tasks before they are first polled.
+impl<S: TryStream, F, R: TryStream> Unpin for Parallel<S, F, R> {}
+
+/// The stream of one part of [`Flow::parallel`]: the items of its keys.
+#[must_use = "streams do nothing unless polled"]
+pub struct Part<T, E> {
+    chunk: vec::IntoIter<Result<T, E>>,
+    parcels: mpsc::Receiver<Parcel<T, E>>,
+    over: bool,
+}
+
+impl<T, E> Unpin for Part<T, E> {}
+
+impl<S: TryStream> Flow<S> {
+    /// Spreads the items by key over `n` parts, runs the flow that `f` makes of each on a tokio task of its own, and gives
+    /// what they give.
+    ///
+    /// All items of a key are in one part, in their order; which part that is differs from run to run. So a flow that
+    /// treats each key by itself, such as one with [`group_by`](Self::group_by), gives the same as without `parallel`, but
+    /// for the order of different keys. Upstream, and `key`, have a task, too.
+    ///
+    #[cfg_attr(doc, doc = include_str!("../../pictures/parallel.svg"))]
+    ///
+    /// | | |
+    /// |---|---|
+    /// | Emits | when a part gives an item; those of one key in their order |
+    /// | Ends | when all parts have ended. When they end before upstream does, it is dropped |
+    /// | Errors | of upstream keep their place: each part gets a clone behind its items, and one is given after all that the parts give. The failure of a part itself ends the flow at once, and items of other parts may be lost |
+    /// | Holds | up to 7 chunks of 256 items for each part, and what the parts hold |
+    /// | Ahead | as many |
+    /// | Dropped | the tasks are aborted: what they run is dropped the next time that it waits, and the items held are lost |
+    /// | Time | none; the tasks start at the first poll, and go on while nobody polls until they are as far ahead as they may |
+    ///
+    /// Where one part is slow, upstream is held back when that part is as far behind as it may be. A panic upstream, in
+    /// `key` or in a part goes on in the consumer when it next waits for a chunk.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is zero, if it is first polled outside a tokio runtime, or if the runtime was shut down while it ran.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let rt = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    /// # rt.block_on(async {
+    /// let words = anabranch_operators::from_iter(["reed", "rush", "ray", "sedge"]);
+    /// let initial = |word: &&str| word.chars().next();
+    /// let counts = words.parallel(4, initial, move |part| part.group_by(initial).count_each());
+    /// let Ok(mut counts) = counts.collect::<Vec<_>>().await;
+    /// counts.sort();
+    /// assert_eq!(counts, [(Some('r'), 3), (Some('s'), 1)]);
+    /// # });
+    /// ```
+    ///
+    /// # See also
+    ///
+    /// [`spawn`](Self::spawn) for one task, [`map_async`](Self::map_async) for futures. ReactiveX: `parallel`; Pekko: `Balance`.
+    #[track_caller]
+    pub fn parallel<K, F, G, R>(self, n: usize, key: F, mut f: G) -> Flow<Parallel<S, F, R>>
+    where
+        F: FnMut(&S::Ok) -> K + Send + 'static,
+        K: Hash + 'static,
+        G: FnMut(Flow<Part<S::Ok, S::Error>>) -> Flow<R>,
+        R: TryStream<Error = S::Error> + Send + 'static,
+        R::Ok: Send,
+        S: Send + 'static,
+        S::Ok: Send,
+        S::Error: Clone + Send,
+    {
+        assert!(n > 0, "there must be at least one part");
+        let (senders, parts): (Vec<_>, Vec<_>) = (0..n).map(|_| mpsc::channel(CHUNKS)).unzip();
+        let part = |parcels| Flow::new(Part { chunk: Vec::new().into_iter(), parcels, over: false });
+        let flows = parts.into_iter().map(|parcels| f(part(parcels)).into_inner()).collect();
+        Flow::new(Parallel { state: State::Idle { stream: self.into_inner(), key, flows, senders } })
+    }
+}
+
+impl<S: TryStream + fmt::Debug, F, R: TryStream> fmt::Debug for Parallel<S, F, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Parallel");
+        match &self.state {
+            State::Idle { stream, flows, .. } => debug.field("stream", stream).field("parts", &flows.len()),
+            State::Running(running) => debug.field("parts", &running.parts.len()),
+            State::Ended => debug.field("parts", &0),
+        };
+        debug.finish_non_exhaustive()
+    }
+}
+
+impl<T, E> fmt::Debug for Part<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Part").field("held", &self.chunk.len()).field("over", &self.over).finish_non_exhaustive()
+    }
+}
+
+impl<S, F, K, R> Stream for Parallel<S, F, R>
+where
+    S: TryStream + Send + 'static,
+    S::Ok: Send,
+    S::Error: Clone + Send,
+    F: FnMut(&S::Ok) -> K + Send + 'static,
+    K: Hash + 'static,
+    R: TryStream<Error = S::Error> + Send + 'static,
+    R::Ok: Send,
+{
+    type Item = Result<R::Ok, R::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let state = &mut self.state;
+        if let State::Idle { .. } = state
+            && let State::Idle { stream, key, flows, senders } = std::mem::replace(state, State::Ended)
+        {
+            let failed = Arc::new(AtomicBool::new(false));
+            let (sender, chunks) = mpsc::channel(flows.len());
+            let dealer = Some(Task::start(NAME, deal(stream, key, senders, Arc::clone(&failed))));
+            let parts = flows.into_iter().map(|flow| Task::start(NAME, run(flow, sender.clone()))).collect();
+            let chunk = Vec::new().into_iter();
+            *state = State::Running(Running { chunk, chunks, dealer, parts, failed, failure: None });
+        }
+        let State::Running(running) = state else {
+            return Poll::Ready(None);
+        };
+        let given = ready!(running.poll_signal(cx));
+        if !matches!(given, Some(Ok(_))) {
+            *state = State::Ended;
+        }
+        Poll::Ready(given)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.state {
+            State::Idle { .. } => (0, None),
+            // The chunk may end with a failure that is not given yet, or not at all.
+            State::Running(running) => (running.chunk.len().saturating_sub(1), None),
+            State::Ended => (0, Some(0)),
+        }
+    }
+}
+
+impl<R: TryStream> Running<R> {
+    fn poll_signal(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<R::Ok, R::Error>>> {
+        loop {
+            match self.chunk.next() {
+                Some(Err(error)) if self.failed.load(SeqCst) => _ = self.failure.get_or_insert(error),
+                Some(signal) => return Poll::Ready(Some(signal)),
+                None => {
+                    // First, so that a panic is not kept waiting by parts that always have something to give.
+                    self.poll_tasks(cx);
+                    match ready!(self.chunks.poll_recv(cx)) {
+                        Some(chunk) => self.chunk = chunk.into_iter(),
+                        None => break,
+                    }
+                }
+            }
+        }
+        // No part has anything more to give, but one may be about to say that it panicked. Upstream has no reader left.
+        self.poll_tasks(cx);
+        if self.parts.is_empty() { Poll::Ready(self.failure.take().map(Err)) } else { Poll::Pending }
+    }
+
+    /// Forgets the tasks that have ended, and panics if one has panicked.
+    fn poll_tasks(&mut self, cx: &mut Context<'_>) {
+        self.dealer.take_if(|task| task.poll_end(cx).is_ready());
+        self.parts.retain_mut(|task| task.poll_end(cx).is_pending());
+    }
+}
+
+impl<T, E> Stream for Part<T, E> {
+    type Item = Result<T, E>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            if let Some(signal) = this.chunk.next() {
+                this.over |= signal.is_err();
+                return Poll::Ready(Some(signal));
+            }
+            if this.over {
+                return Poll::Ready(None);
+            }
+            match ready!(this.parcels.poll_recv(cx)) {
+                Some(Some(chunk)) => this.chunk = chunk.into_iter(),
+                Some(None) => this.over = true,
+                // Upstream has panicked. The consumer is about to, and drops this: an end would be taken for the end.
+                None => return Poll::Pending,
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.chunk.len(), if self.over { Some(self.chunk.len()) } else { None })
+    }
+}
+
+/// Runs a part's flow, as far ahead of the consumer as the channel allows.
+async fn run<R: TryStream>(flow: R, sender: mpsc::Sender<Chunk<R::Ok, R::Error>>) {
+    let mut flow = pin!(flow);
+    let mut over = false;
+    while !over {
+        let chunk;
+        (chunk, over) = next_chunk(flow.as_mut(), 0).await;
+        if sender.send(chunk).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads upstream to its end and sends each item to the part of its key.
+async fn deal<S, F, K>(
+    stream: S,
+    mut key: F,
+    senders: Vec<mpsc::Sender<Parcel<S::Ok, S::Error>>>,
+    failed: Arc<AtomicBool>,
+) where
+    S: TryStream,
+    S::Error: Clone,
+    F: FnMut(&S::Ok) -> K,
+    K: Hash,
+{
+    let mut stream = pin!(stream);
+    // Even in all its bits, and not that of the tables in the parts, which would see only a share of its hashes.
+    let hasher = RandomState::new();
+    let mut lanes: Vec<_> = senders.into_iter().map(Lane::new).collect();
+    let mut over = false;
+    while !over && lanes.iter().any(Lane::is_open) {
+        let chunk;
+        (chunk, over) = next_chunk(stream.as_mut(), CHUNK).await;
+        for signal in chunk {
+            match signal {
+                Ok(item) => {
+                    let hash = hasher.hash_one(key(&item));
+                    let lane = (u128::from(hash) * lanes.len() as u128) >> 64;
+                    lanes[lane as usize].chunk.push(Ok(item));
+                }
+                Err(error) => {
+                    failed.store(true, SeqCst);
+                    lanes.iter_mut().for_each(|lane| lane.chunk.push(Err(error.clone())));
+                }
+            }
+        }
+        // At the same time, so that a part that is behind does not keep the others waiting.
+        join_all(lanes.iter_mut().map(Lane::flush)).await;
+    }
+    join_all(lanes.iter_mut().map(Lane::end)).await;
+}
+
+/// What is about to be sent to a part.
+struct Lane<T, E> {
+    chunk: Chunk<T, E>,
+    sender: mpsc::Sender<Parcel<T, E>>,
+}
+
+impl<T, E> Lane<T, E> {
+    const fn new(sender: mpsc::Sender<Parcel<T, E>>) -> Self {
+        Self { chunk: Vec::new(), sender }
+    }
+
+    fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
+    /// Sends what there is. A part that has ended loses it: it asks for nothing more.
+    async fn flush(&mut self) {
+        if !self.chunk.is_empty() {
+            _ = self.sender.send(Some(std::mem::take(&mut self.chunk))).await;
+        }
+    }
+
+    async fn end(&mut self) {
+        _ = self.sender.send(None).await;
+    }
+}

@@ -1,0 +1,48 @@
+//! `min_by_key`.
+
+use anabranch_operators::from_iter;
+use anabranch_operators::testing::{Failed, Script, probe, probe_stuttering, virtual_time};
+use futures::FutureExt;
+use proptest::prelude::*;
+
+/// Small letters come after capital ones.
+fn case(letter: &char) -> bool {
+    letter.is_lowercase()
+}
+
+#[test]
+fn gives_the_item_with_the_least_key() {
+    for (text, answer) in [("b-A-c|", Some('A')), ("a|", Some('a')), ("a-b|", Some('a')), ("|", None)] {
+        assert_eq!(virtual_time(Script::marbles(text).min_by_key(case)), Ok(answer), "{text}");
+        let (stuttering, _) = probe_stuttering(Script::marbles(text));
+        assert_eq!(virtual_time(stuttering.min_by_key(case)), Ok(answer), "{text}");
+    }
+    assert_eq!(virtual_time(async { Script::marbles("a--").min_by_key(case).now_or_never() }), None);
+}
+
+#[test]
+fn gives_nothing_but_the_failure() {
+    let (flow, seen) = probe(Script::marbles("a-#"));
+    assert_eq!(virtual_time(flow.min_by_key(case)), Err(Failed::Scripted));
+    assert_eq!(seen.polls_after_end(), 0);
+    assert!(seen.dropped());
+}
+
+#[test]
+fn runs_when_awaited_and_lets_others_run() {
+    let (flow, seen) = probe(from_iter(0..1_000_u32));
+    let mut end = flow.min_by_key(|n| u32::MAX - n);
+    assert_eq!(seen.polls(), 0);
+    assert_eq!((&mut end).now_or_never(), None);
+    assert_eq!(seen.items(), 256);
+    assert_eq!(virtual_time(end), Ok(Some(999)));
+    assert!(seen.dropped());
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_an_iterator(items: Vec<u8>) {
+        let found = from_iter(items.clone().into_iter().enumerate()).min_by_key(|(_, n)| n % 8);
+        prop_assert_eq!(virtual_time(found), Ok(items.into_iter().enumerate().min_by_key(|(_, n)| n % 8)));
+    }
+}
