@@ -52,7 +52,7 @@ impl<S: TryStream> Flow<S> {
     /// |---|---|
     /// | Emits | an item once `span` has passed since it was read |
     /// | Ends | `span` after upstream, when all items have been given |
-    /// | Errors | end it at once, undelayed; the items that are held are lost |
+    /// | Errors | end it as soon as they are read, undelayed; the items that are held are lost |
     /// | Holds | what upstream gives within `span`, at most 65,536 items: see [`max_held`](Flow::max_held) |
     /// | Ahead | as many |
     /// | Dropped | the items that are held |

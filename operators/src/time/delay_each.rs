@@ -54,7 +54,7 @@ impl<S: TryStream> Flow<S> {
     /// |---|---|
     /// | Emits | an item once its delay has passed since it was read; of those that are due at once, the one that was read first |
     /// | Ends | with upstream, or else when the last item has been given |
-    /// | Errors | end it at once; the items that are held are lost |
+    /// | Errors | end it as soon as they are read; the items that are held are lost |
     /// | Holds | the items whose delays have not passed, at most 65,536: see [`max_held`](Flow::max_held) |
     /// | Ahead | as many |
     /// | Dropped | the items that are held |

@@ -10,5 +10,7 @@ mod filter;
 mod finish;
 mod flatten;
 mod group;
+mod recover;
+mod time;
 mod transform;
 mod window;

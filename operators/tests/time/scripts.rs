@@ -29,8 +29,11 @@ pub(crate) fn script() -> impl Strategy<Value = Events> {
     })
 }
 
-/// The items with their ticks, and how the script ends.
-pub(crate) fn parts(events: &Events) -> (Vec<(u64, u8)>, Option<Timed<u8, Failed>>) {
+/// Items with their ticks.
+type Items = Vec<(u64, u8)>;
+
+/// The items of a script, and how it ends.
+pub(crate) fn parts(events: &Events) -> (Items, Option<Timed<u8, Failed>>) {
     let items = events.iter().filter_map(|(tick, event)| match event {
         Event::Item(item) => Some((*tick, *item)),
         _ => None,
