@@ -25,7 +25,7 @@ pub(crate) fn draw(picture: &Picture) -> String {
     let names = picture.lines.iter().map(|line| line.name.len()).max().unwrap_or_default();
     let left = 24 + names * 8;
     let width = left + (picture.lines.iter().map(ticks).max().unwrap_or_default() + 1) * TICK;
-    let call = [&[picture.name.clone()], &*picture.captions].concat().join(", ");
+    let call = [std::slice::from_ref(&picture.name), &*picture.captions].concat().join(", ");
     let width = width.max(24 + call.len() * 8);
     let height = (picture.lines.len() + 1) * ROW + 8;
     let text: Vec<_> = picture.lines.iter().map(|line| format!("{} {}", line.name, line.marbles)).collect();
