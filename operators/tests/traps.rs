@@ -52,38 +52,36 @@ fn the_key_of_a_group_that_was_dropped_opens_again() {
 /// A loop that found its source always ready never let go of the thread: timers and other tasks stood still.
 #[test]
 fn draining_a_million_ready_items_lets_other_tasks_run() {
-    async fn turns_beside(drain: impl Future) -> usize {
-        let turns = Rc::new(Cell::new(0));
-        let counted = Rc::clone(&turns);
-        let other = async move {
+    fn turns_beside(drain: impl Future) -> usize {
+        let turns = Cell::new(0);
+        let other = async {
             loop {
-                counted.set(counted.get() + 1);
+                turns.set(turns.get() + 1);
                 tokio::task::yield_now().await;
             }
         };
-        tokio::select! {
-            biased;
-            _ = drain => {}
-            () = other => {}
-        }
+        virtual_time(async {
+            tokio::select! {
+                biased;
+                _ = drain => {}
+                () = other => {}
+            }
+        });
         turns.get()
     }
     let ready = || from_iter(0..1_000_000_u32);
-    virtual_time(async {
-        let ends = [
-            turns_beside(ready().count()).await,
-            turns_beside(ready().filter(|_| false).next()).await,
-            turns_beside(ready().skip(1_000_000).next()).await,
-            turns_beside(ready().for_each(drop)).await,
-            turns_beside(ready().buffer_count(usize::MAX).next()).await,
-            turns_beside(ready().group_by(|n| n % 7).count_each().next()).await,
-            turns_beside(ready().fails_with::<OperatorError>().group_by(|n| n % 7).merge_map(8, |group| group).count())
-                .await,
-            turns_beside(ready().concat_map(|_| from_iter([0; 0])).next()).await,
-            turns_beside(ready().merge_map(8, |_| from_iter([0; 0])).next()).await,
-        ];
-        assert!(ends.iter().all(|turns| *turns >= 1_000_000 / 256 / 2), "others had so few turns: {ends:?}");
-    });
+    let ends = [
+        turns_beside(ready().count()),
+        turns_beside(ready().filter(|_| false).next()),
+        turns_beside(ready().skip(1_000_000).next()),
+        turns_beside(ready().for_each(drop)),
+        turns_beside(ready().buffer_count(usize::MAX).next()),
+        turns_beside(ready().group_by(|n| n % 7).count_each().next()),
+        turns_beside(ready().fails_with::<OperatorError>().group_by(|n| n % 7).merge_map(8, |group| group).count()),
+        turns_beside(ready().concat_map(|_| from_iter([0; 0])).next()),
+        turns_beside(ready().merge_map(8, |_| from_iter([0; 0])).next()),
+    ];
+    assert!(ends.iter().all(|turns| *turns >= 1_000_000 / 256 / 2), "others had so few turns: {ends:?}");
 }
 
 /// Each item woke every reader of every group, so that wakes grew with the square of the groups.

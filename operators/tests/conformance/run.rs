@@ -26,8 +26,10 @@ pub(crate) enum Subscriptions {
     /// So many times.
     Times(usize),
     /// From when to when; without an end while it still was at the horizon.
-    Spans(Vec<(u64, Option<u64>)>),
+    Spans(Spans),
 }
+
+pub(crate) type Spans = Vec<(u64, Option<u64>)>;
 
 impl Output {
     pub(crate) fn subscribed(self, times: usize) -> Self {
@@ -42,7 +44,7 @@ pub(crate) trait Labelled {
 
 impl Labelled for Failure {
     fn label(&self) -> String {
-        Failure::label(self)
+        Self::label(self)
     }
 }
 
@@ -135,7 +137,7 @@ where
 /// What each reader of a shared flow gives that joins, and perhaps leaves, when the case says.
 pub(crate) fn shared(case: &Case<'_>) -> Output {
     let horizon = case.vector.horizon;
-    let readers: Vec<(u64, Option<u64>)> =
+    let readers: Spans =
         serde_json::from_value(case.param("subscribers").clone()).expect("`subscribers` is a list of pairs");
     virtual_time(async {
         let zero = Instant::now();
@@ -170,12 +172,12 @@ pub(crate) fn shared(case: &Case<'_>) -> Output {
 /// Notes from when to when a source is subscribed.
 struct Subscribed {
     zero: Instant,
-    spans: Rc<RefCell<Vec<(u64, Option<u64>)>>>,
+    spans: Rc<RefCell<Spans>>,
     at: usize,
 }
 
 impl Subscribed {
-    fn new(zero: Instant, spans: Rc<RefCell<Vec<(u64, Option<u64>)>>>) -> Self {
+    fn new(zero: Instant, spans: Rc<RefCell<Spans>>) -> Self {
         let at = spans.borrow().len();
         spans.borrow_mut().push((zero.elapsed().as_millis() as u64, None));
         Self { zero, spans, at }

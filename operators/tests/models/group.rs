@@ -14,8 +14,11 @@ fn by_key(items: &[i64]) -> Vec<(i64, Vec<i64>)> {
     groups
 }
 
+/// A value for each key, and how it ended.
+type Each<T> = (Vec<(i64, T)>, Ending);
+
 /// Results come when the source ends, or not at all.
-fn at_the_end<T>(f: impl Fn(Vec<i64>) -> T) -> impl Fn(&[i64], Ending, usize) -> (Vec<(i64, T)>, Ending) {
+fn at_the_end<T>(f: impl Fn(Vec<i64>) -> T) -> impl Fn(&[i64], Ending, usize) -> Each<T> {
     move |items, ending, _| match ending {
         Ending::End => (by_key(items).into_iter().map(|(key, items)| (key, f(items))).collect(), ending),
         _ => (Vec::new(), ending),
