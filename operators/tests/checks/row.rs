@@ -17,6 +17,9 @@ use crate::common::picture::{Line, Picture};
 /// What stands before the operator of a row.
 pub(crate) type Source = Flow<Probed<Script<char, Failed>>>;
 
+/// How it is watched: [`probe`], or [`probe_stuttering`].
+type Watch = fn(Flow<Script<char, Failed>>) -> (Source, Probe);
+
 /// An operator with its picture. The inputs of the closures below are the picture's first lines.
 pub(crate) struct Row {
     path: &'static str,
@@ -97,7 +100,7 @@ impl Row {
         G: TryStream<Ok: Marble>,
     {
         let expected: Vec<_> = self.picture.lines.iter().filter(|line| line.is_sub_stream()).collect();
-        for watch in [probe as fn(_) -> _, probe_stuttering] {
+        for watch in [probe as Watch, probe_stuttering] {
             let (sources, seen) = self.sources::<N>(watch);
             let flow = virtual_time(async { operator(sources) });
             assert!(
@@ -137,11 +140,7 @@ impl Row {
         self
     }
 
-    #[allow(clippy::type_complexity)]
-    fn sources<const N: usize>(
-        &self,
-        watch: fn(Flow<Script<char, Failed>>) -> (Source, Probe),
-    ) -> ([Source; N], Vec<Probe>) {
+    fn sources<const N: usize>(&self, watch: Watch) -> ([Source; N], Vec<Probe>) {
         let mut seen = Vec::new();
         let sources = self.inputs::<N>().map(|text| {
             let (source, probe) = watch(Script::marbles(text));
@@ -158,7 +157,7 @@ impl Row {
     where
         S: Stream<Item = Result<T, E>>,
     {
-        let read_for_one = |watch: fn(Flow<Script<char, Failed>>) -> (Source, Probe)| {
+        let read_for_one = |watch: Watch| {
             let mut seen = Vec::new();
             let sources = self.inputs::<N>().map(|text| {
                 let (source, probe) = watch(endless(text));
