@@ -39,7 +39,7 @@ pub(crate) fn draw(picture: &Picture) -> String {
     for (row, line) in picture.lines.iter().enumerate() {
         // The operator stands between what goes in and what comes out.
         let row = row + usize::from(row >= inputs);
-        draw_line(&mut svg, line, left, row * ROW + ROW / 2 + 4);
+        draw_line(&mut svg, line, opened(picture, line), left, row * ROW + ROW / 2 + 4);
     }
     let top = inputs * ROW + 8;
     let (middle, high) = (top + ROW / 2 - 4, ROW - 8);
@@ -61,62 +61,83 @@ fn ticks(line: &Line) -> usize {
     line.begins + last + dashes
 }
 
-fn draw_line(svg: &mut String, line: &Line, left: usize, y: usize) {
+/// The tick of a line's own in which it is drawn from: a sub-stream, in which it was given.
+fn opened(picture: &Picture, line: &Line) -> usize {
+    let out = picture.lines.iter().find(|line| line.name == "out").filter(|_| line.is_sub_stream());
+    let events = out.map(|out| marbles::parse(&out.marbles).unwrap()).unwrap_or_default();
+    let given = events.iter().find(|(_, event)| matches!(event, Event::Item(number) if *number == line.name.as_str()));
+    given.map_or(0, |(tick, _)| usize::try_from(*tick).unwrap())
+}
+
+fn draw_line(svg: &mut String, line: &Line, opened: usize, left: usize, y: usize) {
     let at = |tick: usize| left + (line.begins + tick) * TICK;
     let events = marbles::parse(&line.marbles).unwrap();
     _ = writeln!(svg, "{}", label(&line.name, "currentColor", left / 2 - 6, y));
     // Time goes on behind a line that neither ends nor fails.
     let over = events.last().is_some_and(|(_, event)| !matches!(event, Event::Item(_)));
     let end = if over { at(usize::try_from(events.last().unwrap().0).unwrap()) } else { left + ticks(line) * TICK };
-    // A sub-stream is drawn from its first marble on, which opened it or came soon after.
-    let unseen = line.marbles.chars().take_while(|character| line.is_sub_stream() && *character == '-').count();
-    let begins = at(unseen) - RADIUS - 2;
-    if over {
+    let begins = at(opened) - RADIUS - 2;
+    if over || line.name == "answer" {
         _ = writeln!(svg, "<path d=\"M{begins} {y}H{end}\"/>");
     } else {
         let (tip, above, below) = (end - 6, y - 4, y + 4);
         _ = writeln!(svg, "<path d=\"M{begins} {y}H{end}M{tip} {above}L{end} {y}L{tip} {below}\"/>");
     }
     for together in events.chunk_by(|a, b| a.0 == b.0) {
-        let items = together.iter().filter(|(_, event)| matches!(event, Event::Item(_))).count();
-        let x = at(usize::try_from(together[0].0).unwrap());
-        for (place, (_, event)) in together.iter().enumerate() {
+        // Several in one tick are drawn side by side in their order, around it.
+        let items = together.iter().filter_map(|(_, event)| match event {
+            Event::Item(item) => Some(half_width(item.as_str())),
+            _ => None,
+        });
+        let half = items.sum::<usize>();
+        let tick = at(usize::try_from(together[0].0).unwrap());
+        let mut x = tick.saturating_sub(half);
+        for (_, event) in together {
             match event {
-                // Several in one tick are drawn side by side, overlapping, in their order.
-                Event::Item(item) => draw_item(svg, item.as_str(), x + place * 2 * RADIUS - (items - 1) * RADIUS, y),
-                Event::End => draw_end(svg, "", x, items, y),
-                Event::Failure(()) => {
-                    let x = x + if items > 0 { (items + 1) * RADIUS } else { 0 };
-                    let (from, to, above, below) = (x - 7, x + 7, y - 7, y + 7);
-                    _ = writeln!(
-                        svg,
-                        "<path d=\"M{from} {above}L{to} {below}M{from} {below}L{to} {above}\" stroke-width=\"2.5\"/>"
-                    );
+                Event::Item(item) => {
+                    x += half_width(item.as_str());
+                    draw_item(svg, item.as_str(), x, y);
+                    x += half_width(item.as_str());
                 }
-                Event::Dropped => draw_end(svg, " stroke-dasharray=\"3 3\"", x, 0, y),
+                Event::End => draw_end(svg, "", tick + half + if half > 0 { 3 } else { 0 }, y),
+                Event::Failure(()) => draw_failure(svg, tick + half + if half > 0 { RADIUS } else { 0 }, y),
+                Event::Dropped => draw_end(svg, " stroke-dasharray=\"3 3\"", tick, y),
             }
         }
     }
 }
 
-fn draw_end(svg: &mut String, style: &str, x: usize, items: usize, y: usize) {
-    let x = x + if items > 0 { items * RADIUS + 3 } else { 0 };
+fn draw_end(svg: &mut String, style: &str, x: usize, y: usize) {
     let (above, below) = (y - RADIUS - 2, y + RADIUS + 2);
     _ = writeln!(svg, "<path d=\"M{x} {above}V{below}\" stroke-width=\"2.5\"{style}/>");
 }
 
+fn draw_failure(svg: &mut String, x: usize, y: usize) {
+    let (from, to, above, below) = (x - 7, x + 7, y - 7, y + 7);
+    let cross = format!("M{from} {above}L{to} {below}M{from} {below}L{to} {above}");
+    _ = writeln!(svg, "<path d=\"{cross}\" stroke-width=\"2.5\"/>");
+}
+
+/// What stands in a marble: an item without its outer brackets.
+fn name(item: &str) -> &str {
+    item.trim_start_matches('[').trim_end_matches(']')
+}
+
+fn half_width(item: &str) -> usize {
+    RADIUS.max(name(item).chars().count() * 4 + 5)
+}
+
 fn draw_item(svg: &mut String, item: &str, x: usize, y: usize) {
-    let text = item.trim_start_matches('[').trim_end_matches(']');
     // Equal items have equal colours, wherever they are; upper case as lower case, changed as they came.
     let hash = item.to_lowercase().bytes().fold(0, |hash, byte| (hash * 7 + usize::from(byte)) % 9_973);
     let fill = PALE[hash % PALE.len()];
-    let half = RADIUS.max(text.chars().count() * 4 + 5);
+    let half = half_width(item);
     let (from, top, width, height) = (x.saturating_sub(half), y - RADIUS, half * 2, RADIUS * 2);
     _ = writeln!(
         svg,
         "<rect x=\"{from}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" rx=\"{RADIUS}\" fill=\"{fill}\" \
          stroke=\"#666\"/>\n{}",
-        label(text, "#222", x, y)
+        label(name(item), "#222", x, y)
     );
 }
 
