@@ -166,10 +166,9 @@ where
             match this.breaker.admit(this.waits.then(|| cx.waker())) {
                 Ok(permit) => this.calls.push_back(Call::Made((this.f)(item), Some(permit))),
                 Err(_) if !*this.waits => this.calls.push_back(Call::Refused(Some(item))),
-                Err(denied) => {
+                Err(Denied(then)) => {
                     *this.held = Some(item);
-                    let Denied::Until(then) = denied else { break };
-                    if this.timer.poll_at(cx, then).is_pending() {
+                    if then.is_none_or(|then| this.timer.poll_at(cx, then).is_pending()) {
                         break;
                     }
                 }
