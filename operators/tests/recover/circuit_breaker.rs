@@ -132,17 +132,17 @@ fn who_waits_for_the_call_of_another_flow_is_woken() {
         let breaker = Breaker::new(1, ms(4));
         let mut first = Script::marbles("x---(sa)").circuit_breaker(1, &breaker, |item| async move {
             if item == 's' {
-                tokio::time::sleep(ms(5)).await;
+                tokio::time::sleep(ms(3)).await;
             }
             service(item).await
         });
         assert_eq!(first.next().await, Ok(Some(Err(BreakerError::Failed('x')))));
-        // Its call is asked for in tick 5, while `s` is tried from tick 4 to tick 9.
+        // Its call is asked for in tick 5, while `s` is tried from tick 4 to tick 7.
         let second = Script::marbles("-----b|").circuit_breaker(1, &breaker, service).wait_while_open().map(label);
         let start = tokio::time::Instant::now();
         let (tried, waited) = tokio::join!(first.next(), async { (second.collect::<String>().await, start.elapsed()) });
         assert_eq!(tried, Ok(Some(Ok('s'))));
-        assert_eq!(waited, (Ok("b".to_owned()), ms(9)));
+        assert_eq!(waited, (Ok("b".to_owned()), ms(7)));
     });
 }
 
