@@ -165,7 +165,9 @@ fn a_call_that_is_dropped_decides_nothing() {
 }
 
 /// A breaker that lets its next call through, and a flow whose call is that one and gives no answer.
-async fn hanging(breaker: &Breaker) -> anabranch_operators::BoxFlow<'static, Result<char, char>, std::convert::Infallible> {
+async fn hanging(
+    breaker: &Breaker,
+) -> anabranch_operators::BoxFlow<'static, Result<char, char>, std::convert::Infallible> {
     let mut fails = from_iter(['x']).circuit_breaker(1, breaker, service);
     assert!(fails.next().await.is_ok());
     tokio::time::sleep(ms(4)).await;
