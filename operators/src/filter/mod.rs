@@ -11,6 +11,7 @@ mod element_at;
 mod filter;
 mod filter_map;
 mod ignore_elements;
+mod newest;
 mod sample;
 mod skip;
 mod skip_for;
