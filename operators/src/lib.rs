@@ -8,6 +8,7 @@ pub mod filter;
 pub mod finish;
 pub mod flatten;
 pub mod group;
+pub mod names;
 pub mod recover;
 pub mod share;
 #[cfg(feature = "testing")]
