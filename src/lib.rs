@@ -8,6 +8,8 @@
 //! | a sub-stream, or a result, for each key | [`Flow::group_until`], [`group`] |
 //! | exact results | [`epoch`] |
 //! | reading and writing | [`source`], [`sink`], [`store`] |
+//! | how to think in flows, time, groups, failure, sharing | [`guide`] |
+//! | the names that other libraries have for operators | [`names`] |
 //! | records to events | [`codec`] |
 //! | what can go wrong | [`Error`], [`OperatorError`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -17,6 +19,7 @@ pub use anabranch_operators::*;
 
 pub mod codec;
 pub mod epoch;
+pub mod guide;
 pub mod sink;
 pub mod source;
 pub mod store;
