@@ -1,3 +1,4 @@
+#![cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #![doc = include_str!("../docs/names.md")]
 #![doc(alias = "actorRef")]
 #![doc(alias = "asFlow")]

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use common::{flow_methods, operators, read, root};
@@ -65,9 +65,9 @@ fn code_in(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// The paths of the intra-doc links, without `crate::` and `()`.
+/// What the links lead to.
 fn links_in(text: &str) -> Vec<&str> {
-    text.split("](crate::").skip(1).map(|rest| &rest[..rest.find(['(', ')']).unwrap()]).collect()
+    text.split("[`").skip(1).map(|rest| rest.split("`]").next().unwrap()).collect()
 }
 
 impl<'a> Decision<'a> {
@@ -127,9 +127,7 @@ fn every_row_is_an_operator_plain_rust_or_left_out() {
     for [_, operator, _, here] in page_rows(&page) {
         let right = match Decision::read(&here) {
             None => false,
-            Some(Decision::Built(links)) => {
-                links.iter().all(|link| functions.contains(link.trim_start_matches("Flow::")))
-            }
+            Some(Decision::Built(links)) => links.iter().all(|link| functions.contains(*link)),
             // A name alone, such as that of a crate, is no line of code.
             Some(Decision::PlainRust(lines)) => lines.iter().filter(|line| line.contains('(')).all(|line| compiled.contains(line)),
             Some(Decision::LeftOut(reason)) => reason.len() > 20,
@@ -161,4 +159,25 @@ fn names_without_an_operator_lead_to_the_page() {
         .flat_map(|[_, _, names, _]| code_in(names).into_iter().map(str::to_owned).collect::<Vec<_>>())
         .collect();
     assert_eq!(here, wanted);
+}
+
+/// The definitions `[label]: target` of a page.
+fn definitions(page: &str) -> BTreeMap<&str, &str> {
+    page.lines().filter_map(|line| line.strip_prefix('[')?.split_once("]: ")).collect()
+}
+
+#[test]
+fn links_lead_somewhere_as_files_and_on_the_pages() {
+    let (readme, names, pages) = (read("README.md"), read("docs/names.md"), read("src/links.md"));
+    for (path, page) in [("README.md", &readme), ("docs/names.md", &names)] {
+        let defined = definitions(page);
+        for (label, file) in &defined {
+            assert!(root().join(path).with_file_name(file).exists(), "{path}: [{label}] leads to no file");
+        }
+        let used: BTreeSet<_> = page.split("[`").skip(1).map(|rest| rest.split(']').next().unwrap()).collect();
+        let undefined: Vec<_> = used.iter().filter(|label| !defined.contains_key(format!("`{label}").as_str())).collect();
+        assert!(undefined.is_empty(), "{path}: no definition at the end for {undefined:?}");
+    }
+    let labels: BTreeSet<_> = definitions(&readme).into_keys().chain(definitions(&names).into_keys()).collect();
+    assert_eq!(definitions(&pages).into_keys().collect::<BTreeSet<_>>(), labels, "src/links.md, and the ends of the pages");
 }
