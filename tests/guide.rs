@@ -34,7 +34,11 @@ fn the_same_links_lead_to_pages_of_the_documentation() {
     let in_documentation = definitions(include_str!("../src/guide/links.md"));
     let pages: Vec<_> = chapters().into_iter().map(|chapter| fs::read_to_string(chapter).unwrap()).collect();
     let as_files: BTreeSet<_> = pages.iter().flat_map(|page| definitions(page).into_keys()).collect();
-    assert_eq!(in_documentation.into_keys().collect::<BTreeSet<_>>(), as_files, "src/guide/links.md, and the ends of docs/*.md");
+    assert_eq!(
+        in_documentation.into_keys().collect::<BTreeSet<_>>(),
+        as_files,
+        "src/guide/links.md, and the ends of docs/*.md"
+    );
 }
 
 #[test]

@@ -115,7 +115,8 @@ fn every_row_of_the_catalogue_has_its_row_in_its_place() {
             [row.group, row.operator, names]
         })
         .collect();
-    let found: Vec<_> = rows.iter().map(|[group, operator, names, _]| [group, operator, names].map(String::clone)).collect();
+    let found: Vec<_> =
+        rows.iter().map(|[group, operator, names, _]| [group, operator, names].map(String::clone)).collect();
     assert_eq!(found, expected);
 }
 
@@ -129,7 +130,9 @@ fn every_row_is_an_operator_plain_rust_or_left_out() {
             None => false,
             Some(Decision::Built(links)) => links.iter().all(|link| functions.contains(*link)),
             // A name alone, such as that of a crate, is no line of code.
-            Some(Decision::PlainRust(lines)) => lines.iter().filter(|line| line.contains('(')).all(|line| compiled.contains(line)),
+            Some(Decision::PlainRust(lines)) => {
+                lines.iter().filter(|line| line.contains('(')).all(|line| compiled.contains(line))
+            }
             Some(Decision::LeftOut(reason)) => reason.len() > 20,
         };
         if !right {
@@ -146,7 +149,10 @@ fn every_name_of_every_library_is_found_by_the_search() {
     // The search takes no notice of upper and lower case.
     let found = |name: &String| aliases.contains(name) || functions.contains(&name.to_lowercase());
     let missing: Vec<_> = catalogue().into_iter().flat_map(|row| row.names).filter(|name| !found(name)).collect();
-    assert!(missing.is_empty(), "these are no operator, and no `#[doc(alias)]` leads to one or to `names`: {missing:#?}");
+    assert!(
+        missing.is_empty(),
+        "these are no operator, and no `#[doc(alias)]` leads to one or to `names`: {missing:#?}"
+    );
 }
 
 #[test]
@@ -175,9 +181,14 @@ fn links_lead_somewhere_as_files_and_on_the_pages() {
             assert!(root().join(path).with_file_name(file).exists(), "{path}: [{label}] leads to no file");
         }
         let used: BTreeSet<_> = page.split("[`").skip(1).map(|rest| rest.split(']').next().unwrap()).collect();
-        let undefined: Vec<_> = used.iter().filter(|label| !defined.contains_key(format!("`{label}").as_str())).collect();
+        let undefined: Vec<_> =
+            used.iter().filter(|label| !defined.contains_key(format!("`{label}").as_str())).collect();
         assert!(undefined.is_empty(), "{path}: no definition at the end for {undefined:?}");
     }
     let labels: BTreeSet<_> = definitions(&readme).into_keys().chain(definitions(&names).into_keys()).collect();
-    assert_eq!(definitions(&pages).into_keys().collect::<BTreeSet<_>>(), labels, "src/links.md, and the ends of the pages");
+    assert_eq!(
+        definitions(&pages).into_keys().collect::<BTreeSet<_>>(),
+        labels,
+        "src/links.md, and the ends of the pages"
+    );
 }
