@@ -1,3 +1,5 @@
+// Links lead to files in README.md, and here to pages: of two definitions, the first counts.
+#![cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #![doc = include_str!("../README.md")]
 //!
 //! # Where to look

@@ -1,13 +1,14 @@
-//! The links of the guide lead somewhere, both as files and in the documentation.
+//! The links of the guide and of README.md lead somewhere, both as files and in the documentation.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The definitions `[label]: target` of a page.
-fn definitions(page: &str) -> BTreeMap<&str, &str> {
-    page.lines().filter_map(|line| line.strip_prefix('[')?.split_once("]: ")).collect()
+/// The definitions `[label]: target` of a page. Labels know no upper and lower case.
+fn definitions(page: &str) -> BTreeMap<String, &str> {
+    let definitions = page.lines().filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
+    definitions.map(|(label, target)| (label.to_lowercase(), target)).collect()
 }
 
 fn chapters() -> Vec<PathBuf> {
@@ -17,9 +18,16 @@ fn chapters() -> Vec<PathBuf> {
     chapters
 }
 
+/// The chapters and README.md.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = chapters();
+    pages.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+    pages
+}
+
 #[test]
 fn links_lead_to_files() {
-    for chapter in chapters() {
+    for chapter in pages() {
         let page = fs::read_to_string(&chapter).unwrap();
         for (label, target) in definitions(&page) {
             let file = target.split('#').next().unwrap();
@@ -31,13 +39,13 @@ fn links_lead_to_files() {
 
 #[test]
 fn the_same_links_lead_to_pages_of_the_documentation() {
-    let in_documentation = definitions(include_str!("../src/guide/links.md"));
-    let pages: Vec<_> = chapters().into_iter().map(|chapter| fs::read_to_string(chapter).unwrap()).collect();
+    let in_documentation = definitions(include_str!("../src/links.md"));
+    let pages: Vec<_> = pages().into_iter().map(|page| fs::read_to_string(page).unwrap()).collect();
     let as_files: BTreeSet<_> = pages.iter().flat_map(|page| definitions(page).into_keys()).collect();
     assert_eq!(
         in_documentation.into_keys().collect::<BTreeSet<_>>(),
         as_files,
-        "src/guide/links.md, and the ends of docs/*.md"
+        "src/links.md, and the ends of docs/*.md"
     );
 }
 
