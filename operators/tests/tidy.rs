@@ -50,6 +50,17 @@ fn every_operator_has_a_row_in_the_chooser_table() {
 }
 
 #[test]
+fn every_section_of_the_chooser_is_in_the_list_that_leads_to_it() {
+    let page = read("README.md");
+    let chooser = page.split("\n## ").find(|section| section.starts_with("Which operator do I need?")).unwrap();
+    let anchor = |heading: &str| heading.to_lowercase().replace(' ', "-");
+    let sections: Vec<_> = chooser.lines().filter_map(|line| line.strip_prefix("### ")).map(anchor).collect();
+    let intents = chooser.lines().filter(|line| line.starts_with("- ["));
+    let led_to: Vec<_> = intents.map(|line| line.split("](#").nth(1).unwrap().trim_end_matches(')')).collect();
+    assert_eq!(led_to, sections);
+}
+
+#[test]
 fn every_operator_begins_with_a_sentence_and_a_marble_picture() {
     each_has("a first line ``//! `name`: what it does.`` with marbles below", |operator| {
         let head: Vec<_> = operator.source.lines().take_while(|line| line.starts_with("//!")).collect();
