@@ -119,10 +119,8 @@ fn every_operator_has_its_row_of_shared_checks() {
 }
 
 /// Operators of which a random list cannot say what they give, and why.
-const WITHOUT_A_MODEL: [(&str, &str); 2] = [
-    ("create/interval", "gives numbers by the clock alone"),
-    ("create/timer", "gives one number by the clock alone"),
-];
+const WITHOUT_A_MODEL: [(&str, &str); 2] =
+    [("create/interval", "gives numbers by the clock alone"), ("create/timer", "gives one number by the clock alone")];
 
 #[test]
 fn every_operator_with_a_meaning_for_lists_is_held_to_it() {

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::stream::FuturesUnordered;
-use futures::{Stream, StreamExt, TryStream};
+use futures::{FutureExt, Stream, StreamExt, TryStream};
 
 use super::many::Next;
 use crate::Flow;
@@ -23,6 +23,8 @@ use crate::budget::Budget;
 pub struct MergeSorted<S: TryStream, F> {
     /// Those of which the next item is not known.
     reading: FuturesUnordered<Next<S>>,
+    /// The one that gave the last item. It is polled directly, and goes to the others if it has to wait.
+    current: Option<Next<S>>,
     /// The others, each with it: a heap, so each stands before the two at twice its place and behind.
     resting: Vec<(S::Ok, Next<S>)>,
     compare: F,
@@ -76,12 +78,12 @@ where
     F: FnMut(&S::Ok, &S::Ok) -> Ordering,
 {
     let reading = flows.into_iter().enumerate().map(|(at, stream)| Next::new(at, stream));
-    Flow::new(MergeSorted { reading: reading.collect(), resting: Vec::new(), compare })
+    Flow::new(MergeSorted { reading: reading.collect(), current: None, resting: Vec::new(), compare })
 }
 
 impl<S: TryStream, F> fmt::Debug for MergeSorted<S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (reading, resting) = (self.reading.len(), self.resting.len());
+        let (reading, resting) = (self.reading.len() + usize::from(self.current.is_some()), self.resting.len());
         f.debug_struct("MergeSorted").field("reading", &reading).field("resting", &resting).finish_non_exhaustive()
     }
 }
@@ -99,7 +101,20 @@ where
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         let mut budget = Budget::new();
-        while let Some((next, given)) = ready!(this.reading.poll_next_unpin(cx)) {
+        loop {
+            let polled = match this.current.take() {
+                Some(mut current) => match current.poll_unpin(cx) {
+                    Poll::Ready(given) => Some(given),
+                    Poll::Pending => {
+                        this.reading.push(current);
+                        continue;
+                    }
+                },
+                None => ready!(this.reading.poll_next_unpin(cx)),
+            };
+            let Some((next, given)) = polled else {
+                break;
+            };
             match given {
                 Some(Ok(item)) => {
                     this.resting.push((item, next));
@@ -119,17 +134,21 @@ where
         }
         let (item, next) = this.resting.swap_remove(0);
         sift_down(&mut this.resting, &mut this.compare);
-        this.reading.push(next);
+        this.current = Some(next);
         Poll::Ready(Some(Ok(item)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, (self.reading.is_empty() && self.resting.is_empty()).then_some(0))
+        (0, (self.reading.is_empty() && self.current.is_none() && self.resting.is_empty()).then_some(0))
     }
 }
 
 /// Whether the first is to be given before the second.
-fn is_before<T, S: TryStream>(compare: &mut impl FnMut(&T, &T) -> Ordering, a: &(T, Next<S>), b: &(T, Next<S>)) -> bool {
+fn is_before<T, S: TryStream>(
+    compare: &mut impl FnMut(&T, &T) -> Ordering,
+    a: &(T, Next<S>),
+    b: &(T, Next<S>),
+) -> bool {
     compare(&a.0, &b.0).then_with(|| a.1.at().cmp(&b.1.at())).is_lt()
 }
 
