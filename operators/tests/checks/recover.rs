@@ -82,6 +82,8 @@ fn retry_backoff() {
     let row = Row::of("recover/retry_backoff");
     row.gives(|[flow]| again(&row, flow).retry_backoff(Attempts::in_all(3), doubling()));
     row.panics(|[flow]| again(&row, flow).retry_backoff(Attempts::in_all(3), doubling()).retry_if(|error| boom(error)));
+    let chance = || Backoff::exponential(ticks(1)).random(|| boom(()));
+    row.panics(|[flow]| again(&row, flow).retry_backoff(Attempts::in_all(3), chance()));
 }
 
 #[test]
