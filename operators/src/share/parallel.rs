@@ -20,8 +20,8 @@ use tokio::sync::mpsc;
 use super::chunk::{CHUNK, Chunk, next_chunk};
 use super::task::Task;
 use crate::Flow;
-use crate::sync::RandomState;
 use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use crate::sync::{RandomState, yield_now};
 
 const NAME: &str = "parallel";
 
@@ -330,10 +330,12 @@ impl<T, E> Lane<T, E> {
         !self.sender.is_closed()
     }
 
-    /// Sends what there is. A part that has ended loses it: it asks for nothing more.
+    /// Sends what there is. A part that has ended loses it: it asks for nothing more. Nothing is waited for then, so others
+    /// get their turn.
     async fn flush(&mut self) {
-        if !self.chunk.is_empty() {
-            _ = self.sender.send(Some(std::mem::take(&mut self.chunk))).await;
+        let chunk = std::mem::take(&mut self.chunk);
+        if !chunk.is_empty() && self.sender.send(Some(chunk)).await.is_err() {
+            yield_now().await;
         }
     }
 
