@@ -15,10 +15,10 @@ use futures::{Stream, TryStream};
 use pin_project::pin_project;
 use tokio::time::Instant;
 
-use super::due::Due;
 use crate::Flow;
 use crate::budget::Budget;
 use crate::time::clock::{self, Timer};
+use crate::time::due::Due;
 
 /// The stream of [`Flow::sample`].
 #[must_use = "streams do nothing unless polled"]

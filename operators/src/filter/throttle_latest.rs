@@ -14,10 +14,10 @@ use std::time::Duration;
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
 
-use super::due::Due;
 use crate::Flow;
 use crate::budget::Budget;
 use crate::time::clock::{self, Timer};
+use crate::time::due::Due;
 
 /// The stream of [`Flow::throttle_latest`] and [`Flow::audit`].
 #[must_use = "streams do nothing unless polled"]

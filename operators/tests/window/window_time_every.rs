@@ -115,6 +115,19 @@ fn a_span_beyond_the_clock_never_passes() {
     assert_marbles_of_windows(flow, &["0-|", "a-|"]);
 }
 
+#[test]
+fn a_poll_that_comes_late_lets_others_run_before_all_that_is_due_is_done() {
+    virtual_time(async {
+        let source = futures::stream::pending::<Result<u8, OperatorError>>().try_into_flow();
+        let mut outer = Reader::new(source.window_time_every(ms(60_000), Duration::from_nanos(1)));
+        let mut first = Reader::new(outer.item());
+        drop(outer);
+        tokio::time::advance(ms(1)).await;
+        first.waits();
+        assert_eq!(first.wakes(), 1, "a million windows are due, and all were looked at in one poll");
+    });
+}
+
 proptest! {
     #[test]
     fn windows_hold_what_came_in_their_span(script in scripts(), span in 1..9_u64, shift in 1..9_u64) {
