@@ -80,7 +80,7 @@ impl<S: TryStream, R> Flow<Runs<S, R>> {
     /// If `n` is 0.
     #[track_caller]
     pub fn max_count(mut self, n: usize) -> Self {
-        assert!(n > 0, "a max_count must be at least 1: a list of 0 items is never full");
+        assert!(n > 0, "these lists need a max_count of at least 1: one of 0 items is never full");
         self.inner_mut().max_count = n;
         self
     }
@@ -92,7 +92,7 @@ impl<S: TryStream, R> Flow<Runs<S, R>> {
     /// If `span` is zero.
     #[track_caller]
     pub fn max_time(mut self, span: Duration) -> Self {
-        assert!(!span.is_zero(), "a max_time must not be zero");
+        assert!(!span.is_zero(), "the max_time of lists must not be zero");
         self.inner_mut().max_time = Some(span);
         self
     }

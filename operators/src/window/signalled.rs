@@ -22,7 +22,7 @@ const MAX_OPEN: usize = 1 << 16;
 pub struct BySignal<G> {
     /// Dropped when it has ended.
     signal: Option<Pin<Box<G>>>,
-    budget: Budget,
+    turns: Turns,
     number: u64,
     is_open: bool,
     /// Items in the open window.
@@ -32,8 +32,8 @@ pub struct BySignal<G> {
 
 impl<G> BySignal<G> {
     pub(super) fn new(signal: G) -> Self {
-        let (signal, budget) = (Some(Box::pin(signal)), Budget::new());
-        Self { signal, budget, number: 0, is_open: false, items: 0, max_count: usize::MAX }
+        let (signal, turns) = (Some(Box::pin(signal)), Turns::new());
+        Self { signal, turns, number: 0, is_open: false, items: 0, max_count: usize::MAX }
     }
 
     fn close(&mut self) -> Turn {
@@ -54,11 +54,11 @@ impl<G: TryStream> Plan<G::Error> for BySignal<G> {
             return Poll::Ready(Ok(self.close()));
         }
         let Some(signal) = &mut self.signal else { return Poll::Pending };
-        ready!(take_turn(&mut self.budget, cx));
+        ready!(self.turns.take(cx));
         match signal.as_mut().try_poll_next(cx)? {
             Poll::Ready(Some(_)) => return Poll::Ready(Ok(self.close())),
             Poll::Ready(None) => self.signal = None,
-            Poll::Pending => self.budget = Budget::new(),
+            Poll::Pending => self.turns = Turns::new(),
         }
         Poll::Pending
     }
@@ -68,14 +68,31 @@ impl<G: TryStream> Plan<G::Error> for BySignal<G> {
     }
 }
 
-/// Signals go first, but only so often in a row: then upstream is looked at, or what is always ready would hold it back
-/// for ever.
-fn take_turn(budget: &mut Budget, cx: &Context<'_>) -> Poll<()> {
-    let turn = budget.swallow(cx);
-    if turn.is_pending() {
-        *budget = Budget::new();
+/// How often in a row signals go before upstream: if they are always ready, it still gets its turn.
+struct Turns {
+    left: Budget,
+    rests: bool,
+}
+
+impl Turns {
+    const fn new() -> Self {
+        Self { left: Budget::new(), rests: false }
     }
-    turn
+
+    /// Pending when it is upstream's turn, and then the task is woken already.
+    fn take(&mut self, cx: &Context<'_>) -> Poll<()> {
+        // A rest lasts for two calls: after the first, a window that has just opened may be given before upstream is
+        // looked at.
+        if std::mem::take(&mut self.rests) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let turn = self.left.swallow(cx);
+        if turn.is_pending() {
+            *self = Self { left: Budget::new(), rests: true };
+        }
+        turn
+    }
 }
 
 impl<G> fmt::Debug for BySignal<G> {
@@ -90,7 +107,7 @@ pub struct ByToggle<O: TryStream, F, G, Kind> {
     openings: Option<Pin<Box<O>>>,
     f: F,
     closings: FuturesUnordered<Closing<G, O::Error, Kind>>,
-    budget: Budget,
+    turns: Turns,
     opened: u64,
     /// Windows that are open, also those whose signal has ended without a word.
     open: usize,
@@ -123,7 +140,7 @@ impl<O: TryStream, F, G, Kind> ByToggle<O, F, G, Kind> {
             openings: Some(Box::pin(openings)),
             f,
             closings: FuturesUnordered::new(),
-            budget: Budget::new(),
+            turns: Turns::new(),
             opened: 0,
             open: 0,
             max_open: MAX_OPEN,
@@ -138,7 +155,7 @@ where
     G: Signal<O::Error, Kind>,
 {
     fn poll_turn(&mut self, cx: &mut Context<'_>, _now: Instant) -> Poll<Result<Turn, O::Error>> {
-        ready!(take_turn(&mut self.budget, cx));
+        ready!(self.turns.take(cx));
         // One that was opened by the turn before gets its first poll here.
         while let Poll::Ready(Some(closed)) = Pin::new(&mut self.closings).poll_next(cx)? {
             // A signal that has ended without a word leaves its window open.
@@ -160,7 +177,7 @@ where
             Poll::Ready(None) => self.openings = None,
             Poll::Pending => {}
         }
-        self.budget = Budget::new();
+        self.turns = Turns::new();
         Poll::Pending
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anabranch_operators::group::{GroupSignal, Until};
 use anabranch_operators::testing::{Event, Failed, Script, observe_nested, probe, virtual_time};
 use anabranch_operators::{Counter, OperatorError, from_iter};
-use futures::{FutureExt, StreamExt, stream};
+use futures::stream;
 
 use crate::support::{Reader, channel, send};
 

@@ -1,6 +1,5 @@
 //! `buffer_time_or_count`: lists of what came in a span of time, but of no more than so many items.
 
-use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -78,7 +77,7 @@ fn a_span_of_zero_and_an_n_of_0_are_refused() {
 #[test]
 fn a_short_list_takes_no_more_room_than_it_needs() {
     virtual_time(async {
-        let mut flow = Script::<char, Infallible>::marbles("a-b").buffer_time_or_count(ticks(5), 1_000_000);
+        let mut flow = Script::marbles("a-b").buffer_time_or_count(ticks(5), 1_000_000);
         let list = flow.next().await.map(|list| list.map(|list| list.capacity()));
         assert!(matches!(list, Ok(Some(2..=8))), "{list:?}");
     });

@@ -126,7 +126,7 @@ fn openings_wait_while_as_many_lists_are_open_as_may_be() {
         );
     };
     max(1, "a-b-c-d-e-f-g", "-xx", "-----[bc]---[de]");
-    max(2, "a-b-c-d-e-f-g", "-xxx", "-----[bc](-[cd])--[ef]");
+    max(2, "a-b-c-d-e-f-g", "-xxx", "-----[bc][bc]--[de]");
 }
 
 #[test]

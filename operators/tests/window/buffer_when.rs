@@ -92,7 +92,7 @@ fn a_list_with_max_count_items_does_not_wait_for_the_signal() {
         check_inputs([input, signal], |[flow, signal]| flow.buffer_when(signal).max_count(n), expected);
     };
     max(2, "a-b-c-d|", "---x-x-", "--[ab][]-[c]-([d]|)");
-    max(1, "(ab)c|", "---", "([a][b])-([c][]|)");
+    max(1, "(ab)c|", "---", "([a][b])[c]([]|)");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anabranch_operators::testing::{Script, check, observe_nested, probe, virtual_time};
-use anabranch_operators::{OperatorError, from_iter};
+use anabranch_operators::{FlowExt, OperatorError, from_iter};
 use proptest::prelude::*;
 
 use crate::model::{
