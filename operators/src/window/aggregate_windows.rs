@@ -85,7 +85,8 @@ where
     /// Lets the watermark be `lag` behind the latest event time, so that items may come out of order by as much. None if
     /// not said: then the first item that happened after a window closes it.
     ///
-    /// A longer lag gives results later and has fewer late items. Parts of a millisecond are cut off.
+    /// A longer lag gives results later and has fewer late items. One item that claims to be of the far future moves the
+    /// watermark there, and all that follow are late: [`filter`](Self::filter) such items before. Parts of a millisecond are cut off.
     ///
     /// # Panics
     ///
