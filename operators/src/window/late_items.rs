@@ -17,7 +17,7 @@ pub trait LateItems<V, T>: sealed::Sealed {
 #[non_exhaustive]
 pub struct CountLate;
 
-/// Late items are given beside the results: see [`give_late`](Flow::give_late).
+/// Late items are given beside the results: see [`give_late`](crate::Flow::give_late).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct GiveLate;
