@@ -15,9 +15,9 @@ use futures::{Stream, TryStream};
 use pin_project::pin_project;
 use tokio::time::Instant;
 
-use super::due::Due;
 use super::newest::{Newest, Rule};
 use crate::Flow;
+use crate::time::due::Due;
 
 /// The stream of [`Flow::debounce`].
 #[must_use = "streams do nothing unless polled"]

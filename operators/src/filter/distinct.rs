@@ -17,9 +17,9 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use pin_project::pin_project;
 use tokio::time::Instant;
 
-use super::due::Due;
 use crate::budget::Budget;
 use crate::time::clock;
+use crate::time::due::Due;
 use crate::{Counter, Flow};
 
 /// As many keys as [`group_until`](Flow::group_until) keeps groups.

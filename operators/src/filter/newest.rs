@@ -8,9 +8,9 @@ use futures::TryStream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
-use super::due::Due;
 use crate::budget::Budget;
 use crate::time::clock::{self, Timer};
+use crate::time::due::Due;
 
 /// Says when the newest item is given.
 pub(super) trait Rule {
