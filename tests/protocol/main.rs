@@ -75,7 +75,7 @@ fn no_world_breaks_an_invariant() {
 
 /// `cargo test --release --test protocol -- --ignored --nocapture`
 #[test]
-#[ignore = "explores millions of states, which takes minutes"]
+#[ignore = "explores millions of states, which takes a minute in a release build"]
 fn no_large_world_breaks_an_invariant() {
     on_the_page(&explore_all(Size::Large));
 }
