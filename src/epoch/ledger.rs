@@ -196,7 +196,10 @@ impl Ledger {
 
     /// What comes behind a committed epoch, if that is the one that the chain leads to.
     fn follow(&self, partition: &Partition, head: &Head, header: Header) -> Result<Head, Error> {
-        if header.partition != *partition || header.n != head.n || header.from != head.from {
+        let next = Hour::of_key(&header.next)
+            .map(|hour| keys::epoch(&hour, partition, header.n.saturating_add(1), header.to.as_ref(), EXT));
+        let leads_on = next.as_ref() == Some(&header.next);
+        if header.partition != *partition || header.n != head.n || header.from != head.from || !leads_on {
             return Err(Error::new(ErrorKind::Invalid, "this object does not continue the chain that leads to it")
                 .at(self.place(&head.key))
                 .cure("the ledger was tampered with: restore it, or begin with another sink"));
