@@ -213,3 +213,19 @@ fn the_common_checks_find_one_that_runs_by_being_built() {
     };
     assert!(message(|| check("-a|", eager, "-a|")).contains("before it is polled itself"));
 }
+
+#[test]
+fn a_flow_that_wakes_itself_whenever_it_waits_is_found() {
+    let busy = futures::stream::poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        std::task::Poll::<Option<char>>::Pending
+    });
+    let said = message(|| assert_marbles(busy.into_flow(), "---a|"));
+    assert!(said.contains("virtual time stands still") && said.contains("wake itself"), "{said}");
+}
+
+#[test]
+fn waiting_for_what_can_never_come_is_found() {
+    let said = message(|| virtual_time(std::future::pending()));
+    assert!(said.contains("nothing can run any more"), "{said}");
+}

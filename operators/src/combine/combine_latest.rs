@@ -67,13 +67,6 @@ pub struct CombineLatest<L> {
 /// [`with_latest_from`](Flow::with_latest_from) when only one of them is to cause anything, [`zip`](crate::zip()) for
 /// each item once. ReactiveX: `combine_latest`, `combineLatest`, `combineLatestWith`, `combineLatestAll`, `zipLatest`,
 /// `mergeLatest`, `combine`.
-#[doc(alias = "combineLatest")]
-#[doc(alias = "combineLatestWith")]
-#[doc(alias = "combineLatestAll")]
-#[doc(alias = "zipLatest")]
-#[doc(alias = "mergeLatest")]
-#[doc(alias = "combine")]
-#[doc(alias = "combineTransform")]
 pub fn combine_latest<C>(flows: C) -> Flow<CombineLatest<C::Sides>>
 where
     C: Combinable,

@@ -61,16 +61,6 @@ pub struct Concat<I: Iterator> {
 /// [`chain`](Flow::chain) for two flows, [`concat_map`](Flow::concat_map) for a flow made of each item,
 /// [`merge`](crate::merge()) to run all at once. futures: `StreamExt::flatten` (its `concat` folds items into one
 /// collection). ReactiveX: `concat`, `concat_with_iterable`, `for_in`, `while_do`, `do_while`.
-#[doc(alias = "concat_with_iterable")]
-#[doc(alias = "for_in")]
-#[doc(alias = "concatEager")]
-#[doc(alias = "concatLazy")]
-#[doc(alias = "concatAllLazy")]
-#[doc(alias = "flattenConcat")]
-#[doc(alias = "do_while")]
-#[doc(alias = "while_do")]
-#[doc(alias = "repeatWhen")]
-#[doc(alias = "repeatUntil")]
 pub fn concat<I>(flows: I) -> Flow<Concat<I::IntoIter>>
 where
     I: IntoIterator,

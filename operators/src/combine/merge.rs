@@ -72,8 +72,6 @@ pub struct MergeMany<S: TryStream> {
 ///
 /// [`merge_with`](Flow::merge_with) as a method, [`merge_map`](Flow::merge_map) for flows that come up as it runs,
 /// [`concat`](crate::concat()) for one after another. futures: `select`, `select_all`. ReactiveX: `merge`, `mergeArray`.
-#[doc(alias = "mergeArray")]
-#[doc(alias = "select_all")]
 pub fn merge<M: Mergeable>(flows: M) -> Flow<M::Merged> {
     Flow::new(flows.into_merged())
 }

@@ -66,11 +66,6 @@ pub struct MergeSorted<S: TryStream, F> {
 ///
 /// [`merge`](crate::merge()) for items as they come, [`zip`](crate::zip()) for one of each. itertools: `kmerge_by`.
 /// ReactiveX: `mergeSorted`, `mergeComparing`.
-#[doc(alias = "mergeSorted")]
-#[doc(alias = "mergeComparing")]
-#[doc(alias = "mergeOrdered")]
-#[doc(alias = "MergeSequence")]
-#[doc(alias = "kmerge_by")]
 pub fn merge_sorted<I, S, F>(flows: I, compare: F) -> Flow<MergeSorted<S, F>>
 where
     I: IntoIterator<Item = S>,

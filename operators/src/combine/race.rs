@@ -72,12 +72,6 @@ pub struct RaceMany<S: TryStream> {
 ///
 /// [`merge`](crate::merge()) for all of them. futures: `future::select_ok` and `select` for futures. ReactiveX: `amb`,
 /// `race`, `raceWith`, `ambWith`, `firstWithSignal`.
-#[doc(alias = "amb")]
-#[doc(alias = "ambWith")]
-#[doc(alias = "raceWith")]
-#[doc(alias = "firstWithSignal")]
-#[doc(alias = "firstWithValue")]
-#[doc(alias = "or")]
 pub fn race<M: Mergeable>(flows: M) -> Flow<M::Raced> {
     Flow::new(flows.into_raced())
 }

@@ -237,12 +237,18 @@ where
 }
 
 /// A list of items that can be made a tuple: `(A, (B, ()))` is `(A, B)`. Not to be implemented elsewhere.
-pub trait Flat {
+pub trait Flat: sealed_flat::Sealed {
     /// The tuple; of one item, the item.
     type Flat;
 
     #[doc(hidden)]
     fn flat(self) -> Self::Flat;
+}
+
+mod sealed_flat {
+    pub trait Sealed {}
+
+    impl<A, R> Sealed for (A, R) {}
 }
 
 impl<A> Flat for (A, ()) {

@@ -107,7 +107,6 @@ impl<S: TryStream> Flow<S> {
 ///
 /// [`Flow::zip`] for two, [`combine_latest`](crate::combine_latest()) for the latest items whenever one comes,
 /// [`merge`](crate::merge()) for items singly. futures: `StreamExt::zip`. ReactiveX: `zip`, `zipN`.
-#[doc(alias = "zipN")]
 pub fn zip<C: Combinable>(flows: C) -> Flow<Zip<C::Sides>> {
     Flow::new(Zip { sides: flows.into_sides() })
 }

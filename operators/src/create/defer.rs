@@ -56,6 +56,12 @@ enum Run<S> {
 /// can_run_again(defer(|| from_iter(["reed", "mud"])).map(str::len));
 /// ```
 ///
+/// ```compile_fail,E0277
+/// use anabranch_operators::{from_iter, recover::Attempts};
+///
+/// let once = from_iter(["reed", "mud"]).retry(Attempts::in_all(3));
+/// ```
+///
 /// The trait is sealed.
 #[diagnostic::on_unimplemented(
     message = "this operator runs its upstream again, and needs a flow that can be made anew: put it into `defer(|| ...)`",
@@ -113,11 +119,6 @@ pub(crate) mod sealed {
 /// [`repeat_from`](crate::repeat_from()) to run it several times, [`using`](crate::using()) for a flow beside something
 /// that it needs, [`concat`](crate::concat()) of an iterator that makes the flows as it goes. ReactiveX: `defer`,
 /// `lazySource`, `if_then`, `case`.
-#[doc(alias = "lazySource")]
-#[doc(alias = "lazy_source")]
-#[doc(alias = "if_then")]
-#[doc(alias = "iif")]
-#[doc(alias = "case")]
 pub fn defer<S, F>(make: F) -> Flow<Defer<S, F>>
 where
     F: FnMut() -> S,

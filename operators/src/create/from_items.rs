@@ -60,27 +60,6 @@ pub struct FromItems<S> {
 /// [`from_results`](crate::from_results), [`from_iter`](crate::from_iter); as a method,
 /// [`into_flow`](crate::FlowExt::into_flow). ReactiveX: `from`, `from_future`,
 /// `create`, `generate`, `never`.
-#[doc(alias = "from")]
-#[doc(alias = "from_future")]
-#[doc(alias = "fromFuture")]
-#[doc(alias = "fromCallable")]
-#[doc(alias = "fromCompletionStage")]
-#[doc(alias = "from_callback")]
-#[doc(alias = "bindCallback")]
-#[doc(alias = "start_async")]
-#[doc(alias = "completionStage")]
-#[doc(alias = "create")]
-#[doc(alias = "generate")]
-#[doc(alias = "push")]
-#[doc(alias = "unfold")]
-#[doc(alias = "unfoldAsync")]
-#[doc(alias = "flow")]
-#[doc(alias = "channelFlow")]
-#[doc(alias = "queue")]
-#[doc(alias = "actorRef")]
-#[doc(alias = "receiveAsFlow")]
-#[doc(alias = "consumeAsFlow")]
-#[doc(alias = "never")]
 pub fn from_items<S: Stream>(stream: S) -> Flow<FromItems<S>> {
     Flow::new(FromItems { stream, ended: false })
 }

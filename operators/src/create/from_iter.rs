@@ -53,19 +53,6 @@ impl<I> Unpin for FromIter<I> {}
 ///
 /// [`from_items`](crate::from_items). futures: `stream::iter`. ReactiveX: `of`, `just`, `range`, `from_iterable`,
 /// `repeat_value`, `empty`.
-#[doc(alias = "of")]
-#[doc(alias = "just")]
-#[doc(alias = "range")]
-#[doc(alias = "from_iterable")]
-#[doc(alias = "fromIterable")]
-#[doc(alias = "return_value")]
-#[doc(alias = "single")]
-#[doc(alias = "flowOf")]
-#[doc(alias = "asFlow")]
-#[doc(alias = "rangeLong")]
-#[doc(alias = "empty")]
-#[doc(alias = "emptyFlow")]
-#[doc(alias = "repeat_value")]
 pub fn from_iter<I: IntoIterator>(items: I) -> Flow<FromIter<I::IntoIter>> {
     Flow::new(FromIter { items: items.into_iter().fuse() })
 }

@@ -57,11 +57,6 @@ pub struct FromResults<S> {
 ///
 /// [`from_items`](crate::from_items); as a method, [`try_into_flow`](crate::FlowExt::try_into_flow).
 /// ReactiveX: `from`, `throw`.
-#[doc(alias = "from")]
-#[doc(alias = "throw")]
-#[doc(alias = "throwError")]
-#[doc(alias = "error")]
-#[doc(alias = "failed")]
 pub fn from_results<S: TryStream>(stream: S) -> Flow<FromResults<S>> {
     Flow::new(FromResults { stream, ended: false })
 }

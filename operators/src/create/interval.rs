@@ -77,8 +77,6 @@ impl Due {
 /// # See also
 ///
 /// [`timer`](crate::timer()) for one number. tokio-stream: `IntervalStream`. ReactiveX: `interval`, `intervalRange`, `tick`.
-#[doc(alias = "intervalRange")]
-#[doc(alias = "tick")]
 #[track_caller]
 pub fn interval(period: Duration) -> Flow<Interval> {
     assert!(!period.is_zero(), "the period of an interval must not be zero");

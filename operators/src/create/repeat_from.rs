@@ -62,8 +62,6 @@ pub struct RepeatFrom<S, F> {
 /// [`defer`](crate::defer()) for one run, [`concat`](crate::concat()) for runs that differ; `retry` runs again after a
 /// failure. futures: `StreamExt::cycle`, which clones. ReactiveX: `repeat` (whose number is that of runs in RxPY, and of
 /// further runs in Reactor), `cycle`.
-#[doc(alias = "repeat")]
-#[doc(alias = "cycle")]
 pub fn repeat_from<S, F>(times: usize, make: F) -> Flow<RepeatFrom<S, F>>
 where
     F: FnMut() -> S,

@@ -67,7 +67,6 @@ enum State {
 ///
 /// [`interval`](crate::interval()) for a number every so often, [`take_until`](Flow::take_until). tokio: `time::sleep`.
 /// ReactiveX: `timer`, `tick`.
-#[doc(alias = "tick")]
 pub fn timer(delay: Duration) -> Flow<Timer> {
     Flow::new(Timer { delay, state: State::NotBegun, timer: clock::Timer::new() })
 }

@@ -68,9 +68,6 @@ pub struct Using<R, S, M, F> {
 ///
 /// [`defer`](crate::defer()) for a flow that is made late and needs nothing beside it. ReactiveX: `using`, `usingWhen`,
 /// `unfoldResource`.
-#[doc(alias = "usingWhen")]
-#[doc(alias = "unfoldResource")]
-#[doc(alias = "unfoldResourceAsync")]
 pub fn using<R, S, M, F>(make_resource: M, make_flow: F) -> Flow<Using<R, S, M, F>>
 where
     M: FnOnce() -> R,

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::Stream;
+use futures::{Stream, TryStream};
 use pin_project::pin_project;
 
 use super::rerun::{Failure, Policy, Rerun};
@@ -33,7 +33,7 @@ struct AtOnce {
     failed: usize,
 }
 
-impl<S: Restart> Flow<S> {
+impl<S: TryStream> Flow<S> {
     /// Runs the flow again when it fails, at once and from the beginning, until it ends or there were enough attempts.
     ///
     #[cfg_attr(doc, doc = include_str!("../../pictures/retry.svg"))]
@@ -74,7 +74,10 @@ impl<S: Restart> Flow<S> {
     /// whose number is that of attempts in RxPY, and of further attempts elsewhere.
     #[doc(alias = "recoverWithRetries")]
     #[doc(alias = "retryUntil")]
-    pub fn retry(self, attempts: Attempts) -> Flow<Retry<S>> {
+    pub fn retry(self, attempts: Attempts) -> Flow<Retry<S>>
+    where
+        S: Restart,
+    {
         Flow::new(Retry { rerun: Rerun::new(self.into_inner(), AtOnce { attempts, failed: 0 }) })
     }
 }

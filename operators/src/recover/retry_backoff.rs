@@ -40,7 +40,7 @@ struct Budgeted<R, P> {
     since: Option<Instant>,
 }
 
-impl<S: Restart> Flow<S> {
+impl<S: TryStream> Flow<S> {
     /// Runs the flow again when it fails, from the beginning, each time after a longer random wait.
     ///
     #[cfg_attr(doc, doc = include_str!("../../pictures/retry_backoff.svg"))]
@@ -87,6 +87,7 @@ impl<S: Restart> Flow<S> {
     #[doc(alias = "RetryFlow")]
     pub fn retry_backoff<R>(self, attempts: Attempts, backoff: Backoff<R>) -> Flow<RetryBackoff<S, R>>
     where
+        S: Restart,
         R: FnMut() -> f64,
     {
         let retry_if: fn(&S::Error) -> bool = |_| true;

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::Stream;
+use futures::{Stream, TryStream};
 use pin_project::pin_project;
 
 use super::rerun::{Failure, Policy, Rerun};
@@ -35,7 +35,7 @@ struct Supervisor<R> {
     restarts: Restarts,
 }
 
-impl<S: Restart> Flow<S> {
+impl<S: TryStream> Flow<S> {
     /// Runs the flow again when it fails or panics, from the beginning, unless that happens too often.
     ///
     #[cfg_attr(doc, doc = include_str!("../../pictures/supervise.svg"))]
@@ -92,6 +92,7 @@ impl<S: Restart> Flow<S> {
     #[doc(alias = "restart")]
     pub fn supervise<R>(self, limit: RestartLimit, backoff: Backoff<R>) -> Flow<Supervise<S, R>>
     where
+        S: Restart,
         R: FnMut() -> f64,
         S::Error: fmt::Display,
     {

@@ -109,9 +109,6 @@ where
 ///
 /// [`share`](Flow::share), which runs once; [`replay`](Flow::replay) for the last items first. ReactiveX: `share`,
 /// `ref_count`, `refCount`; Kotlin: `shareIn` while subscribed.
-#[doc(alias = "ref_count")]
-#[doc(alias = "refCount")]
-#[doc(alias = "shareIn")]
 pub fn share_from<M, S>(make: M) -> Flow<ShareFrom<M, S>>
 where
     M: FnMut() -> Flow<S>,

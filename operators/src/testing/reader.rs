@@ -72,23 +72,40 @@ pub(super) struct Ticks {
     timer: Timer,
     tick: u64,
     signals: usize,
+    /// Polls in this tick.
+    polls: usize,
 }
 
 impl Ticks {
     pub(super) fn new(horizon: u64) -> Self {
         let zero = clock::now();
         let horizon = zero + Duration::from_millis(horizon);
-        Self { zero, horizon, timer: Timer::new(), tick: 0, signals: 0 }
+        Self { zero, horizon, timer: Timer::new(), tick: 0, signals: 0, polls: 0 }
     }
 
     pub(super) fn poll_horizon(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let tick = self.go_on();
+        self.polls += 1;
+        assert!(
+            self.polls < TOO_MANY,
+            "the flow was polled {TOO_MANY} times within tick {tick}, so virtual time stands still: does it wake itself \
+             whenever it waits, or read what is always ready?"
+        );
         self.timer.poll_at(cx, self.horizon)
     }
 
-    pub(super) fn now(&mut self) -> u64 {
+    /// The tick now; what is counted is counted for each tick.
+    fn go_on(&mut self) -> u64 {
         let tick = u64::try_from((clock::now() - self.zero).as_millis()).unwrap_or(u64::MAX);
-        self.signals = if tick == self.tick { self.signals + 1 } else { 0 };
-        self.tick = tick;
+        if tick != self.tick {
+            (self.tick, self.signals, self.polls) = (tick, 0, 0);
+        }
+        tick
+    }
+
+    pub(super) fn now(&mut self) -> u64 {
+        let tick = self.go_on();
+        self.signals += 1;
         assert!(
             self.signals < TOO_MANY,
             "the flow gave {TOO_MANY} signals within tick {tick}, so virtual time stands still: end it with take(n)"

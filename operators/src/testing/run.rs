@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::task::Poll;
+use std::time::Duration;
 
 use futures::TryStream;
 
@@ -9,15 +10,20 @@ use super::marbles::{Event, Label, Marble, Timed, parse_or_panic, print};
 use super::reader::{Ticks, Watched};
 use crate::Flow;
 
+/// Nothing waits as long as that, but what waits for nothing.
+const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 100);
+
 /// How long a flow that should give nothing more is watched after its last event, in ticks.
 const AFTER_THE_LAST: u64 = 1_000;
 
 /// Runs a future on a runtime of its own whose clock stands still, and jumps to the next timer when nothing else can
 /// run.
 ///
+/// The clock moves only when nothing else can run: beside a flow that is always ready, it stands still for ever.
+///
 /// # Panics
 ///
-/// If called inside a tokio runtime.
+/// If called inside a tokio runtime, or if the future waits for what can never come.
 ///
 /// # Examples
 ///
@@ -35,7 +41,14 @@ const AFTER_THE_LAST: u64 = 1_000;
 #[track_caller]
 pub fn virtual_time<F: Future>(future: F) -> F::Output {
     match tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build() {
-        Ok(runtime) => runtime.block_on(future),
+        Ok(runtime) => runtime.block_on(async {
+            match tokio::time::timeout(FOR_EVER, future).await {
+                Ok(output) => output,
+                Err(_) => panic!(
+                    "nothing can run any more, and no timer is set: a wake was lost, or nobody is there to give one"
+                ),
+            }
+        }),
         Err(error) => panic!("the runtime for virtual time cannot be built: {error}"),
     }
 }
@@ -106,7 +119,7 @@ impl<T: Marble, E> Observed<T, E> {
             .collect();
         assert!(
             observed == expected,
-            "the flow gives something else than its marbles\nexpected: {}\nobserved: {}\n(from the text: {text})",
+            "the flow gives something else than its marbles, or lost a wake\nexpected: {}\nobserved: {}\n(from the text: {text})",
             print(expected),
             print(&observed),
         );

@@ -71,7 +71,7 @@ impl<S: TryStream> Flow<S> {
         assert!(!span.is_zero(), "the span of buffer_time_every must not be zero");
         assert!(!shift.is_zero(), "the shift of buffer_time_every must not be zero");
         assert!(
-            span.as_nanos() / shift.as_nanos() < 1 << 16,
+            span.as_nanos().div_ceil(shift.as_nanos()) <= 1 << 16,
             "more than 65,536 lists would be open at once: use a longer shift"
         );
         Flow::new(Lists::new("BufferTimeEvery", self.into_inner(), ByTime::new(span, shift)))

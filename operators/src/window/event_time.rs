@@ -136,7 +136,7 @@ pub fn hopping(span: Duration, step: Duration) -> Hopping {
     let step = positive(step, "windows must begin at least a millisecond apart");
     let span = clamp(span.as_millis());
     assert!(step <= span, "a step longer than the span leaves items out: use tumbling, or filter before");
-    assert!(span / step < 1 << 16, "each item would be in more than 65,536 windows: use a longer step");
+    assert!((span - 1) / step < 1 << 16, "each item would be in more than 65,536 windows: use a longer step");
     Hopping { span, step }
 }
 

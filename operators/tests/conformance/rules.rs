@@ -5,12 +5,15 @@ use serde_json::Value;
 use crate::compare::same;
 use crate::vector::Vector;
 
+/// Runs a vector.
+type Run = dyn Fn(&Vector) -> Vec<Value>;
+
 /// A difference that is meant.
 pub(crate) struct Rule {
     pub(crate) name: &'static str,
     pub(crate) reason: &'static str,
     /// Whether an output that is not the recorded one is what the rule says it is. The last argument runs another vector.
-    pub(crate) explains: fn(&Vector, &[Value], &dyn Fn(&Vector) -> Vec<Value>) -> bool,
+    pub(crate) explains: fn(&Vector, &[Value], &Run) -> bool,
 }
 
 pub(crate) const RULES: &[Rule] = &[Rule {
