@@ -18,6 +18,7 @@ mod filter;
 mod finish;
 mod flatten;
 mod group;
+mod held;
 mod recover;
 mod share;
 mod time;
