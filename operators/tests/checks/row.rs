@@ -197,6 +197,12 @@ impl Row {
         (sources, seen)
     }
 
+    /// Inputs that always have more; the first of them, upstream, has more than may be read ahead.
+    fn endless_inputs<const N: usize>(&self) -> [Flow<Script<char, Failed>>; N] {
+        let mut more = if self.ahead == usize::MAX { 0 } else { self.ahead }; // Where no bound is, none can be passed.
+        self.inputs::<N>().map(|text| endless(text, std::mem::take(&mut more)))
+    }
+
     /// What an operator reads for its first signal while upstream always has more, less what it reads when upstream has
     /// one thing at a time, is what it reads ahead.
     #[track_caller]
@@ -206,8 +212,8 @@ impl Row {
     {
         let read_for_one = |watch: Watch| {
             let mut seen = Vec::new();
-            let sources = self.inputs::<N>().map(|text| {
-                let (source, probe) = watch(endless(text, self.ahead));
+            let sources = self.endless_inputs::<N>().map(|source| {
+                let (source, probe) = watch(source);
                 seen.push(probe);
                 source
             });
@@ -237,8 +243,8 @@ impl Row {
         S: Stream<Item = Result<T, E>>,
     {
         let mut seen = Vec::new();
-        let sources = self.inputs::<N>().map(|text| {
-            let (source, probe) = probe(endless(text, self.ahead));
+        let sources = self.endless_inputs::<N>().map(|source| {
+            let (source, probe) = probe(source);
             seen.push(probe);
             source
         });
@@ -309,8 +315,8 @@ where
     _ = tokio::time::timeout(Duration::from_millis(1_000), all).await;
 }
 
-/// The items of an input again and again, all there from the beginning, and more than may be read `ahead`.
-fn endless(text: &str, ahead: usize) -> Flow<Script<char, Failed>> {
+/// The items of an input again and again, all there from the beginning: 500 times, and `more` of them.
+fn endless(text: &str, more: usize) -> Flow<Script<char, Failed>> {
     let items: Vec<_> = marbles::parse(text)
         .unwrap()
         .into_iter()
@@ -319,8 +325,6 @@ fn endless(text: &str, ahead: usize) -> Flow<Script<char, Failed>> {
             _ => None,
         })
         .collect();
-    // Where no bound is allowed for, none can be passed.
-    let more = if ahead == usize::MAX || items.is_empty() { 0 } else { ahead };
     let all = items.iter().cycle().take(items.len() * 500 + more);
     Script::new(all.map(|item| (0, Event::Item(*item))))
 }
