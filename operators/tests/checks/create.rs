@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::row::{Row, boom};
-use anabranch_operators::testing::probe;
 
 #[test]
 fn defer() {
@@ -41,9 +40,8 @@ fn interval() {
 fn repeat_from() {
     let row = Row::of("create/repeat_from");
     row.gives(|[flow]| {
-        let mut first = Some(flow);
-        let again = row.line("in");
-        anabranch_operators::repeat_from(3, move || first.take().unwrap_or_else(|| probe(again.clone()).0))
+        let (mut first, row) = (Some(flow), row.clone());
+        anabranch_operators::repeat_from(3, move || first.take().unwrap_or_else(|| row.line("in")))
     });
     row.panics(|[flow]| anabranch_operators::repeat_from(3, move || boom::<_, crate::row::Source>(&flow)));
 }

@@ -42,8 +42,8 @@ fn fold_each() {
 #[test]
 fn group_by() {
     Row::of("group/group_by")
-        .ahead(65_536)
-        .gives_sub_streams(|[flow]| flow.group_by(|letter| *letter))
+        .ahead(30)
+        .gives_sub_streams(|[flow]| flow.group_by(|letter| *letter).buffers(10, 30))
         .panics(|[flow]| flow.group_by(|letter| boom::<_, char>(letter)));
 }
 
@@ -51,8 +51,8 @@ fn group_by() {
 fn group_until() {
     let until = || Until::after(Duration::from_millis(5));
     Row::of("group/group_until")
-        .ahead(65_536)
-        .gives_sub_streams(|[flow]| flow.group_until(|letter| *letter, until()))
+        .ahead(30)
+        .gives_sub_streams(|[flow]| flow.group_until(|letter| *letter, until()).buffers(10, 30))
         .panics(|[flow]| flow.group_until(|letter| boom::<_, char>(letter), until()));
 }
 

@@ -3,7 +3,7 @@
 //! A row runs the operator on the picture's inputs and compares with the picture's result, and looks at how it behaves:
 //! nothing is polled before the first poll or after the end; an upstream that stutters changes nothing; its reader is
 //! woken after every `Pending`; `None` again and again after the end; hints are true; it reads no further ahead than its
-//! page says; dropped in any tick, it drops upstream; and a closure that panics leaves it droppable.
+//! page says; dropped in any tick, it drops upstream and (`held.rs`) all it holds; a closure that panics leaves it droppable.
 //! `must_use.rs`, `debug.rs` and `auto_traits.rs` have the checks of types, and `tidy.rs` sees to it that no row is missing.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -18,6 +18,7 @@ mod filter;
 mod finish;
 mod flatten;
 mod group;
+mod held;
 mod recover;
 mod share;
 mod time;

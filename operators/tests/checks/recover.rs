@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use anabranch_operators::recover::{Attempts, Backoff, Breaker, BreakerError, RestartLimit};
-use anabranch_operators::testing::{Failed, observe, probe, virtual_time};
+use anabranch_operators::testing::{Failed, observe, virtual_time};
 use anabranch_operators::{Flow, FlowExt, defer};
 use futures::SinkExt;
 use futures::channel::mpsc;
@@ -17,8 +17,8 @@ const fn ticks(n: u64) -> Duration {
 
 /// The input, and for further runs another like it.
 fn again(row: &Row, flow: Source) -> Flow<impl anabranch_operators::create::Restart<Ok = char, Error = Failed>> {
-    let (mut first, next) = (Some(flow), row.line("in"));
-    defer(move || first.take().unwrap_or_else(|| probe(next.clone()).0))
+    let (mut first, row) = (Some(flow), row.clone());
+    defer(move || first.take().unwrap_or_else(|| row.line("in")))
 }
 
 fn doubling() -> Backoff<impl FnMut() -> f64> {

@@ -2,15 +2,18 @@
 
 use std::fmt::Display;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
 
 use anabranch_operators::testing::{
     Event, Failed, Marble, Probe, Probed, Script, check_inputs, marbles, observe, observe_nested, probe,
     probe_stuttering, virtual_time,
 };
 use anabranch_operators::{Flow, from_results};
-use futures::{Stream, TryStream, stream};
+use futures::{FutureExt, Stream, TryStream, stream};
 
 use crate::common::picture::{Line, Picture};
 
@@ -21,10 +24,13 @@ pub(crate) type Source = Flow<Probed<Script<char, Failed>>>;
 type Watch = fn(Flow<Script<char, Failed>>) -> (Source, Probe);
 
 /// An operator with its picture. The inputs of the closures below are the picture's first lines.
+#[derive(Clone)]
 pub(crate) struct Row {
     path: &'static str,
-    picture: Picture,
+    picture: Arc<Picture>,
     ahead: usize,
+    /// What was seen of the flows that [`Row::line`] gave.
+    inner: Arc<Mutex<Vec<Probe>>>,
 }
 
 /// What closures of operators do when they are to panic.
@@ -41,7 +47,7 @@ impl Row {
     /// The operator in `src/<family>/<name>.rs`, with the marbles in the head of that file.
     #[track_caller]
     pub(crate) fn of(path: &'static str) -> Self {
-        Self { path, picture: Picture::of(path), ahead: 0 }
+        Self { path, picture: Arc::new(Picture::of(path)), ahead: 0, inner: Arc::default() }
     }
 
     /// How many items the operator reads before they are needed, at most, as its page says; without this, none.
@@ -50,10 +56,24 @@ impl Row {
         self
     }
 
-    /// The inner flow that the picture shows for `name`.
+    /// The inner flow that the picture shows for `name`, watched like an input.
     #[track_caller]
-    pub(crate) fn line(&self, name: impl Display) -> Flow<Script<char, Failed>> {
-        Script::marbles(&self.marbles(name))
+    pub(crate) fn line(&self, name: impl Display) -> Source {
+        let (flow, seen) = probe(Script::marbles(&self.marbles(name)));
+        self.inner.lock().unwrap().push(seen);
+        flow
+    }
+
+    /// All inner flows so far are gone, and none was polled after its end.
+    #[track_caller]
+    fn check_inner(&self) {
+        let inner = std::mem::take(&mut *self.inner.lock().unwrap());
+        assert!(
+            inner.iter().all(|seen| seen.polls_after_end() == 0),
+            "{} polls an inner flow after its end",
+            self.path
+        );
+        assert!(inner.iter().all(Probe::dropped), "{} is gone, but not an inner flow", self.path);
     }
 
     /// What the picture shows for `name`.
@@ -78,6 +98,7 @@ impl Row {
         T: Marble,
     {
         check_inputs(self.inputs::<N>(), &operator, &self.picture.line("out").marbles);
+        self.check_inner();
         self.look_ahead(operator)
     }
 
@@ -113,7 +134,10 @@ impl Row {
                 seen.iter().all(|seen| seen.polls() == 0),
                 "the operator polls upstream before it is polled itself"
             );
-            let nested = virtual_time(observe_nested(flow, 1_000, |_| ""));
+            let (nested, gone) = virtual_time(async {
+                let nested = observe_nested(flow, 1_000, |_| "").await;
+                (nested, let_go(&seen).await)
+            });
             let sub_streams = nested.marbles();
             let mut outer = nested.outer;
             outer.retain(|(_, event)| !matches!(event, Event::Dropped));
@@ -121,13 +145,26 @@ impl Row {
             let given: Vec<_> = sub_streams.iter().map(|line| line.trim_start_matches(": ")).collect();
             assert_eq!(given, expected.iter().map(|line| normal(&line.marbles)).collect::<Vec<_>>());
             assert!(seen.iter().all(|seen| seen.polls_after_end() == 0), "the operator polls upstream after its end");
-            assert!(seen.iter().all(Probe::dropped), "the operator is gone, but not its upstream");
+            assert!(gone, "the operator is gone, but not its upstream");
         }
         for tick in 0..20 {
             let (sources, seen) = self.sources::<N>(probe);
-            virtual_time(async { drop(observe_nested(operator(sources), tick, |_| "").await) });
-            assert!(seen.iter().all(Probe::dropped), "the operator is dropped in tick {tick}, but not its upstream");
+            let gone = virtual_time(async {
+                drop(observe_nested(operator(sources), tick, |_| "").await);
+                let_go(&seen).await
+            });
+            assert!(gone, "the operator is dropped in tick {tick}, but not its upstream");
         }
+        let (sources, seen) = self.sources::<N>(probe);
+        let flow = operator(sources);
+        virtual_time(read_on(flow));
+        let polled_on = seen.iter().any(|seen| seen.polls_after_end() > 0);
+        assert!(
+            !polled_on,
+            "with sub-streams that are polled after their end, the operator polls upstream after its end"
+        );
+        self.check_inner();
+        self.look_ahead_unread(&operator);
         self.look_ahead(operator)
     }
 
@@ -139,10 +176,14 @@ impl Row {
     {
         let (sources, seen) = self.sources::<N>(probe);
         let flow = operator(sources);
-        let panicked = catch_unwind(AssertUnwindSafe(|| virtual_time(observe(flow, 1_000))));
+        let (panicked, gone) = virtual_time(async {
+            let panicked = AssertUnwindSafe(observe(flow, 1_000)).catch_unwind().await;
+            (panicked.map(drop), let_go(&seen).await)
+        });
         let payload = panicked.err().unwrap_or_else(|| panic!("{} does not call the closure", self.path));
         assert_eq!(payload.downcast_ref(), Some(&"boom"), "{} panics by itself", self.path);
-        assert!(seen.iter().all(Probe::dropped), "{} panicked and is gone, but not its upstream", self.path);
+        assert!(gone, "{} panicked and is gone, but not its upstream", self.path);
+        self.check_inner();
         self
     }
 
@@ -156,17 +197,23 @@ impl Row {
         (sources, seen)
     }
 
+    /// Inputs that always have more; the first of them, upstream, has more than may be read ahead.
+    fn endless_inputs<const N: usize>(&self) -> [Flow<Script<char, Failed>>; N] {
+        let mut more = if self.ahead == usize::MAX { 0 } else { self.ahead }; // Where no bound is, none can be passed.
+        self.inputs::<N>().map(|text| endless(text, std::mem::take(&mut more)))
+    }
+
     /// What an operator reads for its first signal while upstream always has more, less what it reads when upstream has
     /// one thing at a time, is what it reads ahead.
     #[track_caller]
-    fn look_ahead<const N: usize, S, T, E>(&self, operator: impl Fn([Source; N]) -> Flow<S>) -> &Self
+    pub(crate) fn look_ahead<const N: usize, S, T, E>(&self, operator: impl Fn([Source; N]) -> Flow<S>) -> &Self
     where
         S: Stream<Item = Result<T, E>>,
     {
         let read_for_one = |watch: Watch| {
             let mut seen = Vec::new();
-            let sources = self.inputs::<N>().map(|text| {
-                let (source, probe) = watch(endless(text));
+            let sources = self.endless_inputs::<N>().map(|source| {
+                let (source, probe) = watch(source);
                 seen.push(probe);
                 source
             });
@@ -188,10 +235,88 @@ impl Row {
         );
         self
     }
+
+    /// What an operator reads while its outer flow is read and no sub-stream is, less what it gives, is ahead as well.
+    #[track_caller]
+    fn look_ahead_unread<const N: usize, S, T, E>(&self, operator: impl Fn([Source; N]) -> Flow<S>)
+    where
+        S: Stream<Item = Result<T, E>>,
+    {
+        let mut seen = Vec::new();
+        let sources = self.endless_inputs::<N>().map(|source| {
+            let (source, probe) = probe(source);
+            seen.push(probe);
+            source
+        });
+        let unread = virtual_time(async {
+            let mut flow = pin!(operator(sources));
+            let mut unread = Vec::new();
+            let all = poll_fn(|cx| {
+                while let Poll::Ready(signal) = flow.as_mut().try_poll_next(cx) {
+                    let Some(Ok(sub_stream)) = signal else { return Poll::Ready(()) };
+                    unread.push(sub_stream);
+                }
+                Poll::Pending
+            });
+            _ = tokio::time::timeout(Duration::from_millis(100), all).await;
+            unread.len()
+        });
+        let read = seen.iter().map(Probe::items).sum::<usize>();
+        assert!(
+            read.saturating_sub(unread) <= self.ahead,
+            "{} reads {read} items for {unread} sub-streams that nobody reads, {} ahead allowed",
+            self.path,
+            self.ahead
+        );
+    }
 }
 
-/// The items of an input again and again, all there from the beginning.
-fn endless(text: &str) -> Flow<Script<char, Failed>> {
+/// Whether all are dropped once every task has had its turn.
+async fn let_go(seen: &[Probe]) -> bool {
+    for _ in 0..8 {
+        tokio::task::yield_now().await;
+    }
+    seen.iter().all(Probe::dropped)
+}
+
+/// Reads as a careless consumer does: it keeps every sub-stream, and polls it and the outer flow after their ends.
+async fn read_on<S, G, E>(flow: Flow<S>)
+where
+    S: Stream<Item = Result<G, E>>,
+    G: TryStream,
+{
+    let mut flow = Box::pin(flow);
+    let mut sub_streams: Vec<(Pin<Box<G>>, bool)> = Vec::new();
+    let mut outer_over = false;
+    let all = poll_fn(|cx| {
+        loop {
+            let before = sub_streams.len();
+            outer_over = poll_on(outer_over, || {
+                let polled = flow.as_mut().try_poll_next(cx);
+                polled.map(|signal| signal.map(|given| given.map(|given| sub_streams.push((Box::pin(given), false)))))
+            });
+            let mut quiet = sub_streams.len() == before;
+            for (sub_stream, over) in &mut sub_streams {
+                let was_over = *over;
+                *over = poll_on(was_over, || {
+                    sub_stream.as_mut().try_poll_next(cx).map(|signal| signal.map(|r| r.map(drop)))
+                });
+                quiet &= was_over == *over;
+            }
+            if quiet {
+                return if outer_over && sub_streams.iter().all(|(_, over)| *over) {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                };
+            }
+        }
+    });
+    _ = tokio::time::timeout(Duration::from_millis(1_000), all).await;
+}
+
+/// The items of an input again and again, all there from the beginning: 500 times, and `more` of them.
+fn endless(text: &str, more: usize) -> Flow<Script<char, Failed>> {
     let items: Vec<_> = marbles::parse(text)
         .unwrap()
         .into_iter()
@@ -200,7 +325,21 @@ fn endless(text: &str) -> Flow<Script<char, Failed>> {
             _ => None,
         })
         .collect();
-    Script::new(items.iter().cycle().take(items.len() * 500).map(|item| (0, Event::Item(*item))))
+    let all = items.iter().cycle().take(items.len() * 500 + more);
+    Script::new(all.map(|item| (0, Event::Item(*item))))
+}
+
+/// Polls what may be over, which must then give `None`, and says whether it is over now.
+fn poll_on<E>(over: bool, mut poll: impl FnMut() -> Poll<Option<Result<(), E>>>) -> bool {
+    loop {
+        match poll() {
+            Poll::Ready(None) => return true,
+            _ if over => panic!("after its end the flow gives something else than None"),
+            Poll::Pending => return false,
+            Poll::Ready(Some(Ok(()))) => {}
+            Poll::Ready(Some(Err(_))) => return poll_on::<E>(true, &mut poll as &mut dyn FnMut() -> _),
+        }
+    }
 }
 
 /// The same marbles as they are printed.

@@ -1,7 +1,7 @@
 //! The rows of `share`.
 
 use anabranch_operators::testing::Failed;
-use anabranch_operators::{Flow, from_iter};
+use anabranch_operators::{Flow, from_iter, from_results};
 use futures::Stream;
 
 use crate::row::{Row, Source, boom, upper};
@@ -49,9 +49,9 @@ fn share() {
 fn share_from() {
     let row = Row::of("share/share_from");
     row.gives_sub_streams(|[joins]| {
-        let run = row.line("run");
-        let flow = anabranch_operators::share_from(move || run.clone());
-        joins.map(move |_| flow.clone())
+        let row = row.clone();
+        let flow = anabranch_operators::share_from(move || row.line("run"));
+        from_results(joins.map(move |_| flow.clone())) // `map` does not remember that it has ended.
     });
     row.panics(|[joins]| anabranch_operators::share_from(move || boom::<_, Source>(&joins)));
 }
