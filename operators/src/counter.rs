@@ -1,7 +1,8 @@
 //! [`Counter`], how an operator tells what it did.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that an operator counts up while it runs, and that others read meanwhile.
 ///

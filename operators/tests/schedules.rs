@@ -11,6 +11,8 @@
 #![cfg(shuttle)]
 #![allow(clippy::unwrap_used)]
 
+#[path = "schedules/breaker.rs"]
+mod breaker;
 #[path = "schedules/tasks.rs"]
 mod tasks;
 #[path = "schedules/transport.rs"]

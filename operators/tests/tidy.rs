@@ -9,7 +9,7 @@ use std::path::Path;
 use common::{FAMILIES, Operator, operators, read, root, rust_files};
 
 /// Fails with all that is missing at once.
-fn each_has(what: &str, has: impl Fn(&Operator) -> bool) {
+fn each_has(what: &str, mut has: impl FnMut(&Operator) -> bool) {
     let operators = operators();
     assert!(operators.len() > 30, "only {} operators were found", operators.len());
     let missing: Vec<_> = operators.iter().filter(|operator| !has(operator)).map(|operator| &operator.path).collect();
@@ -166,6 +166,33 @@ fn every_operator_with_a_meaning_for_lists_is_held_to_it() {
         let excused = WITHOUT_A_MODEL.iter().any(|(path, _)| *path == operator.path_in_src());
         assert!(!(excused && held(&operator)), "{} has a model: take it off the list", operator.name);
     }
+}
+
+/// Operators whose clock does nothing while upstream is always ready, and why.
+const NEVER_DUE_BEHIND_A_READY_SOURCE: [(&str, &str); 5] = [
+    ("filter/debounce", "waits for upstream to be quiet"),
+    ("recover/retry_backoff", "waits between runs, when there is no upstream"),
+    ("recover/supervise", "waits between runs, when there is no upstream"),
+    ("time/keep_alive", "waits for upstream to be quiet"),
+    ("time/timeout", "waits for upstream to be quiet"),
+];
+
+#[test]
+fn every_operator_with_a_clock_is_shown_to_fire_behind_a_ready_source() {
+    let traps = read("tests/traps.rs");
+    let mut with_a_clock = 0;
+    each_has("a row `fires(\"<name>\", ..)` in tests/traps.rs, or a reason above", |operator| {
+        let has_a_clock = ["clock", "tokio's clock"].iter().any(|clock| {
+            operator.source.lines().any(|line| line.trim_start().starts_with(&format!("/// | Time | {clock}")))
+        });
+        if !has_a_clock {
+            return true;
+        }
+        with_a_clock += 1;
+        let excused = NEVER_DUE_BEHIND_A_READY_SOURCE.iter().any(|(path, _)| *path == operator.path_in_src());
+        excused != traps.contains(&format!("fires(\"{}\", ", operator.name))
+    });
+    assert!(with_a_clock > 15, "only {with_a_clock} operators with a clock were found");
 }
 
 /// Closures that do not panic in a poll of the operator, and why.

@@ -2,15 +2,20 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use std::cell::Cell;
-use std::future::Future;
+use std::convert::Infallible;
+use std::future::{Future, pending, ready};
 use std::iter::repeat;
 use std::rc::Rc;
 use std::time::Duration;
 
 use anabranch_operators::group::Until;
+use anabranch_operators::recover::Breaker;
 use anabranch_operators::testing::{Failed, Script, observe_nested, probe, virtual_time};
-use anabranch_operators::{BoxFlow, Flow, OperatorError, from_iter};
+use anabranch_operators::window::tumbling;
+use anabranch_operators::{BoxFlow, Flow, FlowExt, OperatorError, combine_latest, from_iter};
 use futures::{Stream, stream};
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Sub-streams beyond the limit of the merge behind them were never read, the source waited for room in their buffers,
 /// and the whole stood still for ever. Here the flow fails, and says which group was not read, and what to do.
@@ -69,17 +74,31 @@ fn draining_a_million_ready_items_lets_other_tasks_run() {
         });
         turns.get()
     }
-    let ready = || from_iter(0..1_000_000_u32);
+    let many = || from_iter(0..1_000_000_u32);
+    let never = || stream::pending::<Result<u32, Infallible>>().try_into_flow();
     let ends = [
-        turns_beside(ready().count()),
-        turns_beside(ready().filter(|_| false).next()),
-        turns_beside(ready().skip(1_000_000).next()),
-        turns_beside(ready().for_each(drop)),
-        turns_beside(ready().buffer_count(usize::MAX).next()),
-        turns_beside(ready().group_by(|n| n % 7).count_each().next()),
-        turns_beside(ready().fails_with::<OperatorError>().group_by(|n| n % 7).merge_map(8, |group| group).count()),
-        turns_beside(ready().concat_map(|_| from_iter([0; 0])).next()),
-        turns_beside(ready().merge_map(8, |_| from_iter([0; 0])).next()),
+        turns_beside(many().count()),
+        turns_beside(many().filter(|_| false).next()),
+        turns_beside(many().skip(1_000_000).next()),
+        turns_beside(many().for_each(drop)),
+        turns_beside(many().buffer_count(usize::MAX).next()),
+        turns_beside(many().group_by(|n| n % 7).count_each().next()),
+        turns_beside(many().fails_with::<OperatorError>().group_by(|n| n % 7).merge_map(8, |group| group).count()),
+        turns_beside(many().concat_map(|_| from_iter([0; 0])).next()),
+        turns_beside(many().merge_map(8, |_| from_iter([0; 0])).next()),
+        turns_beside(many().take_last(1).next()),
+        turns_beside(many().skip_last(1_000_000).next()),
+        turns_beside(many().skip_while(|_| true).next()),
+        turns_beside(many().skip_until(pending::<()>()).next()),
+        turns_beside(many().ignore_elements().next()),
+        turns_beside(many().distinct(|_| 0).skip(1).next()),
+        turns_beside(
+            many().fails_with::<OperatorError>().expand(1, |_| from_iter([0; 0]).fails_with()).filter(|_| false).next(),
+        ),
+        turns_beside(combine_latest((many(), many())).filter(|_| false).next()),
+        turns_beside(many().with_latest_from(never()).next()),
+        turns_beside(many().fails_with::<OperatorError>().event_windows(tumbling(SECOND), |_| 0).count_each().next()),
+        turns_beside(many().map(Err::<u8, u32>).dead_letters(futures::sink::drain()).next()),
     ];
     assert!(ends.iter().all(|turns| *turns >= 1_000_000 / 256 / 2), "others had so few turns: {ends:?}");
 }
@@ -114,6 +133,60 @@ fn a_chain_of_forty_operators_compiles_and_runs_unboxed() {
     let flow = chain!(from_iter(0..10_u64); 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20);
     let items = virtual_time(flow.collect::<Vec<_>>());
     assert_eq!(items, Ok((20..30).collect::<Vec<_>>()));
+}
+
+/// As above, with operators of all families, whose types are larger.
+#[test]
+fn a_chain_of_forty_different_operators_compiles_and_runs_unboxed() {
+    const MS: Duration = Duration::from_millis(1);
+    fn items<I: IntoIterator<Item = u64>>(items: I) -> Flow<impl Stream<Item = Result<u64, OperatorError>>> {
+        from_iter(items).fails_with()
+    }
+    let flow = items(1..=10)
+        .map(|n| n + 1)
+        .delay(MS)
+        .concat_map(|n| items([n]))
+        .inspect(|_| ())
+        .group_by(|n| n % 2)
+        .merge_map(4, |group| group)
+        .timeout(SECOND)
+        .buffer_count(2)
+        .concat_map(items)
+        .pace(MS)
+        .merge_with(items([0]))
+        .filter(|n| *n > 0)
+        .with_latest_from(items([0]))
+        .map(|(n, _)| n)
+        .share()
+        .delay_each(|_| MS)
+        .window_count(3)
+        .merge_map(4, |window| window)
+        .distinct(|n| *n)
+        .enumerate()
+        .filter_map(|(_, n)| Some(n))
+        .zip(items(0..))
+        .map(|(n, _)| n)
+        .buffer_time(MS)
+        .concat_map(items)
+        .rate_limit(1, MS)
+        .map_async(2, ready)
+        .window_time(MS)
+        .merge_map(4, |window| window)
+        .take_until(pending::<()>())
+        .skip_until(ready(()))
+        .materialize()
+        .dematerialize()
+        .default_if_empty(0)
+        .group_until(|n| n % 3, Until::after(MS))
+        .merge_map(8, |group| group)
+        .prefetch(4)
+        .try_map(Ok)
+        .scan(0, |_, n| n)
+        .timestamp()
+        .map(|(n, _)| n);
+    let mut items = virtual_time(flow.collect::<Vec<_>>()).unwrap();
+    items.sort_unstable();
+    assert_eq!(items, (2..=11).collect::<Vec<_>>());
 }
 
 /// As above, for chains that are built in a loop.
@@ -153,12 +226,25 @@ fn timers_fire_behind_a_source_that_is_always_ready() {
     let span = Duration::from_millis(3);
     fires("audit", |flow| flow.audit(span));
     fires("buffer_time", |flow| flow.buffer_time(span));
+    fires("buffer_time_every", |flow| flow.buffer_time_every(span, span));
+    fires("buffer_time_or_count", |flow| flow.buffer_time_or_count(span, usize::MAX));
+    let breaker = Breaker::new(1, span);
+    fires("circuit_breaker", |flow| {
+        flow.circuit_breaker(1, &breaker, |_| ready(Err::<(), _>(()))).wait_while_open().skip(1)
+    });
+    fires("delay", |flow| flow.delay(span));
+    fires("delay_each", |flow| flow.delay_each(move |_| span));
     fires("distinct", |flow| flow.distinct(|n| *n).forget_after(span).skip(1));
     fires("group_until", |flow| flow.group_until(|n| *n, Until::after(span)).count_each());
+    fires("pace", |flow| flow.pace(span).skip(1));
+    fires("rate_limit", |flow| flow.rate_limit(1, span).skip(1));
     fires("sample", |flow| flow.sample(span));
     fires("skip_for", |flow| flow.skip_for(span));
     fires("take_for", |flow| flow.take_for(span).ignore_elements());
+    fires("take_until", |flow| flow.take_until(tokio::time::sleep(span)).ignore_elements());
     fires("throttle_first", |flow| flow.throttle_first(span).skip(1));
     fires("throttle_latest", |flow| flow.throttle_latest(span).skip(1));
     fires("window_time", |flow| flow.window_time(span).skip(1));
+    fires("window_time_every", |flow| flow.window_time_every(span, span).skip(1));
+    fires("window_time_or_count", |flow| flow.window_time_or_count(span, usize::MAX).skip(1));
 }

@@ -3,12 +3,13 @@
 use std::error::Error;
 use std::fmt;
 use std::mem::{discriminant, take};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::time::clock;
 
 /// Whether a service may be called: what [`circuit_breaker`](crate::Flow::circuit_breaker) asks before each call.
@@ -144,9 +145,8 @@ impl Breaker {
         Ok(Permit { breaker: self.clone(), generation: circuit.generation, told: false })
     }
 
-    /// Nothing that is done under the lock can leave it half done, so a poisoned one is as good as any.
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
-        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.circuit)
     }
 }
 

@@ -1,10 +1,12 @@
 //! [`RestartLimit`] and [`Restarts`], the rules of [`supervise`](crate::Flow::supervise) and what it tells.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// How many restarts are too many: more than so many within a span of time.
 ///
@@ -111,8 +113,7 @@ impl Restarts {
         (told.state, told.last_failure) = (state, Some(text));
     }
 
-    /// Nothing that is done under the lock can leave it half done, so a poisoned one is as good as any.
     fn told(&self) -> MutexGuard<'_, Told> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared)
     }
 }

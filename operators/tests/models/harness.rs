@@ -1,9 +1,12 @@
 //! [`agrees`]: an operator against what it means for lists.
 
 use std::fmt::Debug;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use anabranch_operators::testing::{Event, Failed, Probed, Script, observe, probe, probe_stuttering, virtual_time};
-use anabranch_operators::{Flow, from_results};
+use anabranch_operators::create::FromResults;
+use anabranch_operators::testing::{Event, Failed, Probed, Script, observe, probe, virtual_time};
+use anabranch_operators::{Flow, FlowExt, from_results};
 use futures::{Stream, stream};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -21,15 +24,45 @@ pub(crate) enum Ending {
 }
 
 /// What stands before the operator.
-pub(crate) type Source = Flow<Probed<Script<i64, Failed>>>;
+pub(crate) type Source = Flow<Probed<FromResults<Stuttering>>>;
+
+/// A script that says "not yet" once before some of its signals, and wakes its reader at once.
+pub(crate) struct Stuttering {
+    script: Flow<Script<i64, Failed>>,
+    /// For each signal to come, whether it does; those beyond the end come at once.
+    before: std::vec::IntoIter<bool>,
+    /// Whether the next signal has been waited for.
+    waited: bool,
+}
+
+impl Stream for Stuttering {
+    type Item = Result<i64, Failed>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if !self.waited {
+            self.waited = true;
+            if self.before.next() == Some(true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+        let polled = Pin::new(&mut self.script).poll_next(cx);
+        self.waited = polled.is_pending();
+        polled
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.script.size_hint()
+    }
+}
 
 /// A random script: items with pauses between them, some of none, and an ending.
 #[derive(Clone, Debug)]
 struct Given {
     items: Vec<(u64, i64)>,
     ending: Ending,
-    /// Whether upstream says "not yet" once before everything it gives.
-    stutters: bool,
+    /// Before which signals upstream says "not yet".
+    stutters: Vec<bool>,
     /// When the reader drops the flow, in its second run.
     dropped_at: u64,
     /// A small number for the operator's argument.
@@ -40,15 +73,25 @@ impl Given {
     fn any() -> impl Strategy<Value = Self> {
         let items = prop::collection::vec((prop_oneof![Just(0_u64), 0_u64..4], 0_i64..10), 0..24);
         let ending = prop_oneof![3 => Just(Ending::End), 2 => Just(Ending::Failure), 1 => Just(Ending::Open)];
-        (items, ending, any::<bool>(), 0_u64..40, 0_usize..6)
-            .prop_map(|(items, ending, stutters, dropped_at, n)| Self { items, ending, stutters, dropped_at, n })
+        let stutters = prop_oneof![
+            1 => Just(Vec::new()),
+            1 => Just(vec![true; 25]),
+            2 => prop::collection::vec(any::<bool>(), 25),
+        ];
+        (items, ending, stutters, 0_u64..40, 0_usize..6).prop_map(|(items, ending, stutters, dropped_at, n)| Self {
+            items,
+            ending,
+            stutters,
+            dropped_at,
+            n,
+        })
     }
 
     fn list(&self) -> Vec<i64> {
         self.items.iter().map(|(_, item)| *item).collect()
     }
 
-    fn script(&self) -> Flow<Script<i64, Failed>> {
+    fn source(&self) -> Flow<FromResults<Stuttering>> {
         let mut now = 0;
         let mut events: Vec<_> = self
             .items
@@ -63,7 +106,8 @@ impl Given {
             Ending::Failure => events.push((now + 1, Event::Failure(Failed::Scripted))),
             Ending::Open => {}
         }
-        Script::new(events)
+        let before = self.stutters.clone().into_iter();
+        Stuttering { script: Script::new(events), before, waited: false }.try_into_flow()
     }
 }
 
@@ -94,12 +138,11 @@ where
 {
     let mut runner = TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&Given::any(), |given| {
-        let watch = if given.stutters { probe_stuttering } else { probe };
         let expected = model(&given.list(), given.ending, given.n);
-        let whole = virtual_time(observe(operator(watch(given.script()).0, given.n), 1_000)).into_events();
+        let whole = virtual_time(observe(operator(probe(given.source()).0, given.n), 1_000)).into_events();
         prop_assert_eq!(read(whole), (expected.0, expected.1));
 
-        let (upstream, seen) = watch(given.script());
+        let (upstream, seen) = probe(given.source());
         let until = virtual_time(observe(operator(upstream, given.n), given.dropped_at)).into_events();
         let (until, _) = read(until);
         let (all, _) = model(&given.list(), given.ending, given.n);
