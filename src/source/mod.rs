@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `file:PATH` | [`FileSource`]: a CSV or TSV file, plain or gzip | `format=csv`, `format=tsv` |
 //! | `random:` | [`RandomSource`]: made-up events, the same each time | `seed=`, `count=`, `rate=`, `types=`, `start=`, `step_ms=` |
-//! | `kinesis:STREAM` | [`KinesisSource`](kinesis::KinesisSource): a stream by its name or ARN | `start=`, `idle_ms=` |
+//! | `kinesis:STREAM` | [`KinesisSource`](kinesis::KinesisSource): a stream by its name or ARN | `start=`, `idle_ms=`, `aggregates=` |
 //!
 //! [`open`] takes such a URI. What stands between the scheme and the `?` is taken as it is: nothing is decoded, and a
 //! path with a `?` in it needs [`FileSource::builder`].
