@@ -153,10 +153,10 @@ proptest! {
     }
 
     #[test]
-    fn any_flipped_bit_is_seen(records in records(), at in any::<prop::sample::Index>(), bit in 0..8) {
+    fn any_flipped_bit_is_seen(records in records(), at in any::<prop::sample::Index>(), bit in 0..8_u32) {
         let mut data = pack(&records).to_vec();
         let at = at.index(data.len());
-        data[at] ^= 1 << bit;
+        data[at] ^= 1_u8 << bit;
         let parsed = Aggregate::parse(&data.into());
         // A flip in the magic makes it another record; one behind it does not keep the MD5.
         let seen = if at < MAGIC.len() { parsed.unwrap().is_none() } else { parsed.is_err() };

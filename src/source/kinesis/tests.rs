@@ -2,9 +2,13 @@
 
 //! The source on a scripted Kinesis, in virtual time.
 
+mod aggregates;
+mod reading;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
+use bytes::Bytes;
 use chrono::TimeDelta;
 use futures::TryStreamExt;
 use tokio::time::Instant;
