@@ -84,7 +84,7 @@ async fn every_record_is_committed_once_though_a_run_ends_in_the_middle_of_an_ag
 
     let (mut rows, mut dead): (Vec<u64>, _) = (Vec::new(), Vec::new());
     for epoch in epoch::committed(Arc::clone(&store)).try_collect::<Vec<_>>().await.unwrap() {
-        rows.extend(epoch.rows().map(Result::unwrap));
+        rows.extend(epoch.rows::<u64>().map(Result::unwrap));
         dead.extend(dead_letters(&*store, &epoch.header).await.unwrap());
     }
     assert_eq!(rows, (0..16).collect::<Vec<_>>());
