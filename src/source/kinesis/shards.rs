@@ -75,8 +75,7 @@ pub(super) fn shard_of(stream: &str, partition: &Partition) -> Option<String> {
     partition.as_str().strip_prefix(stream)?.strip_prefix('/').filter(|shard| !shard.is_empty()).map(str::to_owned)
 }
 
-/// The partitions of a shard list. A parent that is no longer listed has expired with all its records, so nothing is
-/// left to be read before its children.
+/// The partitions of a shard list. A parent that is no longer listed has expired with all its records.
 pub(super) fn listing(stream: &str, shards: &[Shard]) -> Vec<Listed> {
     let listed: HashSet<&str> = shards.iter().map(|shard| &*shard.id).collect();
     let mut seen = HashSet::new();
@@ -84,14 +83,11 @@ pub(super) fn listing(stream: &str, shards: &[Shard]) -> Vec<Listed> {
         .iter()
         // A listing during a resharding may show a shard on two pages.
         .filter(|shard| seen.insert(&*shard.id))
-        .map(|shard| Listed {
-            partition: partition(stream, &shard.id),
-            parents: shard
-                .parents
-                .iter()
-                .filter(|parent| listed.contains(&***parent))
-                .map(|parent| partition(stream, parent))
-                .collect(),
+        .map(|shard| {
+            let all = shard.parents.iter();
+            let (here, gone): (Vec<&String>, Vec<_>) = all.partition(|parent| listed.contains(&***parent));
+            let partitions = |shards: Vec<&String>| shards.into_iter().map(|shard| partition(stream, shard)).collect();
+            Listed { partition: partition(stream, &shard.id), parents: partitions(here), gone: partitions(gone) }
         })
         .collect()
 }
@@ -142,6 +138,8 @@ mod tests {
     #[test]
     fn children_name_the_parents_that_are_still_listed() {
         let shards = [shard("a", &[]), shard("b", &["gone"]), shard("ab", &["a", "b"]), shard("c", &["ab"])];
+        let gone: Vec<_> = listing("s", &shards).into_iter().flat_map(|listed| listed.gone).collect();
+        assert_eq!(gone, [Partition::new("s/gone")]);
         let parents: Vec<Vec<String>> = listing("s", &shards)
             .into_iter()
             .map(|listed| listed.parents.iter().map(ToString::to_string).collect())
