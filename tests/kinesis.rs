@@ -432,12 +432,3 @@ async fn writes_and_reads_by_uri() {
     }
     assert_eq!(count, 10);
 }
-
-#[tokio::test]
-async fn more_shards_than_a_page_has_are_all_listed() {
-    let cloud = LocalCloud::builder().shard_limit(3_000).start().unwrap();
-    cloud.create_stream(STREAM, 2_101).await.unwrap();
-    let listed = source(&cloud).await.partitions().await.unwrap();
-    let names: BTreeSet<_> = listed.into_iter().map(|listed| listed.partition).collect();
-    assert_eq!(names.len(), 2_101);
-}

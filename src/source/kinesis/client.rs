@@ -15,7 +15,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::shards::{HashRange, STREAM, Shard};
-use super::unpack::From;
+use super::unpack::Cursor;
 use crate::aws::kinesis::{HttpStatus, StreamClient, time};
 use crate::aws::retry::Trouble;
 use crate::source::Start;
@@ -31,7 +31,7 @@ pub(super) trait Kinesis: fmt::Debug + Send + Sync {
     fn describe(&self) -> BoxFuture<'_, Result<Described, Trouble>>;
     /// A page of the shard list: the first one, or the one of that token.
     fn list(&self, token: Option<String>) -> BoxFuture<'_, Result<Page, Trouble>>;
-    fn iterator<'a>(&'a self, shard: &'a str, from: &'a From) -> BoxFuture<'a, Result<String, Trouble>>;
+    fn iterator<'a>(&'a self, shard: &'a str, from: &'a Cursor) -> BoxFuture<'a, Result<String, Trouble>>;
     /// The records at an iterator; the shard is for errors.
     fn records<'a>(&'a self, shard: &'a str, iterator: &'a str) -> BoxFuture<'a, Result<Answer, Trouble>>;
 }
@@ -146,7 +146,7 @@ impl Kinesis for ShardReader {
         .boxed()
     }
 
-    fn iterator<'a>(&'a self, shard: &'a str, from: &'a From) -> BoxFuture<'a, Result<String, Trouble>> {
+    fn iterator<'a>(&'a self, shard: &'a str, from: &'a Cursor) -> BoxFuture<'a, Result<String, Trouble>> {
         async move {
             let call = self
                 .0
@@ -156,15 +156,15 @@ impl Kinesis for ShardReader {
                 .set_stream_arn(self.arn())
                 .shard_id(shard);
             let call = match from {
-                From::Start(Start::Beginning) => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
-                From::Start(Start::At(time)) => call
+                Cursor::Start(Start::Beginning) => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
+                Cursor::Start(Start::At(time)) => call
                     .shard_iterator_type(ShardIteratorType::AtTimestamp)
                     .timestamp(AwsTime::from_millis(time.timestamp_millis())),
                 // If it is an aggregate, the records in it behind that position are still to be read.
-                From::Start(Start::After(position)) => call
+                Cursor::Start(Start::After(position)) => call
                     .shard_iterator_type(ShardIteratorType::AtSequenceNumber)
                     .starting_sequence_number(position.major_digits()),
-                From::Behind(position) => call
+                Cursor::Behind(position) => call
                     .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
                     .starting_sequence_number(position.major_digits()),
             };

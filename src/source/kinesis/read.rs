@@ -12,7 +12,7 @@ use super::discovery::Discovery;
 use super::pace::{CALL_SPACING, Pace};
 use super::shards::HashRange;
 use super::stats::Stats;
-use super::unpack::{From, Keep, Unpacker};
+use super::unpack::{Cursor, Keep, Unpacker};
 use crate::aws::retry::{Class, Retry};
 use crate::codec::kpl::is_aggregate;
 use crate::source::{Batch, Start};
@@ -53,7 +53,7 @@ pub(super) struct Reader {
     shared: Shared,
     target: Target,
     /// Where to go on: from where the reader was told to start, then behind the last record that was read.
-    from: From,
+    from: Cursor,
     iterator: Option<String>,
     pace: Pace,
     unpacker: Unpacker,
@@ -70,7 +70,7 @@ impl Reader {
         Self {
             shared,
             target,
-            from: From::Start(start),
+            from: Cursor::Start(start),
             iterator: None,
             pace: Pace::default(),
             unpacker,
@@ -118,7 +118,7 @@ impl Reader {
 
         let keep = self.keep(&answer).await?;
         if let Some(last) = answer.records.last() {
-            self.from = From::Behind(last.position.clone());
+            self.from = Cursor::Behind(last.position.clone());
         }
         self.iterator = answer.next;
         self.unpacker.put(answer.records, keep);

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::client::{Answer, Page, RECORDS_PER_CALL, Raw};
 use super::discovery::LISTING_TRIES;
 use super::shards::Shard;
-use super::unpack::From;
+use super::unpack::Cursor;
 use super::*;
 use crate::Position;
 use crate::aws::retry::{Class, Trouble};
@@ -78,12 +78,12 @@ impl Kinesis for Script {
         async { page.map_err(trouble) }.boxed()
     }
 
-    fn iterator<'a>(&'a self, shard: &'a str, from: &'a From) -> BoxFuture<'a, Result<String, Trouble>> {
+    fn iterator<'a>(&'a self, shard: &'a str, from: &'a Cursor) -> BoxFuture<'a, Result<String, Trouble>> {
         let start = match from {
-            From::Start(Start::Beginning) => "the beginning".to_owned(),
-            From::Start(Start::At(time)) => format!("at {}", time.timestamp()),
-            From::Start(Start::After(position)) => format!("with {position}"),
-            From::Behind(position) => format!("after {position}"),
+            Cursor::Start(Start::Beginning) => "the beginning".to_owned(),
+            Cursor::Start(Start::At(time)) => format!("at {}", time.timestamp()),
+            Cursor::Start(Start::After(position)) => format!("with {position}"),
+            Cursor::Behind(position) => format!("after {position}"),
         };
         self.note(format!("iterator {shard} {start}"));
         async move { Ok(start) }.boxed()

@@ -167,7 +167,7 @@ fn record(Raw { data, position, arrived, key }: Raw, origin: &Arc<Origin>) -> Re
 
 /// Where a shard iterator begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum From {
+pub(super) enum Cursor {
     Start(Start),
     /// Behind a record that was read to its end, the records in it included.
     Behind(Position),
