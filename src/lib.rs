@@ -1,3 +1,5 @@
+// Links lead to files in README.md, and here to pages: of two definitions, the first counts.
+#![cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #![doc = include_str!("../README.md")]
 //!
 //! # Where to look
@@ -8,6 +10,8 @@
 //! | a sub-stream, or a result, for each key | [`Flow::group_until`], [`group`] |
 //! | exact results | [`epoch`] |
 //! | reading and writing | [`source`], [`sink`], [`store`] |
+//! | how to think in flows, time, groups, failure, sharing | [`guide`] |
+//! | the names that other libraries have for operators | [`names`] |
 //! | records to events | [`codec`] |
 //! | what can go wrong | [`Error`], [`OperatorError`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -17,6 +21,7 @@ pub use anabranch_operators::*;
 
 pub mod codec;
 pub mod epoch;
+pub mod guide;
 pub mod sink;
 pub mod source;
 pub mod store;

@@ -37,6 +37,11 @@ pub enum OperatorError {
         /// How many items waited already.
         waiting: usize,
     },
+    /// More streams than `max_waiting` would have waited for their turn in [`expand`](crate::Flow::expand).
+    TooBroad {
+        /// The limit that was reached.
+        max_waiting: usize,
+    },
     /// Upstream of [`timeout`](crate::Flow::timeout) gave nothing for too long.
     TimedOut {
         /// How long it was given.
@@ -67,6 +72,11 @@ impl fmt::Display for OperatorError {
                 f,
                 "{waiting} items wait for the consumer and another came: let more wait, make the consumer faster, or \
                  choose an Overflow that holds upstream back or drops items"
+            ),
+            Self::TooBroad { max_waiting } => write!(
+                f,
+                "more than {max_waiting} streams would wait to be expanded: raise max_waiting, raise the limit of those \
+                 that run at once, or let the function expand less"
             ),
             Self::TimedOut { span } => write!(
                 f,

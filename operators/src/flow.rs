@@ -20,6 +20,10 @@ use pin_project::pin_project;
 /// functions of [`create`](crate::create).
 ///
 /// A flow does nothing until it is polled, and stops when it is dropped.
+///
+/// It may be polled after its end, but it does not remember that it has ended, since that would take a flag in every
+/// flow, so it is no `FusedStream`. `futures::select!` wants one, and takes `flow.fuse()` of `futures::StreamExt`;
+/// `tokio::select!` takes `flow.next()`.
 #[derive(Clone, Debug)]
 #[must_use = "flows do nothing unless polled"]
 #[pin_project]

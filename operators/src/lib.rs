@@ -1,3 +1,5 @@
+// Links lead to files in README.md, and here to pages: of two definitions, the first counts.
+#![cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -8,6 +10,7 @@ pub mod filter;
 pub mod finish;
 pub mod flatten;
 pub mod group;
+pub mod names;
 pub mod recover;
 pub mod share;
 #[cfg(feature = "testing")]

@@ -116,7 +116,8 @@ fn operators_show_their_name_and_what_is_before_them() {
     shows_upstream(&source().map(|_| source()).concat_all(), "ConcatMap");
     shows_upstream(&source().exhaust_map(|_| source()), "ExhaustMap");
     shows_upstream(&source().map(|_| source()).exhaust_all(), "ExhaustMap");
-    shows_upstream(&source().expand(8, |_| source()), "Expand");
+    let failing = || source().fails_with::<anabranch_operators::OperatorError>();
+    shows_upstream(&failing().expand(8, |_| failing()), "Expand");
     shows_upstream(&source().merge_map(8, |_| source()), "MergeMap");
     shows_upstream(&source().map(|_| source()).merge_all(8), "MergeMap");
     shows_upstream(&source().switch_map(|_| source()), "SwitchMap");

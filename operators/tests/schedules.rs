@@ -6,13 +6,15 @@
 //! ```
 //!
 //! Schedules are chosen at random and by priorities (PCT), from a seed that `SCHEDULES_SEED` sets, `SCHEDULES` of each;
-//! small cases run in every order that there is. A failure prints its schedule, for `shuttle::replay`. `spawn` is
-//! not here: what it shares is a channel of tokio, whose insides are not seen.
+//! small cases run in every order that there is. A failure prints its schedule, for `shuttle::replay`. Of the channels of
+//! tokio only the hand-over is seen, not their insides.
 #![cfg(shuttle)]
 #![allow(clippy::unwrap_used)]
 
 #[path = "schedules/tasks.rs"]
 mod tasks;
+#[path = "schedules/transport.rs"]
+mod transport;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;

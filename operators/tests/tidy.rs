@@ -50,6 +50,17 @@ fn every_operator_has_a_row_in_the_chooser_table() {
 }
 
 #[test]
+fn every_section_of_the_chooser_is_in_the_list_that_leads_to_it() {
+    let page = read("README.md");
+    let chooser = page.split("\n## ").find(|section| section.starts_with("Which operator do I need?")).unwrap();
+    let anchor = |heading: &str| heading.to_lowercase().replace(' ', "-");
+    let sections: Vec<_> = chooser.lines().filter_map(|line| line.strip_prefix("### ")).map(anchor).collect();
+    let intents = chooser.lines().filter(|line| line.starts_with("- ["));
+    let led_to: Vec<_> = intents.map(|line| line.split("](#").nth(1).unwrap().trim_end_matches(')')).collect();
+    assert_eq!(led_to, sections);
+}
+
+#[test]
 fn every_operator_begins_with_a_sentence_and_a_marble_picture() {
     each_has("a first line ``//! `name`: what it does.`` with marbles below", |operator| {
         let head: Vec<_> = operator.source.lines().take_while(|line| line.starts_with("//!")).collect();
@@ -116,6 +127,69 @@ fn every_operator_has_its_row_of_shared_checks() {
         let rows = read(Path::new("tests/checks").join(operator.family()).with_extension("rs"));
         rows.contains(&format!("\nfn {}() {{\n", operator.name))
     });
+}
+
+/// Operators of which a random list cannot say what they give, and why.
+const WITHOUT_A_MODEL: [(&str, &str); 2] =
+    [("create/interval", "gives numbers by the clock alone"), ("create/timer", "gives one number by the clock alone")];
+
+#[test]
+fn every_operator_with_a_meaning_for_lists_is_held_to_it() {
+    let held = |operator: &Operator| {
+        let models = Path::new("tests/models").join(operator.family()).with_extension("rs");
+        let models = std::fs::read_to_string(root().join(models)).unwrap_or_default();
+        let tests = models.lines().filter_map(|line| line.strip_prefix("fn ")?.strip_suffix("() {"));
+        let mut tested = tests.flat_map(|test| test.split("_and_"));
+        let mut own = [format!("{}.rs", operator.path_in_src()), format!("{}_model.rs", operator.path_in_src())]
+            .map(|path| std::fs::read_to_string(root().join("tests").join(path)).unwrap_or_default())
+            .into_iter();
+        tested.any(|test| test == operator.name) || own.any(|tests| tests.contains("\nproptest! {"))
+    };
+    each_has("a test in tests/models/<family>.rs, a proptest, or a reason above", |operator| {
+        held(operator) || WITHOUT_A_MODEL.iter().any(|(path, _)| *path == operator.path_in_src())
+    });
+    for operator in operators() {
+        let excused = WITHOUT_A_MODEL.iter().any(|(path, _)| *path == operator.path_in_src());
+        assert!(!(excused && held(&operator)), "{} has a model: take it off the list", operator.name);
+    }
+}
+
+/// Closures that do not panic in a poll of the operator, and why.
+const CLOSURES_THAT_ARE_NOT_POLLED: [(&str, &str); 1] = [("finish/pipe", "called at once, by the method")];
+
+#[test]
+fn every_closure_of_every_operator_panics_in_its_row() {
+    each_has("a `.panics(..)` for each closure in its row of tests/checks", |operator| {
+        let excused = CLOSURES_THAT_ARE_NOT_POLLED.iter().any(|(path, _)| *path == operator.path_in_src());
+        let bounds = ["FnMut(", "FnOnce(", " Fn("];
+        let closures: usize = public_signatures(&operator.source)
+            .iter()
+            .map(|signature| bounds.iter().map(|bound| signature.matches(bound).count()).sum::<usize>())
+            .sum();
+        let rows = read(Path::new("tests/checks").join(operator.family()).with_extension("rs"));
+        let row = rows.split(&format!("\nfn {}() {{\n", operator.name)).nth(1).unwrap_or_default();
+        let row = row.split("\n}\n").next().unwrap_or_default();
+        excused || row.matches("panics(").count() >= closures
+    });
+}
+
+/// The public functions and methods of a source, each from its name to its body.
+fn public_signatures(source: &str) -> Vec<String> {
+    let mut signatures = Vec::new();
+    let mut open: Option<String> = None;
+    for line in source.lines() {
+        let signature = match open.take() {
+            Some(signature) => signature + line,
+            None if line.trim_start().starts_with("pub fn ") => line.to_owned(),
+            None => continue,
+        };
+        if line.ends_with('{') {
+            signatures.push(signature);
+        } else {
+            open = Some(signature);
+        }
+    }
+    signatures
 }
 
 #[test]

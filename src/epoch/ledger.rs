@@ -101,35 +101,7 @@ impl Ledger {
     pub(super) async fn open(&self, source: &dyn Source) -> Result<Root, Error> {
         let root = match self.root().await? {
             Some(root) => root,
-            None => {
-                let listed = source.partitions().await?;
-                let root = Root {
-                    schema: SCHEMA,
-                    pipeline: self.pipeline.to_string(),
-                    format: EXT.to_owned(),
-                    source: source.describe().await?,
-                    partitions: listed.into_iter().map(|listed| listed.partition).collect(),
-                    created: Utc::now(),
-                };
-                let json = serde_json::to_vec_pretty(&root).map_err(|error| self.unwritable(keys::ROOT, error))?;
-                let about = About { content_type: "application/json", metadata: Vec::new() };
-                let body = Bytes::from(json);
-                retried(|| self.store.put_if_absent(keys::ROOT, body.clone(), &about)).await?;
-                // A server that ignores the condition says that it was created, each time: then two workers would
-                // overwrite each other's epochs. It is the same root, unless another worker was first.
-                if retried(|| self.store.put_if_absent(keys::ROOT, body.clone(), &about)).await? != Put::Exists {
-                    let what = "this store overwrites what it is told to put only if it is absent";
-                    return Err(Error::new(ErrorKind::Invalid, what)
-                        .at(self.place(keys::ROOT))
-                        .cure("use a server with conditional writes (If-None-Match), and an empty prefix"));
-                }
-                // Whoever was first: what is there counts.
-                self.root().await?.ok_or_else(|| {
-                    Error::new(ErrorKind::Unavailable, "the ledger's root was written, and is not there")
-                        .at(self.place(keys::ROOT))
-                        .cure("check whether something else deletes objects there")
-                })?
-            }
+            None => self.make_root(source).await?,
         };
         self.check(&root)?;
         match source.recognise(&root.source).await {
@@ -142,6 +114,45 @@ impl Ledger {
             }
             recognised => recognised.map(|()| root),
         }
+    }
+
+    async fn make_root(&self, source: &dyn Source) -> Result<Root, Error> {
+        let has_epochs = !retried(|| self.store.list_after("dt=", None)).await?.is_empty();
+        if has_epochs && self.root().await?.is_none() {
+            // Nothing says any more where their chains begin: a new root would begin others beside them.
+            return Err(Error::new(ErrorKind::Conflict, "this sink has epochs, and the ledger's root of them is gone")
+                .at(self.place(keys::ROOT))
+                .cure("restore that object, or choose an empty prefix or directory"));
+        }
+        // First the instant at which partitions begin, then which there are: one that appears in between is among them.
+        let described = source.describe().await?;
+        let listed = source.partitions().await?;
+        let root = Root {
+            schema: SCHEMA,
+            pipeline: self.pipeline.to_string(),
+            format: EXT.to_owned(),
+            source: described,
+            partitions: listed.into_iter().map(|listed| listed.partition).collect(),
+            created: Utc::now(),
+        };
+        let json = serde_json::to_vec_pretty(&root).map_err(|error| self.unwritable(keys::ROOT, error))?;
+        let about = About { content_type: "application/json", metadata: Vec::new() };
+        let body = Bytes::from(json);
+        retried(|| self.store.put_if_absent(keys::ROOT, body.clone(), &about)).await?;
+        // A server that ignores the condition says that it was created, each time: then two workers would
+        // overwrite each other's epochs. It is the same root, unless another worker was first.
+        if retried(|| self.store.put_if_absent(keys::ROOT, body.clone(), &about)).await? != Put::Exists {
+            let what = "this store overwrites what it is told to put only if it is absent";
+            return Err(Error::new(ErrorKind::Invalid, what)
+                .at(self.place(keys::ROOT))
+                .cure("use a server with conditional writes (If-None-Match), and an empty prefix"));
+        }
+        // Whoever was first: what is there counts.
+        self.root().await?.ok_or_else(|| {
+            Error::new(ErrorKind::Unavailable, "the ledger's root was written, and is not there")
+                .at(self.place(keys::ROOT))
+                .cure("check whether something else deletes objects there")
+        })
     }
 
     async fn root(&self) -> Result<Option<Root>, Error> {
@@ -189,7 +200,10 @@ impl Ledger {
 
     /// What comes behind a committed epoch, if that is the one that the chain leads to.
     fn follow(&self, partition: &Partition, head: &Head, header: Header) -> Result<Head, Error> {
-        if header.partition != *partition || header.n != head.n || header.from != head.from {
+        let next = Hour::of_key(&header.next)
+            .map(|hour| keys::epoch(&hour, partition, header.n.saturating_add(1), header.to.as_ref(), EXT));
+        let leads_on = next.as_ref() == Some(&header.next);
+        if header.partition != *partition || header.n != head.n || header.from != head.from || !leads_on {
             return Err(Error::new(ErrorKind::Invalid, "this object does not continue the chain that leads to it")
                 .at(self.place(&head.key))
                 .cure("the ledger was tampered with: restore it, or begin with another sink"));

@@ -172,3 +172,20 @@ async fn an_epoch_of_elsewhere_in_the_place_of_the_next_stops_the_partition() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("does not continue the chain"), "{error}");
 }
+
+/// Its next key would lead away from the chain, and another writer's epochs would never be seen.
+#[tokio::test(start_paused = true)]
+async fn an_epoch_that_leads_elsewhere_stops_the_partition() {
+    let (dir, source) = (dir(), Scripted::one([Batch(4)]));
+    run(&source, &store(&dir), records(2)).await.unwrap();
+    let last = chains(&store(&dir)).await.remove("p").unwrap().pop().unwrap();
+    let path = dir.path().join(&last.key);
+    let object = std::fs::read(&path).unwrap();
+    let (next, other) = (b"/00000000000000000002-", b"/00000000000000000009-");
+    let at = object.windows(next.len()).position(|bytes| bytes == next).unwrap();
+    let tampered = [&object[..at], other, &object[at + next.len()..]].concat();
+    std::fs::write(&path, tampered).unwrap();
+    let error = run(&source, &store(&dir), records(2)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("does not continue the chain"), "{error}");
+}

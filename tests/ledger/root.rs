@@ -99,6 +99,15 @@ async fn of_another_format_is_refused() {
     is_refused(&source, &with_root(parquet).await, ErrorKind::Conflict, &texts).await;
 }
 
+/// A second root would have other first keys, and each record would be counted once more in a chain beside the old one.
+#[tokio::test(start_paused = true)]
+async fn that_is_gone_is_not_made_again_beside_its_epochs() {
+    let dir = dir();
+    run(&Scripted::one([Batch(3)]), &store(&dir), records(5)).await.unwrap();
+    fs::remove_file(dir.path().join(ROOT)).unwrap();
+    is_refused(&Scripted::one([Batch(3)]), &dir, ErrorKind::Conflict, &["root", "is gone", "restore"]).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_an_unknown_form_or_of_none_is_refused() {
     let source = Scripted::one([Batch(1)]);

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::stream::FuturesUnordered;
-use futures::{StreamExt, TryStream};
+use futures::{FutureExt, StreamExt, TryStream};
 
 use super::slots::sealed;
 use crate::budget::Budget;
@@ -62,11 +62,14 @@ impl<S: TryStream> Many<S> {
     /// Keeps the next item, and gives its stream, or `None` if that has ended. Without streams to read, there is nothing.
     #[allow(clippy::type_complexity, reason = "it is taken apart at once")]
     fn poll_kept(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Option<Next<S>>, S::Error>>> {
-        let Some((next, given)) = ready!(self.reading.poll_next_unpin(cx)) else {
-            return Poll::Ready(None);
-        };
+        let polled = ready!(self.reading.poll_next_unpin(cx));
+        Poll::Ready(polled.map(|given| self.keep(given)))
+    }
+
+    /// Keeps what a stream gave, and gives the stream, or `None` if it has ended.
+    fn keep(&mut self, (next, given): <Next<S> as Future>::Output) -> Result<Option<Next<S>>, S::Error> {
         let kept = &mut self.kept[next.at];
-        Poll::Ready(Some(match given {
+        match given {
             Some(Ok(item)) => {
                 self.missing -= usize::from(kept.replace(item).is_none());
                 Ok(Some(next))
@@ -76,7 +79,7 @@ impl<S: TryStream> Many<S> {
                 self.hopeless |= kept.is_none();
                 Ok(None)
             }
-        }))
+        }
     }
 }
 
@@ -119,24 +122,34 @@ impl<S: TryStream> Sides for Many<S> {
 
     fn poll_each(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<S::Ok>, S::Error>>> {
         let this = &mut *self;
-        if this.reading.is_empty() {
-            // In their order, so that of several that have ended or failed meanwhile the first is seen.
+        if this.missing == this.kept.len() && this.reading.is_empty() {
+            // In their order, so that of several that have ended or failed meanwhile the first is seen; and directly,
+            // because only those that have to wait need a waker of their own.
             this.resting.sort_unstable_by_key(|next| next.at);
-            this.reading.extend(this.resting.drain(..));
+            for mut next in std::mem::take(&mut this.resting) {
+                let Poll::Ready(given) = next.poll_unpin(cx) else {
+                    this.reading.push(next);
+                    continue;
+                };
+                match this.keep(given)? {
+                    Some(next) => this.resting.push(next),
+                    None => return Poll::Ready(None),
+                }
+            }
         }
         let mut budget = Budget::new();
-        while let Some(next) = ready!(this.poll_kept(cx)?) {
-            let Some(next) = next else {
-                return Poll::Ready(None);
-            };
-            this.resting.push(next);
-            if this.missing == 0 {
-                this.missing = this.kept.len();
-                return Poll::Ready(Some(Ok(this.kept.iter_mut().filter_map(Option::take).collect())));
+        while this.missing > 0 {
+            match ready!(this.poll_kept(cx)?) {
+                Some(Some(next)) => this.resting.push(next),
+                Some(None) | None => return Poll::Ready(None),
             }
             ready!(budget.swallow(cx));
         }
-        Poll::Ready(None)
+        if this.kept.is_empty() {
+            return Poll::Ready(None);
+        }
+        this.missing = this.kept.len();
+        Poll::Ready(Some(Ok(this.kept.iter_mut().filter_map(Option::take).collect())))
     }
 
     fn is_hopeless(&self) -> bool {

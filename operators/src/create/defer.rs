@@ -58,7 +58,7 @@ enum Run<S> {
 ///
 /// The trait is sealed.
 #[diagnostic::on_unimplemented(
-    message = "`retry` needs a flow that can be made anew: put it into `defer(|| ...)`",
+    message = "this operator runs its upstream again, and needs a flow that can be made anew: put it into `defer(|| ...)`",
     label = "this flow can be read only once",
     note = "`defer(|| source().map(f)).retry(..)` makes source and `map` anew for each attempt"
 )]

@@ -22,9 +22,24 @@ use crate::time::clock::{self, Timer};
 pub struct Interval {
     period: Duration,
     next: u64,
-    /// When `next` is due; unset before the first poll, which is time zero.
-    due: Option<Instant>,
+    due: Due,
     timer: Timer,
+}
+
+/// When the next number is due.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    /// Not known before the first poll, which is time zero.
+    NotBegun,
+    At(Instant),
+    /// Beyond the clock's reach.
+    Never,
+}
+
+impl Due {
+    fn after(instant: Instant, period: Duration) -> Self {
+        instant.checked_add(period).map_or(Self::Never, Self::At)
+    }
 }
 
 /// A flow that gives 0, 1, 2, … at one period, two periods, three periods after its first poll, without end.
@@ -67,7 +82,7 @@ pub struct Interval {
 #[track_caller]
 pub fn interval(period: Duration) -> Flow<Interval> {
     assert!(!period.is_zero(), "the period of an interval must not be zero");
-    Flow::new(Interval { period, next: 0, due: None, timer: Timer::new() })
+    Flow::new(Interval { period, next: 0, due: Due::NotBegun, timer: Timer::new() })
 }
 
 impl Stream for Interval {
@@ -75,17 +90,16 @@ impl Stream for Interval {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let Some(due) = this.due.or_else(|| clock::now().checked_add(this.period)) else {
-            return Poll::Pending; // A period beyond the clock's reach: the first tick never comes.
+        if matches!(this.due, Due::NotBegun) {
+            this.due = Due::after(clock::now(), this.period);
+        }
+        let Due::At(due) = this.due else {
+            return Poll::Pending; // Nothing will ever wake its reader.
         };
-        this.due = Some(due);
         ready!(this.timer.poll_at(cx, due));
+        this.due = Due::after(due, this.period);
         let tick = this.next;
         this.next += 1;
-        match due.checked_add(this.period) {
-            Some(next) => this.due = Some(next),
-            None => return Poll::Pending,
-        }
         Poll::Ready(Some(Ok(tick)))
     }
 

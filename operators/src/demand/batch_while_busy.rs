@@ -51,7 +51,7 @@ impl<S: TryStream> Flow<S> {
     /// lists of one. When `max` items wait, upstream is held back.
     ///
     /// What upstream has at once counts as coming while the consumer is busy: on one thread, the consumer is not polled
-    /// before the task waits or the runtime turns to others.
+    /// before the task waits or has taken 256 items.
     ///
     #[cfg_attr(doc, doc = include_str!("../../pictures/batch_while_busy.svg"))]
     ///

@@ -65,7 +65,7 @@ impl<S: TryStream> Flow<S> {
     /// [`map`](Self::map) to it before.
     ///
     /// What upstream has at once counts as coming while the consumer is busy: on one thread, the consumer is not polled
-    /// before the task waits or the runtime turns to others.
+    /// before the task waits or has taken 256 items.
     ///
     #[cfg_attr(doc, doc = include_str!("../../pictures/conflate.svg"))]
     ///

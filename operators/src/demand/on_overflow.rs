@@ -28,7 +28,7 @@ impl<S: TryStream> Flow<S> {
     /// [`OperatorError`](crate::OperatorError).
     ///
     /// What upstream has at once counts as coming while the consumer is busy: on one thread, the consumer is not polled
-    /// before the task waits or the runtime turns to others.
+    /// before the task waits or has taken 256 items.
     ///
     #[cfg_attr(doc, doc = include_str!("../../pictures/on_overflow.svg"))]
     ///

@@ -4,14 +4,15 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use futures::{Stream, TryStream};
 
-use crate::budget::Budget;
 use crate::share::Task;
+use crate::sync::{Mutex, MutexGuard, TURN, lock, yield_now};
 
 /// What becomes of the items that come while the consumer is busy: each operator of [`demand`](crate::demand) has its
 /// own. The trait is sealed.
@@ -77,7 +78,7 @@ impl<H, E> Place<H, E> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<H, E>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Changes the state and wakes the consumer.
@@ -244,25 +245,35 @@ where
     S: TryStream,
     P: Policy<S::Ok, S::Error>,
 {
-    // It outlives upstream, so that at the end upstream is gone before the consumer knows.
     let place = TellWhenOver(place);
-    let mut stream = pin!(stream);
-    let last = poll_fn(|cx| {
-        let mut budget = Budget::new();
+    // Upstream is gone before the consumer knows of its end or failure.
+    let last = {
+        let mut stream = pin!(stream);
         loop {
-            ready!(place.0.poll_room(cx, |held| policy.has_room(held)));
-            let put = match ready!(stream.as_mut().try_poll_next(cx)) {
-                Some(Ok(item)) => policy.put(&place.0, item),
-                Some(Err(error)) => Err(error),
-                None => return Poll::Ready(None),
-            };
-            if let Err(error) = put {
-                return Poll::Ready(Some(error));
+            let mut taken = 0;
+            let turn = poll_fn(|cx| {
+                while taken < TURN {
+                    ready!(place.0.poll_room(cx, |held| policy.has_room(held)));
+                    let put = match ready!(stream.as_mut().try_poll_next(cx)) {
+                        Some(Ok(item)) => policy.put(&place.0, item),
+                        Some(Err(error)) => Err(error),
+                        None => return Poll::Ready(ControlFlow::Break(None)),
+                    };
+                    if let Err(error) = put {
+                        return Poll::Ready(ControlFlow::Break(Some(error)));
+                    }
+                    taken += 1;
+                }
+                Poll::Ready(ControlFlow::Continue(()))
+            });
+            if let ControlFlow::Break(last) = turn.await {
+                break last;
             }
-            ready!(budget.swallow(cx));
+            // A task that only wakes itself is run 61 times before the runtime turns to a consumer that is not a task.
+            yield_now().await;
         }
-    });
-    if let Some(error) = last.await {
+    };
+    if let Some(error) = last {
         place.0.tell(|state| state.failure = Some(error));
     }
 }

@@ -8,28 +8,30 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
+use tokio::time::Instant;
 
-use super::due::Due;
+use super::newest::{Newest, Rule};
 use crate::Flow;
-use crate::budget::Budget;
-use crate::time::clock::{self, Timer};
+use crate::time::due::Due;
 
 /// The stream of [`Flow::debounce`].
 #[must_use = "streams do nothing unless polled"]
 #[pin_project]
 pub struct Debounce<S: TryStream> {
     #[pin]
-    stream: S,
+    newest: Newest<S, Quiet>,
+}
+
+/// An item is due when it has been the newest for long enough.
+#[derive(Debug)]
+struct Quiet {
     quiet: Duration,
-    /// The newest item, and when it has been the newest for long enough.
-    held: Option<(S::Ok, Due)>,
-    timer: Timer,
-    ended: bool,
+    due: Due,
 }
 
 impl<S: TryStream> Flow<S> {
@@ -82,17 +84,28 @@ impl<S: TryStream> Flow<S> {
     #[track_caller]
     pub fn debounce(self, quiet: Duration) -> Flow<Debounce<S>> {
         assert!(!quiet.is_zero(), "the time that debounce waits must not be zero");
-        Flow::new(Debounce { stream: self.into_inner(), quiet, held: None, timer: Timer::new(), ended: false })
+        Flow::new(Debounce { newest: Newest::new(self.into_inner(), Quiet { quiet, due: Due::Never }) })
+    }
+}
+
+impl Rule for Quiet {
+    fn is_due(&mut self, now: Instant, _holds: bool) -> bool {
+        self.due.has_come(now)
+    }
+
+    fn came(&mut self, now: Instant) -> bool {
+        self.due = Due::after(self.quiet, now);
+        false
+    }
+
+    fn due(&self) -> Due {
+        self.due
     }
 }
 
 impl<S: TryStream + fmt::Debug> fmt::Debug for Debounce<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Debounce")
-            .field("stream", &self.stream)
-            .field("quiet", &self.quiet)
-            .field("due", &self.held.as_ref().map(|(_, due)| due))
-            .finish_non_exhaustive()
+        f.debug_struct("Debounce").field("newest", &self.newest).finish()
     }
 }
 
@@ -100,47 +113,10 @@ impl<S: TryStream> Stream for Debounce<S> {
     type Item = Result<S::Ok, S::Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut this = self.project();
-        if *this.ended {
-            return Poll::Ready(None);
-        }
-        let mut budget = Budget::new();
-        loop {
-            // Before upstream, which may never pause: then the budget brings us back here.
-            let now = clock::now();
-            if let Some((item, _)) = this.held.take_if(|(_, due)| due.has_come(now)) {
-                return Poll::Ready(Some(Ok(item)));
-            }
-            loop {
-                match this.stream.as_mut().try_poll_next(cx) {
-                    Poll::Ready(Some(Ok(item))) => *this.held = Some((item, Due::after(*this.quiet, now))),
-                    Poll::Ready(Some(Err(error))) => {
-                        *this.ended = true;
-                        *this.held = None;
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                    Poll::Ready(None) => {
-                        *this.ended = true;
-                        return Poll::Ready(this.held.take().map(|(item, _)| Ok(item)));
-                    }
-                    Poll::Pending => break,
-                }
-                ready!(budget.swallow(cx));
-            }
-            match this.held {
-                Some((_, due)) => ready!(due.poll(this.timer, cx)),
-                None => return Poll::Pending,
-            }
-        }
+        self.project().newest.poll_next(cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.ended {
-            return (0, Some(0));
-        }
-        let (low, high) = self.stream.size_hint();
-        let held = usize::from(self.held.is_some());
-        // The last item is given, unless a failure is.
-        (low.max(held).min(1), high.and_then(|high| high.checked_add(held)))
+        self.newest.size_hint()
     }
 }

@@ -17,9 +17,9 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use pin_project::pin_project;
 use tokio::time::Instant;
 
-use super::due::Due;
 use crate::budget::Budget;
 use crate::time::clock;
+use crate::time::due::Due;
 use crate::{Counter, Flow};
 
 /// As many keys as [`group_until`](Flow::group_until) keeps groups.
@@ -99,7 +99,7 @@ impl<S, F, K> Flow<Distinct<S, F, K>> {
     /// Forgets a key when `span` has passed since an item with it was given; for ever remembered if not said.
     ///
     /// So an item of each key is given at most once in `span`; those that are left out do not make it longer. An item's
-    /// time is when it was read from upstream. Keys are forgotten as items come; nothing runs meanwhile.
+    /// time is when it was read from upstream. Keys are forgotten when the flow is polled; nothing runs meanwhile.
     ///
     /// # Panics
     ///
@@ -170,17 +170,17 @@ impl<K> Seen<K> {
         drop(self.keys.pop_front());
     }
 
+    /// Whether the key that was seen first is to be forgotten by now.
+    fn has_expired(&self, now: Option<Instant>) -> bool {
+        let due = self.keys.front().and_then(|(_, _, due)| *due);
+        now.zip(due).is_some_and(|(now, due)| due.has_come(now))
+    }
+
     /// Whether the key is new; it is remembered from now on.
     fn is_new(&mut self, key: K, now: Option<Instant>) -> bool
     where
         K: Hash + Eq,
     {
-        while let Some(now) = now
-            && let Some((_, _, Some(due))) = self.keys.front()
-            && due.has_come(now)
-        {
-            self.forget_first();
-        }
         let hash = self.hasher.hash_one(&key);
         let (keys, first) = (&self.keys, self.first);
         let at = |place: &u64| usize::try_from(*place - first).ok().and_then(|index| keys.get(index));
@@ -223,6 +223,11 @@ where
         // One look at the clock is enough: the budget ends this call before long.
         let now = this.seen.forget_after.map(|_| clock::now());
         let mut budget = Budget::new();
+        // After a pause these may be all keys, which takes a while.
+        while this.seen.has_expired(now) {
+            this.seen.forget_first();
+            ready!(budget.swallow(cx));
+        }
         loop {
             match ready!(this.stream.as_mut().try_poll_next(cx)) {
                 Some(Ok(item)) => {

@@ -62,6 +62,7 @@ impl<S: TryStream> Flow<S> {
     #[doc(alias = "handle")]
     #[doc(alias = "collectType")]
     #[doc(alias = "filterIsInstance")]
+    #[doc(alias = "statefulMap")]
     pub fn filter_map<U, F>(self, f: F) -> Flow<FilterMap<S, F>>
     where
         F: FnMut(S::Ok) -> Option<U>,

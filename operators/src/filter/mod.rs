@@ -5,12 +5,12 @@ mod debounce;
 mod default_if_empty;
 mod distinct;
 mod distinct_until_changed;
-mod due;
 mod element_at;
 #[allow(clippy::module_inception, reason = "files are named after their operator")]
 mod filter;
 mod filter_map;
 mod ignore_elements;
+mod newest;
 mod sample;
 mod skip;
 mod skip_for;

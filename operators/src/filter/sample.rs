@@ -8,31 +8,31 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
 use tokio::time::Instant;
 
-use super::due::Due;
+use super::newest::{Newest, Rule};
 use crate::Flow;
-use crate::budget::Budget;
-use crate::time::clock::{self, Timer};
+use crate::time::due::Due;
 
 /// The stream of [`Flow::sample`].
 #[must_use = "streams do nothing unless polled"]
 #[pin_project]
 pub struct Sample<S: TryStream> {
     #[pin]
-    stream: S,
+    newest: Newest<S, Ticks>,
+}
+
+/// Each tick gives the newest item since the one before.
+#[derive(Debug)]
+struct Ticks {
     period: Duration,
-    /// The next tick; unset before the first poll, which is time zero.
-    tick: Option<Due>,
-    /// The newest item since the last tick.
-    held: Option<S::Ok>,
-    timer: Timer,
-    ended: bool,
+    /// The next one; unset before the first poll, which is time zero.
+    next: Option<Due>,
 }
 
 impl<S: TryStream> Flow<S> {
@@ -80,8 +80,7 @@ impl<S: TryStream> Flow<S> {
     #[track_caller]
     pub fn sample(self, period: Duration) -> Flow<Sample<S>> {
         assert!(!period.is_zero(), "the period of sample must not be zero");
-        let stream = self.into_inner();
-        Flow::new(Sample { stream, period, tick: None, held: None, timer: Timer::new(), ended: false })
+        Flow::new(Sample { newest: Newest::new(self.into_inner(), Ticks { period, next: None }) })
     }
 }
 
@@ -97,14 +96,29 @@ fn next_tick(tick: Instant, period: Duration, now: Instant) -> Due {
     Due::after(period - since, now)
 }
 
+impl Rule for Ticks {
+    fn is_due(&mut self, now: Instant, _holds: bool) -> bool {
+        let next = self.next.get_or_insert_with(|| Due::after(self.period, now));
+        let Due::At(passed) = *next else { return false };
+        let has_come = passed <= now;
+        if has_come {
+            *next = next_tick(passed, self.period, now);
+        }
+        has_come
+    }
+
+    fn came(&mut self, _now: Instant) -> bool {
+        false
+    }
+
+    fn due(&self) -> Due {
+        self.next.unwrap_or(Due::Never)
+    }
+}
+
 impl<S: TryStream + fmt::Debug> fmt::Debug for Sample<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sample")
-            .field("stream", &self.stream)
-            .field("period", &self.period)
-            .field("tick", &self.tick)
-            .field("held", &self.held.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("Sample").field("newest", &self.newest).finish()
     }
 }
 
@@ -112,54 +126,10 @@ impl<S: TryStream> Stream for Sample<S> {
     type Item = Result<S::Ok, S::Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut this = self.project();
-        if *this.ended {
-            return Poll::Ready(None);
-        }
-        let mut budget = Budget::new();
-        loop {
-            // Before upstream, which may never pause: then the budget brings us back here.
-            let now = clock::now();
-            let tick = *this.tick.get_or_insert_with(|| Due::after(*this.period, now));
-            if let Due::At(passed) = tick
-                && passed <= now
-            {
-                *this.tick = Some(next_tick(passed, *this.period, now));
-                if let Some(item) = this.held.take() {
-                    return Poll::Ready(Some(Ok(item)));
-                }
-            }
-            loop {
-                match this.stream.as_mut().try_poll_next(cx) {
-                    Poll::Ready(Some(Ok(item))) => *this.held = Some(item),
-                    Poll::Ready(Some(Err(error))) => {
-                        *this.ended = true;
-                        *this.held = None;
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                    Poll::Ready(None) => {
-                        *this.ended = true;
-                        return Poll::Ready(this.held.take().map(Ok));
-                    }
-                    Poll::Pending => break,
-                }
-                ready!(budget.swallow(cx));
-            }
-            match this.tick {
-                // Without an item no tick has anything to give, so none need wake us.
-                Some(tick) if this.held.is_some() => ready!(tick.poll(this.timer, cx)),
-                _ => return Poll::Pending,
-            }
-        }
+        self.project().newest.poll_next(cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.ended {
-            return (0, Some(0));
-        }
-        let (low, high) = self.stream.size_hint();
-        let held = usize::from(self.held.is_some());
-        // The last item is given, unless a failure is.
-        (low.max(held).min(1), high.and_then(|high| high.checked_add(held)))
+        self.newest.size_hint()
     }
 }

@@ -13,9 +13,9 @@ use std::time::Duration;
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
 
-use super::due::Due;
 use crate::Flow;
 use crate::time::clock::{self, Timer};
+use crate::time::due::Due;
 
 /// The stream of [`Flow::take_for`].
 #[derive(Debug)]

@@ -13,10 +13,10 @@ use std::time::Duration;
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
 
-use super::due::Due;
 use crate::Flow;
 use crate::budget::Budget;
 use crate::time::clock;
+use crate::time::due::Due;
 
 /// The stream of [`Flow::throttle_first`].
 #[derive(Debug)]

@@ -8,32 +8,33 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
+use tokio::time::Instant;
 
-use super::due::Due;
+use super::newest::{Newest, Rule};
 use crate::Flow;
-use crate::budget::Budget;
-use crate::time::clock::{self, Timer};
+use crate::time::due::Due;
 
 /// The stream of [`Flow::throttle_latest`] and [`Flow::audit`].
 #[must_use = "streams do nothing unless polled"]
 #[pin_project]
 pub struct ThrottleLatest<S: TryStream> {
     #[pin]
-    stream: S,
+    newest: Newest<S, Windows>,
+}
+
+/// An item opens a window when none is open, and when that closes, the newest of those that came since is due.
+#[derive(Debug)]
+struct Windows {
     span: Duration,
     /// Whether the item that opens a window is given there and then.
     leading: bool,
     /// When the open window closes.
-    window: Option<Due>,
-    /// The newest item of the open window.
-    held: Option<S::Ok>,
-    timer: Timer,
-    ended: bool,
+    closes: Option<Due>,
 }
 
 impl<S: TryStream> Flow<S> {
@@ -88,19 +89,35 @@ impl<S: TryStream> Flow<S> {
 
 impl<S: TryStream> ThrottleLatest<S> {
     pub(super) const fn new(stream: S, span: Duration, leading: bool) -> Self {
-        Self { stream, span, leading, window: None, held: None, timer: Timer::new(), ended: false }
+        Self { newest: Newest::new(stream, Windows { span, leading, closes: None }) }
+    }
+}
+
+impl Rule for Windows {
+    fn is_due(&mut self, now: Instant, holds: bool) -> bool {
+        let closed = self.closes.take_if(|closes| closes.has_come(now)).is_some();
+        if closed && holds && self.leading {
+            self.closes = Some(Due::after(self.span, now));
+        }
+        closed
+    }
+
+    fn came(&mut self, now: Instant) -> bool {
+        let opens = self.closes.is_none();
+        if opens {
+            self.closes = Some(Due::after(self.span, now));
+        }
+        opens && self.leading
+    }
+
+    fn due(&self) -> Due {
+        self.closes.unwrap_or(Due::Never)
     }
 }
 
 impl<S: TryStream + fmt::Debug> fmt::Debug for ThrottleLatest<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ThrottleLatest")
-            .field("stream", &self.stream)
-            .field("span", &self.span)
-            .field("leading", &self.leading)
-            .field("window", &self.window)
-            .field("held", &self.held.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("ThrottleLatest").field("newest", &self.newest).finish()
     }
 }
 
@@ -108,61 +125,10 @@ impl<S: TryStream> Stream for ThrottleLatest<S> {
     type Item = Result<S::Ok, S::Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut this = self.project();
-        if *this.ended {
-            return Poll::Ready(None);
-        }
-        let mut budget = Budget::new();
-        loop {
-            // Before upstream, which may never pause: then the budget brings us back here.
-            let now = clock::now();
-            if this.window.take_if(|closes| closes.has_come(now)).is_some()
-                && let Some(item) = this.held.take()
-            {
-                if *this.leading {
-                    *this.window = Some(Due::after(*this.span, now));
-                }
-                return Poll::Ready(Some(Ok(item)));
-            }
-            loop {
-                match this.stream.as_mut().try_poll_next(cx) {
-                    Poll::Ready(Some(Ok(item))) => {
-                        let opens = this.window.is_none();
-                        if opens {
-                            *this.window = Some(Due::after(*this.span, now));
-                        }
-                        if opens && *this.leading {
-                            return Poll::Ready(Some(Ok(item)));
-                        }
-                        *this.held = Some(item);
-                    }
-                    Poll::Ready(Some(Err(error))) => {
-                        *this.ended = true;
-                        *this.held = None;
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                    Poll::Ready(None) => {
-                        *this.ended = true;
-                        return Poll::Ready(this.held.take().map(Ok));
-                    }
-                    Poll::Pending => break,
-                }
-                ready!(budget.swallow(cx));
-            }
-            match this.window {
-                Some(closes) if this.held.is_some() => ready!(closes.poll(this.timer, cx)),
-                _ => return Poll::Pending,
-            }
-        }
+        self.project().newest.poll_next(cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.ended {
-            return (0, Some(0));
-        }
-        let (low, high) = self.stream.size_hint();
-        let held = usize::from(self.held.is_some());
-        // The last item is given, unless a failure is.
-        (low.max(held).min(1), high.and_then(|high| high.checked_add(held)))
+        self.newest.size_hint()
     }
 }

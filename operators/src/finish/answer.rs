@@ -11,15 +11,18 @@ use pin_project::pin_project;
 use crate::Flow;
 use crate::budget::Budget;
 
-/// How an end makes its answer of the items: each end that has an [`Answer`] has its own.
+/// How an end makes its answer of the items: each end that has an [`Answer`] has its own. Not to be implemented
+/// elsewhere: an end of yours is a [`fold`](Flow::fold).
 pub trait Ending<T> {
     /// What it makes of them.
     type Answer;
 
     /// Takes an item, and breaks off with the answer if no further item can change it.
+    #[doc(hidden)]
     fn add(&mut self, item: T) -> ControlFlow<Self::Answer>;
 
     /// The answer when there are no further items.
+    #[doc(hidden)]
     fn end(self) -> Self::Answer;
 }
 

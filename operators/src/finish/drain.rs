@@ -60,6 +60,7 @@ impl<S: TryStream> Flow<S> {
     /// [`for_each`](Self::for_each), [`forward`](Self::forward), [`count`](Self::count). ReactiveX: what
     /// `ignore_elements` and `subscribe` do together; Pekko: `ignore`.
     #[doc(alias = "ignore")]
+    #[doc(alias = "launchIn")]
     pub fn drain(self) -> Answer<S, Drain> {
         Answer::new(self, Drain)
     }

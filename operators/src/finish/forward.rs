@@ -64,6 +64,9 @@ impl<S: TryStream> Flow<S> {
     ///
     /// [`for_each`](Self::for_each). futures: `StreamExt::forward`. ReactiveX: `subscribe`.
     #[doc(alias = "subscribe")]
+    #[doc(alias = "fromSubscriber")]
+    #[doc(alias = "asPublisher")]
+    #[doc(alias = "produceIn")]
     pub fn forward<K>(self, sink: K) -> Forward<S, K>
     where
         K: Sink<S::Ok>,

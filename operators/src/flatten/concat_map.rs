@@ -66,6 +66,7 @@ impl<S: TryStream> Flow<S> {
     #[doc(alias = "flatMapConcat")]
     #[doc(alias = "flatMapIterable")]
     #[doc(alias = "mapConcat")]
+    #[doc(alias = "statefulMapConcat")]
     pub fn concat_map<P, F>(self, f: F) -> Flow<ConcatMap<S, P, F>>
     where
         P: TryStream<Error = S::Error>,

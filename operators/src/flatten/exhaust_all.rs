@@ -36,7 +36,8 @@ where
     /// | Dropped | the stream that is read |
     /// | Time | none; a consumer that polls late may get a stream that waited, as with `exhaust_map` |
     ///
-    /// It is [`exhaust_map`](Self::exhaust_map) with a function that changes nothing.
+    /// It is [`exhaust_map`](Self::exhaust_map) with a function that changes nothing, and counts what it drops in the same
+    /// way: `.exhaust_all().lost(&counter)`.
     ///
     /// # Examples
     ///

@@ -14,9 +14,9 @@ use std::task::{Context, Poll, ready};
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
 use crate::flatten::single::Single;
+use crate::{Counter, Flow};
 
 /// The stream of [`Flow::exhaust_map`].
 #[must_use = "streams do nothing unless polled"]
@@ -27,12 +27,14 @@ pub struct ExhaustMap<S: TryStream, P, F> {
     f: F,
     /// Upstream's failure, found behind an item of the inner stream that was there first.
     failure: Option<S::Error>,
+    lost: Counter,
 }
 
 impl<S: TryStream> Flow<S> {
     /// Runs the stream `f(item)`, and drops the items that come until it has ended.
     ///
-    /// That is for work which is not to be begun again while it is under way: a refresh, a login.
+    /// That is for work which is not to be begun again while it is under way: a refresh, a login. What is dropped can be
+    /// counted: `.exhaust_map(f).lost(&counter)`.
     ///
     #[cfg_attr(doc, doc = include_str!("../../pictures/exhaust_map.svg"))]
     ///
@@ -52,13 +54,14 @@ impl<S: TryStream> Flow<S> {
     /// # use anabranch_operators::testing::virtual_time;
     /// # virtual_time(async {
     /// use std::time::Duration;
-    /// use anabranch_operators::interval;
+    /// use anabranch_operators::{Counter, interval};
     ///
     /// // Every second somebody asks for a refresh, which takes 2.5 seconds.
     /// let asked = interval(Duration::from_secs(1)).take(7);
     /// let refreshed = asked.exhaust_map(|n| interval(Duration::from_millis(2_500)).take(1).map(move |_| n));
-    /// let Ok(refreshed) = refreshed.collect::<Vec<_>>().await;
-    /// assert_eq!(refreshed, [0, 3, 6]);
+    /// let lost = Counter::new();
+    /// let Ok(refreshed) = refreshed.lost(&lost).collect::<Vec<_>>().await;
+    /// assert_eq!((refreshed, lost.get()), (vec![0, 3, 6], 4));
     /// # });
     /// ```
     ///
@@ -73,7 +76,15 @@ impl<S: TryStream> Flow<S> {
         P: TryStream<Error = S::Error>,
         F: FnMut(S::Ok) -> P,
     {
-        Flow::new(ExhaustMap { single: Single::new(self.into_inner()), f, failure: None })
+        Flow::new(ExhaustMap { single: Single::new(self.into_inner()), f, failure: None, lost: Counter::new() })
+    }
+}
+
+impl<S: TryStream, P, F> Flow<ExhaustMap<S, P, F>> {
+    /// Counts in `counter` the items that were dropped because an inner stream ran.
+    pub fn lost(mut self, counter: &Counter) -> Self {
+        self.inner_mut().lost = counter.clone();
+        self
     }
 }
 
@@ -111,7 +122,10 @@ where
         // The inner stream still runs, so whatever upstream has ready came meanwhile.
         while let Poll::Ready(Some(given)) = this.single.as_mut().poll_upstream(cx) {
             match given {
-                Ok(late) => drop(late),
+                Ok(late) => {
+                    this.lost.add(1);
+                    drop(late);
+                }
                 Err(error) if running.is_pending() => return Poll::Ready(Some(Err(error))),
                 Err(error) => {
                     *this.failure = Some(error);

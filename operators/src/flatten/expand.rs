@@ -17,9 +17,12 @@ use std::task::{Context, Poll, ready};
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
 use crate::flatten::merging::{Given, Merging};
+use crate::{Flow, OperatorError};
+
+/// How many streams wait at most, unless `max_waiting` says otherwise.
+const MAX_WAITING: usize = 65_536;
 
 /// The stream of [`Flow::expand`].
 #[must_use = "streams do nothing unless polled"]
@@ -27,6 +30,7 @@ use crate::flatten::merging::{Given, Merging};
 pub struct Expand<S, P: TryStream, F> {
     #[pin]
     merging: Merging<S, P>,
+    max_waiting: usize,
     f: F,
 }
 
@@ -42,16 +46,21 @@ impl<S: TryStream> Flow<S> {
     /// |---|---|
     /// | Emits | when upstream or an inner stream gives an item |
     /// | Ends | when upstream and all inner streams have ended |
-    /// | Errors | of upstream or of any inner stream end it at once; the others are dropped. Upstream's is seen when it is next read |
-    /// | Holds | at most `limit` inner streams that run, and the stream, not yet polled, of each item that was given and waits to be expanded |
+    /// | Errors | of upstream or of any inner stream end it at once, and so does an item whose stream would be one too many to wait; the others are dropped. Upstream's is seen when it is next read |
+    /// | Holds | at most `limit` inner streams that run, and at most `max_waiting` (65,536) that were not polled yet: those of items that were given and wait to be expanded |
     /// | Ahead | upstream is read while fewer than `limit` inner streams run and none waits; an inner stream is read only when an item is asked for |
     /// | Dropped | the inner streams |
     /// | Time | none; below the limit, an inner stream is first polled at the instant its item is given |
     ///
     /// Streams wait in the order in which their items were given, so a tree comes level by level (breadth first) if its
     /// streams are always ready or `limit` is 1. What waits grows with the breadth of the tree, one stream for each item
-    /// that the consumer took, and no further: where a tree may be endless, let `f` stop at a depth, or end the flow
-    /// with [`take`](Self::take).
+    /// that the consumer took. It cannot be held back, as upstream can, because only by reading the tree is what waits
+    /// worked off; so a tree that is too broad for `max_waiting` fails. Where a tree may be endless, let `f` stop at a
+    /// depth, or end the flow with [`take`](Self::take).
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::TooBroad`] in place of an item whose stream finds `max_waiting` others waiting.
     ///
     /// # Panics
     ///
@@ -61,16 +70,17 @@ impl<S: TryStream> Flow<S> {
     ///
     /// ```
     /// # futures::executor::block_on(async {
-    /// use anabranch_operators::from_iter;
+    /// use anabranch_operators::{OperatorError, from_iter};
     ///
     /// let parts = |thing: &&str| match *thing {
     ///     "boat" => vec!["hull", "mast"],
     ///     "mast" => vec!["boom", "stay"],
     ///     _ => vec![],
     /// };
-    /// let boat = from_iter(["boat"]).expand(1, |thing| from_iter(parts(thing)));
-    /// let Ok(all) = boat.collect::<Vec<_>>().await;
+    /// let boat = from_iter(["boat"]).fails_with::<OperatorError>();
+    /// let all = boat.expand(1, |thing| from_iter(parts(thing)).fails_with()).collect::<Vec<_>>().await?;
     /// assert_eq!(all, ["boat", "hull", "mast", "boom", "stay"]);
+    /// # Ok::<_, OperatorError>(())
     /// # });
     /// ```
     ///
@@ -84,9 +94,25 @@ impl<S: TryStream> Flow<S> {
     where
         P: TryStream<Ok = S::Ok, Error = S::Error>,
         F: FnMut(&S::Ok) -> P,
+        S::Error: From<OperatorError>,
     {
         assert!(limit > 0, "expand needs a limit of at least 1: with 0 it could never run a stream");
-        Flow::new(Expand { merging: Merging::new(self.into_inner(), limit), f })
+        let merging = Merging::new(self.into_inner(), limit);
+        Flow::new(Expand { merging, max_waiting: MAX_WAITING, f })
+    }
+}
+
+impl<S, P: TryStream, F> Flow<Expand<S, P, F>> {
+    /// Lets at most `n` streams wait for their turn, in place of 65,536.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0: every stream waits until it is first polled.
+    #[track_caller]
+    pub fn max_waiting(mut self, n: usize) -> Self {
+        assert!(n > 0, "expand needs a max_waiting of at least 1: with 0 it could never run a stream");
+        self.inner_mut().max_waiting = n;
+        self
     }
 }
 
@@ -101,6 +127,7 @@ where
     S: TryStream,
     P: TryStream<Ok = S::Ok, Error = S::Error>,
     F: FnMut(&S::Ok) -> P,
+    S::Error: From<OperatorError>,
 {
     type Item = Result<S::Ok, S::Error>;
 
@@ -109,6 +136,10 @@ where
         let given = ready!(this.merging.as_mut().poll_next(cx, &mut Budget::new()));
         Poll::Ready(given.map(|given| {
             let (Given::Upstream(item) | Given::Inner(item)) = given?;
+            if this.merging.waiting() == *this.max_waiting {
+                this.merging.as_mut().stop();
+                return Err(OperatorError::TooBroad { max_waiting: *this.max_waiting }.into());
+            }
             this.merging.as_mut().start_later((this.f)(&item));
             Ok(item)
         }))

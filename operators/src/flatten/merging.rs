@@ -54,12 +54,25 @@ where
         self.project().waiting.push_back(inner);
     }
 
+    /// How many inner streams wait to be started.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Drops all streams.
+    pub(super) fn stop(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        this.inner.clear();
+        this.waiting.clear();
+        this.upstream.set(None);
+    }
+
     pub(super) fn poll_next(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         budget: &mut Budget,
     ) -> Poll<Option<GivenOr<S, P>>> {
-        let mut this = self.project();
+        let mut this = self.as_mut().project();
         // What was found pending in this call, and so will wake the task.
         let mut upstream_waits = false;
         loop {
@@ -67,9 +80,7 @@ where
             if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx) {
                 *this.run += 1;
                 if given.is_err() {
-                    this.inner.clear();
-                    this.waiting.clear();
-                    this.upstream.set(None);
+                    self.stop();
                 }
                 return Poll::Ready(Some(given.map(Given::Inner)));
             }
@@ -85,8 +96,7 @@ where
             match this.upstream.as_mut().as_pin_mut().filter(|_| open).map(|upstream| upstream.try_poll_next(cx)) {
                 Some(Poll::Ready(Some(Ok(item)))) => return Poll::Ready(Some(Ok(Given::Upstream(item)))),
                 Some(Poll::Ready(Some(Err(error)))) => {
-                    this.inner.clear();
-                    this.upstream.set(None);
+                    self.stop();
                     return Poll::Ready(Some(Err(error)));
                 }
                 Some(Poll::Ready(None)) => this.upstream.set(None),

@@ -74,6 +74,7 @@ impl<S: TryStream> Flow<S> {
     #[doc(alias = "mapLatest")]
     #[doc(alias = "switchMap")]
     #[doc(alias = "transformLatest")]
+    #[doc(alias = "collectLatest")]
     pub fn switch_map<P, F>(self, f: F) -> Flow<SwitchMap<S, P, F>>
     where
         P: TryStream<Error = S::Error>,

@@ -186,6 +186,7 @@ where
                 if let Poll::Ready((key, state, fired)) = groups.poll_fired(cx) {
                     if let Err(error) = fired {
                         *this.state = State::Done;
+                        groups.clear();
                         return Poll::Ready(Some(Err(error)));
                     }
                     return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
@@ -195,6 +196,7 @@ where
                 Poll::Ready(Some(Ok(item))) => item,
                 Poll::Ready(Some(Err(error))) => {
                     *this.state = State::Done;
+                    groups.clear();
                     return Poll::Ready(Some(Err(error)));
                 }
                 Poll::Ready(None) => {
@@ -226,6 +228,7 @@ where
                         Ok(evicted) => evicted,
                         Err(error) => {
                             *this.state = State::Done;
+                            groups.clear();
                             return Poll::Ready(Some(Err(error)));
                         }
                     };

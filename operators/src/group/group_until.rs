@@ -13,7 +13,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::{Stream, TryStream};
@@ -25,6 +25,7 @@ use super::lane::{Bounds, Lane};
 use super::substream::{Group, SubStreams};
 use super::table::Lookup;
 use super::until::{GroupSignal, Until};
+use crate::budget::Budget;
 use crate::{Counter, Flow, OperatorError};
 
 /// How many groups may be open if nothing else is said.
@@ -327,18 +328,26 @@ where
 
     fn start(&mut self, _now: Instant, _out: &Out<K, T, E>) {}
 
-    fn tick(&mut self, cx: &mut Context<'_>, now: Instant, out: &Out<K, T, E>) -> Result<(), E> {
+    fn tick(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        out: &Out<K, T, E>,
+        budget: &mut Budget,
+    ) -> Poll<Result<(), E>> {
         self.groups.set_now(now);
         while let Some((_, lane)) = self.groups.close_due() {
             lane.end(&out.lanes);
+            ready!(budget.swallow(cx));
         }
         while let Poll::Ready((_, lane, fired)) = self.groups.poll_fired(cx) {
             match fired {
                 Ok(()) => lane.end(&out.lanes),
                 Err(error) => drop(lane.fail(&out.lanes, error)),
             }
+            ready!(budget.swallow(cx));
         }
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 
     fn deadline(&self) -> Option<Instant> {

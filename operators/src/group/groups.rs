@@ -110,6 +110,12 @@ where
         self.table.values().map(|open| &open.value)
     }
 
+    /// Lets go of all groups: the flow has failed.
+    pub(super) fn clear(&mut self) {
+        self.table.clear();
+        self.watch.clear();
+    }
+
     pub(super) fn close(&mut self, id: u32) -> (K, V) {
         let (key, open) = self.table.close(id);
         (key, open.value)

@@ -27,8 +27,15 @@ pub(crate) trait Route<T, E> {
     /// The first poll: time zero.
     fn start(&mut self, now: Instant, out: &Out<Self::Key, T, E>);
 
-    /// Ends, fails and opens what is due by now. An error is the failure of the whole flow.
-    fn tick(&mut self, cx: &mut Context<'_>, now: Instant, out: &Out<Self::Key, T, E>) -> Result<(), E>;
+    /// Ends, fails and opens what is due by now. An error is the failure of the whole flow. Pending when the budget is used
+    /// up before that: no item is read until it is done.
+    fn tick(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        out: &Out<Self::Key, T, E>,
+        budget: &mut Budget,
+    ) -> Poll<Result<(), E>>;
 
     /// When [`tick`](Self::tick) will have something to do.
     fn deadline(&self) -> Option<Instant>;
@@ -280,11 +287,15 @@ where
         }
         let mut budget = Budget::new();
         loop {
-            if let Err(error) = self.route.tick(&mut cx, now, out) {
+            let ticked = self.route.tick(&mut cx, now, out, &mut budget);
+            if let Poll::Ready(Err(error)) = ticked {
                 return self.fail(out, error);
             }
             if served() {
                 return Drove::Served;
+            }
+            if ticked.is_pending() {
+                return Drove::Waits;
             }
             let mut wake_at = self.route.deadline();
             if self.is_held(out) {

@@ -37,6 +37,12 @@ impl<T> List<T> {
         self.last == id
     }
 
+    /// Forgets all entries, which are gone from the slab.
+    pub(super) const fn clear(&mut self) {
+        self.first = NONE;
+        self.last = NONE;
+    }
+
     /// Puts an entry that is not in the list behind all others.
     pub(super) fn push(&mut self, slab: &mut Slab<T>, id: u32) {
         *self.links(slab, id) = Links { before: self.last, behind: NONE };

@@ -149,6 +149,13 @@ impl<K: Hash + Eq, V> Table<K, V> {
         (slot.key, slot.value)
     }
 
+    pub(super) fn clear(&mut self) {
+        self.ids.clear();
+        self.by_age.clear();
+        self.by_use.clear();
+        self.slots.clear();
+    }
+
     /// The group that has been open for longest.
     pub(super) const fn oldest(&self) -> Option<u32> {
         self.by_age.first()

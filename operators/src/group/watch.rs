@@ -45,6 +45,10 @@ where
         Some(Watching(handle))
     }
 
+    pub(super) fn clear(&mut self) {
+        self.watched.clear();
+    }
+
     /// A group whose signal has fired or failed.
     pub(super) fn poll_fired(&mut self, cx: &mut Context<'_>) -> Poll<(u32, Result<(), E>)> {
         while !self.watched.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::mem::{discriminant, take};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -15,6 +16,10 @@ use crate::time::clock;
 /// It begins *closed*, and all calls are let through. When a number of calls has failed in a row, it *opens*: no call is
 /// let through for some time. Then it is *half open*: one call is let through. If that succeeds, the breaker is closed
 /// again, and if not, it opens again. What calls give that were begun before it last changed does not count.
+///
+/// A call that is dropped decides nothing, and another is let through at once. One that gives no answer for as long as
+/// the breaker was open, perhaps because nobody polls its flow, does not block the others: another is let through, and
+/// the first answer of them counts.
 ///
 /// Clones are the same breaker: give one to each flow that calls the service, and keep one to look at.
 #[derive(Clone)]
@@ -30,7 +35,7 @@ struct Circuit {
     generation: u64,
     opened: u64,
     refused: u64,
-    /// Those who wait for the result of the call that was let through half open.
+    /// Those who wait for the answer of the call that was let through half open.
     waiting: Vec<Waker>,
 }
 
@@ -39,13 +44,14 @@ enum Mode {
     Closed {
         failures: u32,
     },
-    /// `None` is beyond the clock's reach.
     Open {
+        /// When a call is let through; `None` is beyond the clock's reach.
         until: Option<Instant>,
     },
+    /// A call is under way that decides.
     HalfOpen {
-        /// Whether the one call is under way.
-        probing: bool,
+        /// When another is let through, if there is no answer by then.
+        until: Option<Instant>,
     },
 }
 
@@ -76,12 +82,8 @@ pub(super) struct Permit {
     told: bool,
 }
 
-/// Why a call was not let through.
-pub(super) enum Denied {
-    Until(Instant),
-    WhileProbing,
-    ForEver,
-}
+/// When to ask again whether a call is let through; `None` is beyond the clock's reach.
+pub(super) struct Denied(pub(super) Option<Instant>);
 
 impl Breaker {
     /// Opens when `failures` calls have failed in a row, and lets a call through `open_for` later.
@@ -119,39 +121,46 @@ impl Breaker {
         self.circuit().refused
     }
 
-    /// Lets a call through, or says when to ask again. Who waits while another call is the one that decides is woken.
+    /// Lets a call through, or says when to ask again. Who waits is woken when an answer comes sooner.
     pub(super) fn admit(&self, waits: Option<&Waker>) -> Result<Permit, Denied> {
         let now = clock::now();
         let mut circuit = self.circuit();
-        let denied = match circuit.mode {
-            Mode::Closed { .. } => None,
-            Mode::Open { until: Some(until) } if until > now => Some(Denied::Until(until)),
-            Mode::Open { until: None } => Some(Denied::ForEver),
-            Mode::HalfOpen { probing: true } => Some(Denied::WhileProbing),
-            Mode::Open { .. } | Mode::HalfOpen { probing: false } => {
-                circuit.mode = Mode::HalfOpen { probing: true };
-                circuit.generation += 1;
-                None
-            }
-        };
-        let Some(denied) = denied else {
-            return Ok(Permit { breaker: self.clone(), generation: circuit.generation, told: false });
-        };
-        match waits {
-            None => circuit.refused += 1,
-            Some(waker) if matches!(denied, Denied::WhileProbing) => {
-                if !circuit.waiting.iter().any(|other| other.will_wake(waker)) {
-                    circuit.waiting.push(waker.clone());
+        match circuit.mode {
+            Mode::Closed { .. } => {}
+            Mode::Open { until } | Mode::HalfOpen { until } if until.is_none_or(|until| until > now) => {
+                match waits {
+                    None => circuit.refused += 1,
+                    Some(waker) => circuit.wake_later(waker),
                 }
+                return Err(Denied(until));
             }
-            Some(_) => {}
+            Mode::Open { .. } => {
+                circuit.generation += 1;
+                circuit.probe(now);
+            }
+            // Of the same generation as the call that has not answered, so that a slow one may still decide.
+            Mode::HalfOpen { .. } => circuit.probe(now),
         }
-        Err(denied)
+        Ok(Permit { breaker: self.clone(), generation: circuit.generation, told: false })
     }
 
     /// Nothing that is done under the lock can leave it half done, so a poisoned one is as good as any.
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Circuit {
+    /// A call is let through, which decides.
+    fn probe(&mut self, now: Instant) {
+        self.mode = Mode::HalfOpen { until: now.checked_add(self.open_for) };
+    }
+
+    /// Wakes the task when the call under way has decided.
+    fn wake_later(&mut self, waker: &Waker) {
+        if matches!(self.mode, Mode::HalfOpen { .. }) && !self.waiting.iter().any(|other| other.will_wake(waker)) {
+            self.waiting.push(waker.clone());
+        }
     }
 }
 
@@ -179,13 +188,10 @@ impl Permit {
         if circuit.generation != self.generation {
             return;
         }
-        let before = circuit.mode;
+        let before = discriminant(&circuit.mode);
         circuit.mode = to(&mut circuit);
-        if matches!((before, circuit.mode), (Mode::Closed { .. }, Mode::Closed { .. })) {
-            return;
-        }
-        circuit.generation += 1;
-        let waiting = std::mem::take(&mut circuit.waiting);
+        circuit.generation += u64::from(before != discriminant(&circuit.mode));
+        let waiting = take(&mut circuit.waiting);
         drop(circuit);
         waiting.into_iter().for_each(Waker::wake);
     }
@@ -195,7 +201,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if !self.told {
             self.change(|circuit| match circuit.mode {
-                Mode::HalfOpen { .. } => Mode::HalfOpen { probing: false },
+                Mode::HalfOpen { .. } => Mode::HalfOpen { until: Some(clock::now()) },
                 mode => mode,
             });
         }

@@ -21,7 +21,8 @@ use crate::Flow;
 pub struct CatchError<S, P, F> {
     #[pin]
     run: Run<S, P>,
-    f: F,
+    /// Gone when it was called.
+    f: Option<F>,
 }
 
 #[derive(Debug)]
@@ -77,9 +78,9 @@ impl<S: TryStream> Flow<S> {
     pub fn catch_error<P, F>(self, f: F) -> Flow<CatchError<S, P, F>>
     where
         P: TryStream<Ok = S::Ok>,
-        F: FnMut(S::Error) -> P,
+        F: FnOnce(S::Error) -> P,
     {
-        Flow::new(CatchError { run: Run::Upstream(self.into_inner()), f })
+        Flow::new(CatchError { run: Run::Upstream(self.into_inner()), f: Some(f) })
     }
 }
 
@@ -93,7 +94,7 @@ impl<S, P, F> Stream for CatchError<S, P, F>
 where
     S: TryStream,
     P: TryStream<Ok = S::Ok>,
-    F: FnMut(S::Error) -> P,
+    F: FnOnce(S::Error) -> P,
 {
     type Item = Result<P::Ok, P::Error>;
 
@@ -104,8 +105,9 @@ where
                 RunOf::Upstream(stream) => match ready!(stream.try_poll_next(cx)) {
                     Some(Err(error)) => {
                         this.run.set(Run::Over);
-                        let fallback = (this.f)(error);
-                        this.run.set(Run::Fallback(fallback));
+                        if let Some(f) = this.f.take() {
+                            this.run.set(Run::Fallback(f(error)));
+                        }
                         continue;
                     }
                     Some(Ok(item)) => return Poll::Ready(Some(Ok(item))),

@@ -68,8 +68,8 @@ impl<S: TryStream> Flow<S> {
     /// | Errors | of upstream keep their place: they end it once the results before them have been given. Those of calls are items |
     /// | Holds | at most `n` calls and results together, and 1 item that waits |
     /// | Ahead | upstream is read while there are fewer than `n` of them |
-    /// | Dropped | the calls that run, the results that wait; a breaker that waits for a dropped call tries another |
-    /// | Time | clock, for how long the breaker is open; calls run only while this flow is polled |
+    /// | Dropped | the calls that run, the results that wait; a breaker that waits for the answer of a dropped call lets another through |
+    /// | Time | clock, for how long the breaker is open; calls run only while this flow is polled, and have all the time they take: give each a timeout of its own |
     ///
     /// # Panics
     ///
@@ -166,10 +166,9 @@ where
             match this.breaker.admit(this.waits.then(|| cx.waker())) {
                 Ok(permit) => this.calls.push_back(Call::Made((this.f)(item), Some(permit))),
                 Err(_) if !*this.waits => this.calls.push_back(Call::Refused(Some(item))),
-                Err(denied) => {
+                Err(Denied(then)) => {
                     *this.held = Some(item);
-                    let Denied::Until(then) = denied else { break };
-                    if this.timer.poll_at(cx, then).is_pending() {
+                    if then.is_none_or(|then| this.timer.poll_at(cx, then).is_pending()) {
                         break;
                     }
                 }

@@ -1,9 +1,10 @@
 //! `dead_letters`: takes what is no good out of a flow, and keeps it.
 //!
 //! ```text
-//! x is no good, and goes into the sink
-//! in:   a-x-b-x-c-|
-//! out:  a---b---c-|
+//! x and y are no good
+//! in:    a-x-b-y-c-|
+//! out:   a---b---c-|
+//! sink:  --x---y---|
 //! ```
 
 use std::fmt;

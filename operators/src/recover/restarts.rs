@@ -63,7 +63,7 @@ struct Told {
     last_failure: Option<String>,
 }
 
-/// How a supervised flow is.
+/// How a supervised flow is. One that is dropped midway stays as it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RestartState {
@@ -86,7 +86,7 @@ impl Restarts {
         Self::default()
     }
 
-    /// How often it was restarted.
+    /// How often it was restarted; one that is being waited for counts already.
     pub fn count(&self) -> u64 {
         self.told().count
     }

@@ -43,7 +43,9 @@ impl<R: Buffered> Flow<R> {
     /// taken an item, or is dropped. Without this it is 256.
     ///
     /// A reader that is kept but not read holds the others back for ever. Drop it, or use
-    /// [`drop_oldest`](Self::drop_oldest).
+    /// [`drop_oldest`](Self::drop_oldest). That is no failure by itself, as it is of [groups](crate::OperatorError::Stalled):
+    /// groups come unasked, while readers are made by hand, and flows that cannot fail can be shared, too. Where it is to
+    /// be noticed, put a [`timeout`](Self::timeout) behind the readers.
     ///
     /// # Panics
     ///

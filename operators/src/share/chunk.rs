@@ -6,8 +6,10 @@ use std::task::Poll;
 
 use futures::TryStream;
 
+use crate::sync::TURN;
+
 /// How many signals are handed over at once, at most.
-pub(super) const CHUNK: usize = 256;
+pub(super) const CHUNK: usize = TURN;
 
 /// What a stream gave one after another: items, and perhaps a failure as the last.
 pub(super) type Chunk<T, E> = Vec<Result<T, E>>;

@@ -47,10 +47,11 @@ impl<S: TryStream> Hub<S> {
     }
 
     /// What a change of the ring leaves to be done.
-    fn settle(&self, after: After<S::Ok>) {
-        if after.room {
+    fn settle(&self, After { dropped, room }: After<S::Ok>) {
+        if room {
             self.turns.baton.call();
         }
+        drop(dropped);
     }
 }
 

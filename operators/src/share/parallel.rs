@@ -7,10 +7,9 @@
 //! ```
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, Poll, ready};
 use std::vec;
 
@@ -21,6 +20,8 @@ use tokio::sync::mpsc;
 use super::chunk::{CHUNK, Chunk, next_chunk};
 use super::task::Task;
 use crate::Flow;
+use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use crate::sync::{RandomState, yield_now};
 
 const NAME: &str = "parallel";
 
@@ -256,15 +257,20 @@ impl<T, E> Stream for Part<T, E> {
 
 /// Runs a part's flow, as far ahead of the consumer as the channel allows.
 async fn run<R: TryStream>(flow: R, sender: mpsc::Sender<Chunk<R::Ok, R::Error>>) {
-    let mut flow = pin!(flow);
-    let mut over = false;
-    while !over {
-        let chunk;
-        (chunk, over) = next_chunk(flow.as_mut(), 0).await;
-        if sender.send(chunk).await.is_err() {
-            return;
+    // The flow is gone before its last chunk is handed over, so that upstream does not wait for a part that is over.
+    let last = {
+        let mut flow = pin!(flow);
+        loop {
+            let (chunk, over) = next_chunk(flow.as_mut(), 0).await;
+            if over {
+                break chunk;
+            }
+            if sender.send(chunk).await.is_err() {
+                return;
+            }
         }
-    }
+    };
+    _ = sender.send(last).await;
 }
 
 /// Reads upstream to its end and sends each item to the part of its key.
@@ -279,29 +285,32 @@ async fn deal<S, F, K>(
     F: FnMut(&S::Ok) -> K,
     K: Hash,
 {
-    let mut stream = pin!(stream);
     // Even in all its bits, and not that of the tables in the parts, which would see only a share of its hashes.
-    let hasher = RandomState::new();
+    let hasher = RandomState::default();
     let mut lanes: Vec<_> = senders.into_iter().map(Lane::new).collect();
-    let mut over = false;
-    while !over && lanes.iter().any(Lane::is_open) {
-        let chunk;
-        (chunk, over) = next_chunk(stream.as_mut(), CHUNK).await;
-        for signal in chunk {
-            match signal {
-                Ok(item) => {
-                    let hash = hasher.hash_one(key(&item));
-                    let lane = (u128::from(hash) * lanes.len() as u128) >> 64;
-                    lanes[lane as usize].chunk.push(Ok(item));
-                }
-                Err(error) => {
-                    failed.store(true, SeqCst);
-                    lanes.iter_mut().for_each(|lane| lane.chunk.push(Err(error.clone())));
+    // Upstream is gone before the parts know of its end or failure.
+    {
+        let mut stream = pin!(stream);
+        let mut over = false;
+        while !over && lanes.iter().any(Lane::is_open) {
+            // At the same time, so that a part that is behind does not keep the others waiting.
+            join_all(lanes.iter_mut().map(Lane::flush)).await;
+            let chunk;
+            (chunk, over) = next_chunk(stream.as_mut(), CHUNK).await;
+            for signal in chunk {
+                match signal {
+                    Ok(item) => {
+                        let hash = hasher.hash_one(key(&item));
+                        let lane = (u128::from(hash) * lanes.len() as u128) >> 64;
+                        lanes[lane as usize].chunk.push(Ok(item));
+                    }
+                    Err(error) => {
+                        failed.store(true, SeqCst);
+                        lanes.iter_mut().for_each(|lane| lane.chunk.push(Err(error.clone())));
+                    }
                 }
             }
         }
-        // At the same time, so that a part that is behind does not keep the others waiting.
-        join_all(lanes.iter_mut().map(Lane::flush)).await;
     }
     join_all(lanes.iter_mut().map(Lane::end)).await;
 }
@@ -321,14 +330,17 @@ impl<T, E> Lane<T, E> {
         !self.sender.is_closed()
     }
 
-    /// Sends what there is. A part that has ended loses it: it asks for nothing more.
+    /// Sends what there is. A part that has ended loses it: it asks for nothing more. Nothing is waited for then, so others
+    /// get their turn.
     async fn flush(&mut self) {
-        if !self.chunk.is_empty() {
-            _ = self.sender.send(Some(std::mem::take(&mut self.chunk))).await;
+        let chunk = std::mem::take(&mut self.chunk);
+        if !chunk.is_empty() && self.sender.send(Some(chunk)).await.is_err() {
+            yield_now().await;
         }
     }
 
     async fn end(&mut self) {
+        self.flush().await;
         _ = self.sender.send(None).await;
     }
 }

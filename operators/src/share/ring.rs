@@ -49,9 +49,25 @@ struct Slot<T> {
 #[must_use]
 pub(super) struct After<T> {
     /// Items that nobody will take any more.
-    pub(super) dropped: Vec<Arc<T>>,
+    pub(super) dropped: Dropped<T>,
     /// Whether somebody waited for room that there is now.
     pub(super) room: bool,
+}
+
+/// Items to let go of. It is nearly always one, so that one needs no list.
+pub(super) struct Dropped<T> {
+    one: Option<Arc<T>>,
+    more: Vec<Arc<T>>,
+}
+
+impl<T> Dropped<T> {
+    const fn new() -> Self {
+        Self { one: None, more: Vec::new() }
+    }
+
+    fn push(&mut self, item: Arc<T>) {
+        self.more.extend(self.one.replace(item));
+    }
 }
 
 impl<T> Ring<T> {
@@ -85,15 +101,15 @@ impl<T> Ring<T> {
     }
 
     /// Adds an item. Gives those that it pushes out.
-    pub(super) fn push(&mut self, item: T) -> Vec<Arc<T>> {
-        let mut pushed_out = Vec::new();
+    pub(super) fn push(&mut self, item: T) -> Dropped<T> {
+        let mut pushed_out = Dropped::new();
         while self.bound.lossy && self.slots.len() >= self.bound.items.max(self.keep) {
             let Some(slot) = self.pop() else { break };
             self.bound.lost.add(slot.left as u64);
             pushed_out.push(slot.item);
         }
         self.slots.push_back(Slot { item: Arc::new(item), left: self.readers });
-        pushed_out.extend(self.let_go().dropped);
+        self.let_go_of(&mut pushed_out);
         pushed_out
     }
 
@@ -143,13 +159,19 @@ impl<T> Ring<T> {
     }
 
     fn let_go(&mut self) -> After<T> {
-        let mut dropped = Vec::new();
-        while self.slots.len() > self.keep && self.slots.front().is_some_and(|slot| slot.left == 0) {
-            dropped.extend(self.pop().map(|slot| slot.item));
-        }
+        let mut dropped = Dropped::new();
+        self.let_go_of(&mut dropped);
         let room = self.held && !self.is_full();
         self.held &= !room;
         After { dropped, room }
+    }
+
+    fn let_go_of(&mut self, dropped: &mut Dropped<T>) {
+        while self.slots.len() > self.keep && self.slots.front().is_some_and(|slot| slot.left == 0) {
+            if let Some(slot) = self.pop() {
+                dropped.push(slot.item);
+            }
+        }
     }
 
     fn pop(&mut self) -> Option<Slot<T>> {

@@ -38,7 +38,8 @@ impl<S: TryStream> Flow<S> {
     /// woken is polled again or dropped: one that is kept, while its task turns to something else, may make others wait.
     ///
     /// The slowest reader holds the others back when they are [`hold_back`](Self::hold_back)`(n)` items ahead, 256 if
-    /// not said. So readers are read side by side, not one after another, and one that is not wanted is dropped; with
+    /// not said. So readers are read side by side, not one after another, and one that is not wanted is dropped: kept
+    /// unread, it stops the others for ever, which a [`timeout`](Self::timeout) behind them turns into a failure. With
     /// [`drop_oldest`](Self::drop_oldest)`(n)` slow readers lose items instead.
     ///
     /// | | |

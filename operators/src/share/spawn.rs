@@ -174,16 +174,21 @@ where
 
 /// Reads the stream to its end, as far ahead of the receiver as the channel allows.
 async fn run<S: TryStream>(stream: S, sender: mpsc::Sender<Chunk<S::Ok, S::Error>>) {
-    let mut stream = pin!(stream);
-    let mut room = 0;
-    let mut over = false;
-    while !over {
-        let chunk;
-        // What came together last time is likely to come together again.
-        (chunk, over) = next_chunk(stream.as_mut(), room).await;
-        room = chunk.len();
-        if sender.send(chunk).await.is_err() {
-            return;
+    // Upstream is gone before the consumer knows of its end or failure.
+    let last = {
+        let mut stream = pin!(stream);
+        let mut room = 0;
+        loop {
+            // What came together last time is likely to come together again.
+            let (chunk, over) = next_chunk(stream.as_mut(), room).await;
+            if over {
+                break chunk;
+            }
+            room = chunk.len();
+            if sender.send(chunk).await.is_err() {
+                return;
+            }
         }
-    }
+    };
+    _ = sender.send(last).await;
 }

@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::task::JoinHandle;
+use crate::sync::{JoinHandle, panic_of, spawn};
 
 /// A tokio task. Dropped, it is aborted.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Task {
     ///
     /// If it is called outside a tokio runtime.
     pub(crate) fn start(operator: &'static str, future: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self { handle: tokio::spawn(future), operator }
+        Self { handle: spawn(future), operator }
     }
 
     /// Ready when the task has ended. Not to be polled again then.
@@ -33,9 +33,9 @@ impl Task {
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match ready!(Pin::new(&mut self.handle).poll(cx)) {
             Ok(()) => Poll::Ready(()),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                Err(_) => {
+            Err(error) => match panic_of(error) {
+                Some(panic) => resume_unwind(panic),
+                None => {
                     panic!("the task of {} was cancelled with its runtime before upstream had ended", self.operator)
                 }
             },

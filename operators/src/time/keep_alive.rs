@@ -69,6 +69,7 @@ impl<S: TryStream> Flow<S> {
     /// [`timeout`](Self::timeout) to fail instead. ReactiveX: none; Pekko's `keepAlive`.
     #[doc(alias = "keepAlive")]
     #[doc(alias = "heartbeat")]
+    #[doc(alias = "extrapolate")]
     #[track_caller]
     pub fn keep_alive<F>(self, span: Duration, f: F) -> Flow<KeepAlive<S, F>>
     where

@@ -1,6 +1,7 @@
 //! Operators that wait.
 
 pub(crate) mod clock;
+pub(crate) mod due;
 
 mod delay;
 mod delay_each;

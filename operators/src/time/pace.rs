@@ -50,7 +50,10 @@ impl<S: TryStream> Flow<S> {
     /// | Errors | end it when they are read, which is not before `span` after the last item |
     /// | Holds | nothing: between the items, upstream is not read |
     /// | Dropped | nothing is lost |
-    /// | Time | clock; the first item is given as it comes. A consumer that polls late gets no burst: what it missed is not made up for |
+    /// | Time | clock, whose timers count milliseconds: an item may wait for a part of one longer. The first item is given as it comes. A consumer that polls late gets no burst: what it missed is not made up for |
+    ///
+    /// As nothing is read ahead, nothing is lost with a paced flow that is dropped; for the same reason it cannot know
+    /// that an item was the last, and ends, as tokio-stream's `throttle` does, when it would have been the next one's turn.
     ///
     /// # Panics
     ///
@@ -100,8 +103,9 @@ impl<S: TryStream> Stream for Pace<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         match *this.next {
-            Next::Now => {}
-            Next::At(next) => ready!(this.timer.poll_at(cx, next)),
+            // Once the clock shows its instant, no timer is needed: a timer counts milliseconds, and would be late.
+            Next::At(next) if next > clock::now() => ready!(this.timer.poll_at(cx, next)),
+            Next::Now | Next::At(_) => {}
             Next::Never => return Poll::Pending,
         }
         *this.next = Next::Now;

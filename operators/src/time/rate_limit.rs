@@ -49,7 +49,8 @@ impl<S: TryStream> Flow<S> {
     ///
     /// Tokens come in evenly, not all at once. Those that nobody needs are kept, as many as [`burst`](Flow::burst) says,
     /// and at the first poll there are as many. With [`weight`](Flow::weight), an item takes several tokens: its size in
-    /// bytes, say. So in any span of time, no more passes than comes in during the span, and a burst.
+    /// bytes, say. So in any span of time, no more passes than comes in during the span, and a burst or the one item that weighs more
+    /// than that.
     ///
     /// | | |
     /// |---|---|
@@ -112,8 +113,8 @@ impl<S: TryStream, F> Flow<RateLimit<S, F>> {
         self
     }
 
-    /// Takes `f(&item)` tokens for each item; 1 if not said. For 0 it passes at once. One that weighs more than a burst
-    /// passes when there is a whole burst, and the items behind it wait until the rest has come in as well.
+    /// Takes `f(&item)` tokens for each item; 1 if not said. One that takes none passes at once. One that weighs more than
+    /// a burst passes when there is a whole burst, and those behind it wait until the rest has come in as well.
     pub fn weight<G>(self, f: G) -> Flow<RateLimit<S, G>>
     where
         G: FnMut(&S::Ok) -> u64,
@@ -126,6 +127,9 @@ impl<S: TryStream, F> Flow<RateLimit<S, F>> {
 impl Bucket {
     /// Takes the tokens, or says when there will be enough of them; `None` is beyond the clock's reach.
     fn take(&mut self, tokens: u64, now: Instant) -> Result<(), Option<Instant>> {
+        if tokens == 0 {
+            return Ok(()); // Also while tokens are owed for a heavy item.
+        }
         let full = self.parts(self.burst);
         let level = self.level.map_or(full, |(level, at)| {
             let elapsed = i128::try_from(now.saturating_duration_since(at).as_nanos()).unwrap_or(i128::MAX);

@@ -58,6 +58,8 @@ impl<S: TryStream> Flow<S> {
     #[doc(alias = "onEach")]
     #[doc(alias = "tap")]
     #[doc(alias = "wireTap")]
+    #[doc(alias = "watch")]
+    #[doc(alias = "log")]
     pub fn inspect<F>(self, f: F) -> Flow<Inspect<S, F>>
     where
         F: FnMut(&S::Ok),

@@ -53,6 +53,8 @@ impl<S: TryStream> Flow<S> {
     /// `TryStreamExt::map_err`. ReactiveX: `on_error_map`.
     #[doc(alias = "on_error_map")]
     #[doc(alias = "onErrorMap")]
+    #[doc(alias = "mapError")]
+    #[doc(alias = "doOnError")]
     pub fn map_err<E, F>(self, f: F) -> Flow<MapErr<S, F>>
     where
         F: FnOnce(S::Error) -> E,

@@ -60,6 +60,7 @@ impl<S: TryStream> Flow<S> {
     #[doc(alias = "runningFold")]
     #[doc(alias = "runningReduce")]
     #[doc(alias = "scanWith")]
+    #[doc(alias = "scanAsync")]
     pub fn scan<A, F>(self, seed: A, f: F) -> Flow<Scan<S, A, F>>
     where
         A: Clone,

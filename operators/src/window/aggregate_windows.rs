@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::event_machine::Machine;
 use super::event_time::{EventTime, EventWindow, Windowed, clamp};
+use super::late_items::{CountLate, GiveLate, LateItems};
 use crate::budget::Budget;
 use crate::group::Aggregator;
 use crate::time::clock::{self, Timer};
@@ -51,60 +52,6 @@ enum State {
     Done,
 }
 
-/// What becomes of late items: [`CountLate`] or [`GiveLate`]. The trait is sealed.
-pub trait LateItems<V, T>: sealed::Sealed {
-    /// What the flow gives.
-    type Item;
-
-    #[doc(hidden)]
-    fn result(result: V) -> Self::Item;
-
-    #[doc(hidden)]
-    fn late(item: T) -> Option<Self::Item>;
-}
-
-/// Late items are counted only.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct CountLate;
-
-/// Late items are given beside the results: see [`give_late`](Flow::give_late).
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct GiveLate;
-
-impl<V, T> LateItems<V, T> for CountLate {
-    type Item = V;
-
-    fn result(result: V) -> V {
-        result
-    }
-
-    fn late(_item: T) -> Option<V> {
-        None
-    }
-}
-
-impl<V, T> LateItems<V, T> for GiveLate {
-    type Item = Result<V, T>;
-
-    fn result(result: V) -> Result<V, T> {
-        Ok(result)
-    }
-
-    fn late(item: T) -> Option<Result<V, T>> {
-        Some(Err(item))
-    }
-}
-
-mod sealed {
-    pub trait Sealed {}
-
-    impl Sealed for super::CountLate {}
-
-    impl Sealed for super::GiveLate {}
-}
-
 impl<S, F, G, K, A> AggregateWindows<S, F, G, K, A>
 where
     S: TryStream,
@@ -138,7 +85,8 @@ where
     /// Lets the watermark be `lag` behind the latest event time, so that items may come out of order by as much. None if
     /// not said: then the first item that happened after a window closes it.
     ///
-    /// A longer lag gives results later and has fewer late items. Parts of a millisecond are cut off.
+    /// A longer lag gives results later and has fewer late items. One item that claims to be of the far future moves the
+    /// watermark there, and all that follow are late: [`filter`](Self::filter) such items before. Parts of a millisecond are cut off.
     ///
     /// # Panics
     ///

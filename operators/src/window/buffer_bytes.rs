@@ -7,7 +7,6 @@
 //! ```
 
 use std::fmt;
-use std::time::Duration;
 
 use futures::TryStream;
 
@@ -17,14 +16,12 @@ use crate::Flow;
 /// The stream of [`Flow::buffer_bytes`].
 pub type BufferBytes<S, F> = Runs<S, BySize<F>>;
 
-/// Cuts where the items of a list have become large or many. Part of the type [`BufferBytes`].
+/// Cuts where the items of a list have become large. Part of the type [`BufferBytes`].
 pub struct BySize<F> {
     max_bytes: usize,
-    max_count: usize,
     size_of: F,
-    /// Bytes and items in the list that is open.
+    /// Those of the list that is open.
     bytes: usize,
-    count: usize,
 }
 
 impl<S: TryStream> Flow<S> {
@@ -82,35 +79,8 @@ impl<S: TryStream> Flow<S> {
         F: FnMut(&S::Ok) -> usize,
     {
         assert!(max_bytes > 0, "buffer_bytes needs max_bytes of at least 1, or every item is too large");
-        let rule = BySize { max_bytes, max_count: usize::MAX, size_of, bytes: 0, count: 0 };
+        let rule = BySize { max_bytes, size_of, bytes: 0 };
         Flow::new(Runs::new("BufferBytes", self.into_inner(), rule))
-    }
-}
-
-/// What else bounds a list of [`buffer_bytes`](Flow::buffer_bytes). To be set before the first poll.
-impl<S: TryStream, F> Flow<BufferBytes<S, F>> {
-    /// Gives a list when it has `n` items, however small they are.
-    ///
-    /// # Panics
-    ///
-    /// If `n` is 0.
-    #[track_caller]
-    pub fn max_count(mut self, n: usize) -> Self {
-        assert!(n > 0, "buffer_bytes needs a max_count of at least 1: a list of 0 items is never full");
-        self.inner_mut().rule.max_count = n;
-        self
-    }
-
-    /// Gives a list when its first item has waited for `span`, however few have followed.
-    ///
-    /// # Panics
-    ///
-    /// If `span` is zero.
-    #[track_caller]
-    pub fn max_time(mut self, span: Duration) -> Self {
-        assert!(!span.is_zero(), "the max_time of buffer_bytes must not be zero");
-        self.inner_mut().span = Some(span);
-        self
     }
 }
 
@@ -119,19 +89,13 @@ impl<T, F: FnMut(&T) -> usize> Rule<T> for BySize<F> {
         let size = (self.size_of)(item);
         let together = self.bytes.checked_add(size).filter(|bytes| *bytes <= self.max_bytes);
         let before = !is_first && together.is_none();
-        (self.bytes, self.count) = match together {
-            Some(bytes) if !is_first => (bytes, self.count + 1),
-            _ => (size, 1),
-        };
-        Place::In { before, after: self.bytes >= self.max_bytes || self.count >= self.max_count }
+        self.bytes = together.filter(|_| !is_first).unwrap_or(size);
+        Place::In { before, after: self.bytes >= self.max_bytes }
     }
 }
 
 impl<F> fmt::Debug for BySize<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BySize")
-            .field("max_bytes", &self.max_bytes)
-            .field("max_count", &self.max_count)
-            .finish_non_exhaustive()
+        f.debug_struct("BySize").field("max_bytes", &self.max_bytes).finish_non_exhaustive()
     }
 }

@@ -18,7 +18,7 @@ use crate::Flow;
 use crate::budget::Budget;
 
 /// How much room a list is given before its first item, at most.
-pub(super) const ROOM: usize = 1024;
+const ROOM: usize = 1024;
 
 /// The stream of [`Flow::buffer_count`].
 #[must_use = "streams do nothing unless polled"]

@@ -30,14 +30,14 @@ impl<S: TryStream> Flow<S> {
     /// | Emits | at each multiple of `shift` plus one `span`, also if nothing came |
     /// | Ends | with upstream, after giving the open lists, that which was opened first first, empty or not |
     /// | Errors | end it at once; the items that are held are lost |
-    /// | Holds | all items of one span, each once: **their number is not bounded**; and `span / shift` lists, rounded up |
+    /// | Holds | all items of one span, each once: **their number is not bounded**, see [`window_time_every`](Self::window_time_every) for a bound; and `span / shift` lists, rounded up |
     /// | Ahead | all items of one span, and those that are left out |
     /// | Dropped | the items that are held |
     /// | Time | clock; time zero is the first poll. An item's time is when it was read, so what a consumer that polls late finds waiting goes into the lists that are then open; the lists that fell due meanwhile are given first, one after another |
     ///
     /// # Panics
     ///
-    /// If `span` or `shift` is zero.
+    /// If `span` or `shift` is zero, or if more than 65,536 lists would be open at once.
     ///
     /// # Examples
     ///
@@ -70,6 +70,10 @@ impl<S: TryStream> Flow<S> {
     {
         assert!(!span.is_zero(), "the span of buffer_time_every must not be zero");
         assert!(!shift.is_zero(), "the shift of buffer_time_every must not be zero");
+        assert!(
+            span.as_nanos() / shift.as_nanos() < 1 << 16,
+            "more than 65,536 lists would be open at once: use a longer shift"
+        );
         Flow::new(Lists::new("BufferTimeEvery", self.into_inner(), ByTime::new(span, shift)))
     }
 }

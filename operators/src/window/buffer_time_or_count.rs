@@ -14,12 +14,11 @@ use std::time::Duration;
 
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
-use tokio::time::Instant;
 
 use crate::Flow;
 use crate::budget::Budget;
 use crate::time::clock::{self, Timer};
-use crate::window::buffer_count::ROOM;
+use crate::time::due::Due;
 
 /// The stream of [`Flow::buffer_time_or_count`].
 #[must_use = "streams do nothing unless polled"]
@@ -30,19 +29,10 @@ pub struct BufferTimeOrCount<S: TryStream> {
     span: Duration,
     n: usize,
     list: Vec<S::Ok>,
-    due: Due,
+    /// When the open list is to be given; unset before the first poll.
+    due: Option<Due>,
     timer: Timer,
     ended: bool,
-}
-
-/// When the open list is to be given.
-#[derive(Clone, Copy, Debug)]
-enum Due {
-    /// One span after the first poll, which is still to come.
-    FromFirstPoll,
-    At(Instant),
-    /// Beyond the clock's reach.
-    Never,
 }
 
 impl<S: TryStream> Flow<S> {
@@ -102,13 +92,7 @@ impl<S: TryStream> Flow<S> {
 
 impl<S: TryStream> BufferTimeOrCount<S> {
     pub(super) const fn new(stream: S, span: Duration, n: usize) -> Self {
-        Self { stream, span, n, list: Vec::new(), due: Due::FromFirstPoll, timer: Timer::new(), ended: false }
-    }
-}
-
-impl Due {
-    fn after(span: Duration, opened: Instant) -> Self {
-        opened.checked_add(span).map_or(Self::Never, Self::At)
+        Self { stream, span, n, list: Vec::new(), due: None, timer: Timer::new(), ended: false }
     }
 }
 
@@ -134,24 +118,18 @@ impl<S: TryStream> Stream for BufferTimeOrCount<S> {
         }
         // One look at the clock is enough: the budget ends this call before long.
         let now = clock::now();
-        match *this.due {
-            Due::FromFirstPoll => *this.due = Due::after(*this.span, now),
-            Due::At(due) if due <= now => {
-                *this.due = Due::after(*this.span, due);
-                return Poll::Ready(Some(Ok(mem::take(this.list))));
-            }
-            Due::At(_) | Due::Never => {}
+        let due = this.due.get_or_insert_with(|| Due::after(*this.span, now));
+        if due.has_come(now) {
+            *due = due.later(*this.span);
+            return Poll::Ready(Some(Ok(mem::take(this.list))));
         }
         let mut budget = Budget::new();
         loop {
             match this.stream.as_mut().try_poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => {
-                    if this.list.is_empty() {
-                        this.list.reserve_exact(ROOM.min(*this.n));
-                    }
                     this.list.push(item);
                     if this.list.len() == *this.n {
-                        *this.due = Due::after(*this.span, now);
+                        *due = Due::after(*this.span, now);
                         return Poll::Ready(Some(Ok(mem::take(this.list))));
                     }
                 }
@@ -168,11 +146,8 @@ impl<S: TryStream> Stream for BufferTimeOrCount<S> {
             }
             ready!(budget.swallow(cx));
         }
-        let Due::At(due) = *this.due else {
-            return Poll::Pending;
-        };
-        ready!(this.timer.poll_at(cx, due));
-        *this.due = Due::after(*this.span, due);
+        ready!(due.poll(this.timer, cx));
+        *due = due.later(*this.span);
         Poll::Ready(Some(Ok(mem::take(this.list))))
     }
 

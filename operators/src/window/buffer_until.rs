@@ -29,10 +29,10 @@ impl<S: TryStream> Flow<S> {
     /// | Emits | when an item has come for which `is_last` is true, with that item as the last |
     /// | Ends | with upstream, after giving the items that are held, if any |
     /// | Errors | end it at once; the items that are held are lost |
-    /// | Holds | the items of one list: **their number is not bounded** |
+    /// | Holds | the items of one list: **their number is not bounded**, unless by [`max_count`](Self::max_count) |
     /// | Ahead | the items of one list |
     /// | Dropped | the items that are held |
-    /// | Time | none: a list waits for its last item as long as that takes |
+    /// | Time | none: a list waits for its last item as long as that takes, unless [`max_time`](Self::max_time) is set |
     ///
     /// # Examples
     ///

@@ -35,10 +35,10 @@ impl<S: TryStream> Flow<S> {
     /// | Emits | when an item comes whose key is not that of the one before |
     /// | Ends | with upstream, after giving the items that are held, if any |
     /// | Errors | end it at once; the items that are held are lost |
-    /// | Holds | the items of one list, **whose number is not bounded**, and one key |
+    /// | Holds | the items of one list, **whose number is not bounded**, unless by [`max_count`](Self::max_count), and one key |
     /// | Ahead | the items of one list, and the first of the next |
     /// | Dropped | the items that are held |
-    /// | Time | none: a list waits for the first item of the next as long as that takes |
+    /// | Time | none: a list waits for the first item of the next as long as that takes, unless [`max_time`](Self::max_time) is set |
     ///
     /// # Examples
     ///

@@ -169,6 +169,21 @@ where
     }
 
     /// Gives what `aggregator` makes of the items of each window. For sessions it must [merge](MergeStates).
+    ///
+    /// How an [`Aggregator`] is written stands on the page of the method of that name behind
+    /// [`group_until`](Flow::group_until). All other `*_each` are made by it:
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use std::time::Duration;
+    /// use anabranch_operators::{from_iter, window::tumbling};
+    ///
+    /// let seconds = from_iter([3, 1, 7, 9]);
+    /// let windows = seconds.event_windows(tumbling(Duration::from_secs(5)), |second| second * 1_000_i64);
+    /// let Ok(counts) = windows.aggregate_each(anabranch_operators::group::Count).map(|window| window.value).collect::<Vec<_>>().await;
+    /// assert_eq!(counts, [2, 2]);
+    /// # });
+    /// ```
     pub fn aggregate_each<A>(self, aggregator: A) -> Flow<AggregateWindows<S, F, G, K, A>>
     where
         A: Aggregator<K, S::Ok>,
@@ -179,7 +194,19 @@ where
     }
 
     /// Gives the items of each window as a list, in the order in which they came; when sessions merge, those of the
-    /// earlier session come first. **Their number is not bounded.**
+    /// earlier session come first. **Their number is not bounded.** As [`buffer_time`](Flow::buffer_time), but by event time.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use std::time::Duration;
+    /// use anabranch_operators::{from_iter, window::session};
+    ///
+    /// let seconds = from_iter([3, 1, 7, 9]);
+    /// let windows = seconds.event_windows(session(Duration::from_secs(5)), |second| second * 1_000_i64);
+    /// let Ok(lists) = windows.collect_each().map(|window| window.value).collect::<Vec<_>>().await;
+    /// assert_eq!(lists, [vec![3, 1, 7, 9]]);
+    /// # });
+    /// ```
     pub fn collect_each(self) -> Flow<AggregateWindows<S, F, G, K, Collected>>
     where
         W: EventWindow<K, S::Ok, Collected>,
@@ -188,6 +215,18 @@ where
     }
 
     /// Gives how many items each window had.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use std::time::Duration;
+    /// use anabranch_operators::{from_iter, window::tumbling};
+    ///
+    /// let seconds = from_iter([3, 1, 7, 9]);
+    /// let windows = seconds.event_windows(tumbling(Duration::from_secs(5)), |second| second * 1_000_i64);
+    /// let Ok(counts) = windows.count_each().map(|window| window.value).collect::<Vec<_>>().await;
+    /// assert_eq!(counts, [2, 2]);
+    /// # });
+    /// ```
     pub fn count_each(self) -> Flow<AggregateWindows<S, F, G, K, Count>>
     where
         W: EventWindow<K, S::Ok, Count>,
@@ -197,6 +236,18 @@ where
 
     /// Gives a fold of the items of each window. Not for sessions, because two folds cannot be made one: use
     /// `reduce_each` or `aggregate_each` there.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use std::time::Duration;
+    /// use anabranch_operators::{from_iter, window::tumbling};
+    ///
+    /// let seconds = from_iter([3, 1, 7, 9]);
+    /// let windows = seconds.event_windows(tumbling(Duration::from_secs(5)), |second| second * 1_000_i64);
+    /// let Ok(products) = windows.fold_each(|| 1, |product, second| product * second).map(|window| window.value).collect::<Vec<_>>().await;
+    /// assert_eq!(products, [3, 63]);
+    /// # });
+    /// ```
     #[allow(clippy::type_complexity)]
     pub fn fold_each<V, I, H>(self, init: I, f: H) -> Flow<AggregateWindows<S, F, G, K, Fold<I, H>>>
     where
@@ -208,6 +259,18 @@ where
     }
 
     /// Gives the items of each window, put together two by two. When sessions merge, so are the two values so far.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use std::time::Duration;
+    /// use anabranch_operators::{from_iter, window::session};
+    ///
+    /// let seconds = from_iter([3, 1, 7, 9]);
+    /// let windows = seconds.event_windows(session(Duration::from_secs(5)), |second| second * 1_000_i64);
+    /// let Ok(latest) = windows.reduce_each(i64::max).map(|window| window.value).collect::<Vec<_>>().await;
+    /// assert_eq!(latest, [9]);
+    /// # });
+    /// ```
     pub fn reduce_each<H>(self, f: H) -> Flow<AggregateWindows<S, F, G, K, Reduce<H>>>
     where
         H: FnMut(S::Ok, S::Ok) -> S::Ok,
@@ -217,6 +280,18 @@ where
     }
 
     /// Gives the sum of `f(item)` for the items of each window.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use std::time::Duration;
+    /// use anabranch_operators::{from_iter, window::tumbling};
+    ///
+    /// let seconds = from_iter([3, 1, 7, 9]);
+    /// let windows = seconds.event_windows(tumbling(Duration::from_secs(5)), |second| second * 1_000_i64);
+    /// let Ok(sums) = windows.sum_each(|second| second).map(|window| window.value).collect::<Vec<_>>().await;
+    /// assert_eq!(sums, [4, 16]);
+    /// # });
+    /// ```
     pub fn sum_each<N, H>(self, f: H) -> Flow<AggregateWindows<S, F, G, K, Sum<H>>>
     where
         H: FnMut(S::Ok) -> N,
@@ -226,7 +301,19 @@ where
         self.aggregate_each(Sum { f })
     }
 
-    /// Gives the `n` items of each window with the greatest `rank(item)`, greatest first.
+    /// Gives the `n` items of each window with the greatest `rank(item)`, greatest first; of equal ones, those that came first.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use std::time::Duration;
+    /// use anabranch_operators::{from_iter, window::tumbling};
+    ///
+    /// let seconds = from_iter([3, 1, 7, 9]);
+    /// let windows = seconds.event_windows(tumbling(Duration::from_secs(5)), |second| second * 1_000_i64);
+    /// let Ok(latest) = windows.top_each(1, |second| *second).map(|window| window.value).collect::<Vec<_>>().await;
+    /// assert_eq!(latest, [[3], [9]]);
+    /// # });
+    /// ```
     ///
     /// # Panics
     ///

@@ -20,7 +20,7 @@ pub struct Lists<S: TryStream, P, C> {
     name: &'static str,
     #[pin]
     stream: S,
-    plan: P,
+    pub(super) plan: P,
     open: OpenLists<S::Ok>,
     state: State,
     timer: Timer,

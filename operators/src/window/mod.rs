@@ -33,6 +33,7 @@ mod event_machine;
 mod event_table;
 mod event_time;
 mod event_windows;
+mod late_items;
 mod lists;
 mod plan;
 mod runs;
@@ -46,7 +47,7 @@ mod window_toggle;
 mod window_when;
 mod windows;
 
-pub use self::aggregate_windows::{AggregateWindows, CountLate, GiveLate, LateItems};
+pub use self::aggregate_windows::AggregateWindows;
 pub use self::buffer_bytes::{BufferBytes, BySize};
 pub use self::buffer_count::BufferCount;
 pub use self::buffer_count_every::BufferCountEvery;
@@ -62,6 +63,7 @@ pub use self::event_time::{
     EventTime, EventWindow, Hopping, Session, Timing, Tumbling, Window, Windowed, hopping, session, tumbling,
 };
 pub use self::event_windows::{Collected, EventWindows};
+pub use self::late_items::{CountLate, GiveLate, LateItems};
 pub use self::lists::Lists;
 pub use self::plan::{ByCount, ByTime, ByTimeOrCount, Cloned, Moved};
 pub use self::runs::Runs;

@@ -10,6 +10,7 @@ use futures::{Stream, TryStream};
 use pin_project::pin_project;
 use tokio::time::Instant;
 
+use crate::Flow;
 use crate::budget::Budget;
 use crate::time::clock::{self, Timer};
 
@@ -37,11 +38,11 @@ pub struct Runs<S: TryStream, R> {
     name: &'static str,
     #[pin]
     stream: S,
-    pub(super) rule: R,
+    rule: R,
     list: Vec<S::Ok>,
     state: State,
-    /// How long a list may be open, counted from its first item.
-    pub(super) span: Option<Duration>,
+    max_count: usize,
+    max_time: Option<Duration>,
     due: Option<Instant>,
     timer: Timer,
 }
@@ -56,8 +57,44 @@ enum State {
 
 impl<S: TryStream, R> Runs<S, R> {
     pub(super) const fn new(name: &'static str, stream: S, rule: R) -> Self {
-        let state = State::Running;
-        Self { name, stream, rule, list: Vec::new(), state, span: None, due: None, timer: Timer::new() }
+        Self {
+            name,
+            stream,
+            rule,
+            list: Vec::new(),
+            state: State::Running,
+            max_count: usize::MAX,
+            max_time: None,
+            due: None,
+            timer: Timer::new(),
+        }
+    }
+}
+
+/// What else bounds a list that its items cut. To be set before the first poll.
+impl<S: TryStream, R> Flow<Runs<S, R>> {
+    /// Gives a list when it has `n` items, whatever follows, and begins the next: so no more than `n` are held.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    #[track_caller]
+    pub fn max_count(mut self, n: usize) -> Self {
+        assert!(n > 0, "these lists need a max_count of at least 1: one of 0 items is never full");
+        self.inner_mut().max_count = n;
+        self
+    }
+
+    /// Gives a list when its first item has waited for `span`, however few have followed, and begins the next.
+    ///
+    /// # Panics
+    ///
+    /// If `span` is zero.
+    #[track_caller]
+    pub fn max_time(mut self, span: Duration) -> Self {
+        assert!(!span.is_zero(), "the max_time of lists must not be zero");
+        self.inner_mut().max_time = Some(span);
+        self
     }
 }
 
@@ -79,7 +116,7 @@ where
             State::Ended => return Poll::Ready(None),
         }
         // One look at the clock is enough: the budget ends this call before long.
-        let span = this.span.map(|span| (span, clock::now()));
+        let span = this.max_time.map(|span| (span, clock::now()));
         if let Some((_, now)) = span
             && !this.list.is_empty()
             && this.due.is_some_and(|due| due <= now)
@@ -96,6 +133,7 @@ where
                             *this.due = span.and_then(|(span, now)| now.checked_add(span));
                         }
                         this.list.push(item);
+                        let after = after || this.list.len() >= *this.max_count;
                         if !given.is_empty() {
                             *this.state = if after { State::Whole } else { State::Running };
                             return Poll::Ready(Some(Ok(given)));

@@ -13,18 +13,34 @@ use tokio::time::Instant;
 
 use super::plan::{Plan, Turn};
 use crate::Signal;
+use crate::budget::Budget;
+
+/// How many windows may be open at once if nothing else is said.
+const MAX_OPEN: usize = 1 << 16;
 
 /// One window after another: each item of a flow closes one and opens the next.
 pub struct BySignal<G> {
     /// Dropped when it has ended.
     signal: Option<Pin<Box<G>>>,
+    turns: Turns,
     number: u64,
     is_open: bool,
+    /// Items in the open window.
+    items: usize,
+    pub(super) max_count: usize,
 }
 
 impl<G> BySignal<G> {
     pub(super) fn new(signal: G) -> Self {
-        Self { signal: Some(Box::pin(signal)), number: 0, is_open: false }
+        let (signal, turns) = (Some(Box::pin(signal)), Turns::new());
+        Self { signal, turns, number: 0, is_open: false, items: 0, max_count: usize::MAX }
+    }
+
+    fn close(&mut self) -> Turn {
+        self.is_open = false;
+        self.items = 0;
+        self.number += 1;
+        Turn::Close(self.number - 1)
     }
 }
 
@@ -34,18 +50,48 @@ impl<G: TryStream> Plan<G::Error> for BySignal<G> {
             self.is_open = true;
             return Poll::Ready(Ok(Turn::Open));
         }
-        let Some(signal) = &mut self.signal else { return Poll::Pending };
-        match ready!(signal.as_mut().try_poll_next(cx)?) {
-            Some(_) => {
-                self.is_open = false;
-                self.number += 1;
-                Poll::Ready(Ok(Turn::Close(self.number - 1)))
-            }
-            None => {
-                self.signal = None;
-                Poll::Pending
-            }
+        if self.items >= self.max_count {
+            return Poll::Ready(Ok(self.close()));
         }
+        let Some(signal) = &mut self.signal else { return Poll::Pending };
+        ready!(self.turns.take(cx));
+        match signal.as_mut().try_poll_next(cx)? {
+            Poll::Ready(Some(_)) => return Poll::Ready(Ok(self.close())),
+            Poll::Ready(None) => self.signal = None,
+            Poll::Pending => self.turns = Turns::new(),
+        }
+        Poll::Pending
+    }
+
+    fn item(&mut self) {
+        self.items += 1;
+    }
+}
+
+/// How often in a row signals go before upstream: if they are always ready, it still gets its turn.
+struct Turns {
+    left: Budget,
+    rests: bool,
+}
+
+impl Turns {
+    const fn new() -> Self {
+        Self { left: Budget::new(), rests: false }
+    }
+
+    /// Pending when it is upstream's turn, and then the task is woken already.
+    fn take(&mut self, cx: &Context<'_>) -> Poll<()> {
+        // A rest lasts for two calls: after the first, a window that has just opened may be given before upstream is
+        // looked at.
+        if std::mem::take(&mut self.rests) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let turn = self.left.swallow(cx);
+        if turn.is_pending() {
+            *self = Self { left: Budget::new(), rests: true };
+        }
+        turn
     }
 }
 
@@ -61,7 +107,11 @@ pub struct ByToggle<O: TryStream, F, G, Kind> {
     openings: Option<Pin<Box<O>>>,
     f: F,
     closings: FuturesUnordered<Closing<G, O::Error, Kind>>,
+    turns: Turns,
     opened: u64,
+    /// Windows that are open, also those whose signal has ended without a word.
+    open: usize,
+    pub(super) max_open: usize,
 }
 
 /// The signal that closes one window.
@@ -86,7 +136,15 @@ impl<E, Kind, G: Signal<E, Kind>> Future for Closing<G, E, Kind> {
 
 impl<O: TryStream, F, G, Kind> ByToggle<O, F, G, Kind> {
     pub(super) fn new(openings: O, f: F) -> Self {
-        Self { openings: Some(Box::pin(openings)), f, closings: FuturesUnordered::new(), opened: 0 }
+        Self {
+            openings: Some(Box::pin(openings)),
+            f,
+            closings: FuturesUnordered::new(),
+            turns: Turns::new(),
+            opened: 0,
+            open: 0,
+            max_open: MAX_OPEN,
+        }
     }
 }
 
@@ -97,26 +155,30 @@ where
     G: Signal<O::Error, Kind>,
 {
     fn poll_turn(&mut self, cx: &mut Context<'_>, _now: Instant) -> Poll<Result<Turn, O::Error>> {
+        ready!(self.turns.take(cx));
         // One that was opened by the turn before gets its first poll here.
         while let Poll::Ready(Some(closed)) = Pin::new(&mut self.closings).poll_next(cx)? {
             // A signal that has ended without a word leaves its window open.
             if let Some(number) = closed {
+                self.open -= 1;
                 return Poll::Ready(Ok(Turn::Close(number)));
             }
         }
-        let Some(openings) = &mut self.openings else { return Poll::Pending };
-        match ready!(openings.as_mut().try_poll_next(cx)?) {
-            Some(opening) => {
+        // At the limit only the signals, which have just been polled, can change anything.
+        let openings = self.openings.as_mut().filter(|_| self.open < self.max_open);
+        match openings.map_or(Poll::Pending, |openings| openings.as_mut().try_poll_next(cx))? {
+            Poll::Ready(Some(opening)) => {
                 let signal = (self.f)(opening);
                 self.closings.push(Closing { number: self.opened, signal, marker: PhantomData });
                 self.opened += 1;
-                Poll::Ready(Ok(Turn::Open))
+                self.open += 1;
+                return Poll::Ready(Ok(Turn::Open));
             }
-            None => {
-                self.openings = None;
-                Poll::Pending
-            }
+            Poll::Ready(None) => self.openings = None,
+            Poll::Pending => {}
         }
+        self.turns = Turns::new();
+        Poll::Pending
     }
 
     fn stop_opening(&mut self) {

@@ -50,7 +50,7 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # Panics
     ///
-    /// If `span` or `shift` is zero.
+    /// If `span` or `shift` is zero, or if more than 65,536 windows would be open at once.
     ///
     /// # Examples
     ///
@@ -87,6 +87,10 @@ impl<S: TryStream> Flow<S> {
     {
         assert!(!span.is_zero(), "a window must last longer than no time");
         assert!(!shift.is_zero(), "the next window must begin later than the one before");
+        assert!(
+            span.as_nanos() / shift.as_nanos() < 1 << 16,
+            "more than 65,536 windows would be open at once: use a longer shift"
+        );
         Flow::new(Windows::new("WindowTimeEvery", self.into_inner(), ByTime::new(span, shift)))
     }
 }

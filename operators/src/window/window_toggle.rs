@@ -35,10 +35,10 @@ impl<S: TryStream> Flow<S> {
     /// | Emits | a window at each item of `openings` |
     /// | Ends | with upstream, and the open windows with it. When `openings` ends, no more windows open; a signal that ends without an item never closes its window |
     /// | Errors | end it at once, those of `openings` and of signals too, and the open windows with it; what they hold is lost |
-    /// | Holds | the signal of each open window: **their number is bounded by `openings` and `close` alone**. At most 1,024 unread items a window and 65,536 in all, windows not yet taken included, where an item counts once for each of its windows; then upstream is held back |
+    /// | Holds | the signal of each open window. At most [`max_open`](Self::max_open) are open (65,536 unless set), those that were dropped and wait for their signal among them: beyond, `openings` is not polled until one closes. At most 1,024 unread items a window and 65,536 in all, windows not yet taken included, where an item counts once for each of its windows; then upstream is held back |
     /// | Ahead | up to those bounds; `openings` is polled from the first poll on |
     /// | Dropped | a dropped window discards its items. When the outer stream is dropped, the open windows live on, and no more open |
-    /// | Time | none, but for the detection of stalls; signals and `openings` are looked at before upstream, so they come first when all are ready |
+    /// | Time | none, but for the detection of stalls; signals and `openings` are looked at before upstream, so they come first when all are ready; after 255 times in a row it is upstream's turn |
     ///
     /// # Errors
     ///
@@ -80,5 +80,20 @@ impl<S: TryStream> Flow<S> {
         G: Signal<S::Error, Kind>,
     {
         Flow::new(Windows::new("WindowToggle", self.into_inner(), ByToggle::new(openings, close)))
+    }
+}
+
+impl<S: TryStream, O: TryStream, F, G, Kind> Flow<WindowToggle<S, O, F, G, Kind>> {
+    /// Lets at most `n` windows be open at once; 65,536 if not said. Beyond, the next item of `openings` waits until one
+    /// has closed.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is zero, or if the flow has been polled.
+    #[track_caller]
+    pub fn max_open(mut self, n: usize) -> Self {
+        assert!(n > 0, "at least one window must be allowed to be open");
+        self.plan_mut().max_open = n;
+        self
     }
 }

@@ -34,7 +34,7 @@ impl<S: TryStream> Flow<S> {
     /// | Holds | at most 1,024 unread items a window and 65,536 in all, windows not yet taken included; then upstream is held back |
     /// | Ahead | up to those bounds; `signal` is polled from the first poll on |
     /// | Dropped | a dropped window discards its items. When the outer stream is dropped, the open window lives on, and no more open |
-    /// | Time | none, but for the detection of stalls; `signal` is looked at before upstream, so the cut comes first when both are ready |
+    /// | Time | none, but for the detection of stalls; `signal` is looked at before upstream, so the cut comes first when both are ready; after 255 cuts in a row it is upstream's turn |
     ///
     /// # Errors
     ///
@@ -63,7 +63,8 @@ impl<S: TryStream> Flow<S> {
     /// # See also
     ///
     /// [`buffer_when`](Self::buffer_when), which gives lists; [`window_toggle`](Self::window_toggle);
-    /// [`window_time`](Self::window_time). ReactiveX: `window`, `window_when`, `windowWhen`.
+    /// [`window_time`](Self::window_time). ReactiveX: `window` with boundaries; `window_when`, `windowWhen`, which make each
+    /// signal anew: [`repeat_from`](crate::repeat_from()) as `signal`, as on the page of `buffer_when`.
     #[doc(alias = "window")]
     #[doc(alias = "windowWhen")]
     #[doc(alias = "window_boundaries")]

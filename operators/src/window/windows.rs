@@ -5,12 +5,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::{Stream, TryStream};
 use tokio::time::Instant;
 
 use super::plan::{Copies, Plan, Turn};
+use crate::budget::Budget;
 use crate::group::Group;
 use crate::group::group_until::{BOUNDS, STALL_AFTER};
 use crate::group::hub::{Filled, Out, Route};
@@ -37,6 +38,19 @@ type Running<S, P, C> = SubStreams<S, ByPlan<P, C, <S as TryStream>::Ok, <S as T
 impl<S: TryStream, P, C> Windows<S, P, C> {
     pub(super) const fn new(name: &'static str, source: S, plan: P) -> Self {
         Self { name, state: State::New(source, plan) }
+    }
+}
+
+impl<S: TryStream, P, C> Flow<Windows<S, P, C>> {
+    /// The plan, as long as it can be set up.
+    #[track_caller]
+    pub(super) fn plan_mut(&mut self) -> &mut P {
+        match &mut self.inner_mut().state {
+            State::New(_, plan) => plan,
+            State::Running(_) | State::Moving => {
+                panic!("windows of this flow have been read already: set it up before")
+            }
+        }
     }
 }
 
@@ -110,21 +124,27 @@ where
         self.plan.start(now);
     }
 
-    fn tick(&mut self, cx: &mut Context<'_>, now: Instant, out: &Out<u64, T, E>) -> Result<(), E> {
+    fn tick(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        out: &Out<u64, T, E>,
+        budget: &mut Budget,
+    ) -> Poll<Result<(), E>> {
         loop {
             if self.owed {
                 if !out.can_open() {
                     self.plan.stop_opening();
                 } else if out.lanes.is_full() {
                     // Windows that nobody takes count as buffered: the plan waits until there is room for more.
-                    return Ok(());
+                    return Poll::Ready(Ok(()));
                 }
                 self.owed = false;
                 self.open.extend(out.open(self.opened));
                 self.opened += 1;
             }
             if self.open.is_empty() && !out.can_open() {
-                return Ok(());
+                return Poll::Ready(Ok(()));
             }
             match self.plan.poll_turn(cx, now) {
                 Poll::Ready(Ok(Turn::Open)) => self.owed = true,
@@ -134,9 +154,10 @@ where
                         lane.end(&out.lanes);
                     }
                 }
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => return Ok(()),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Ready(Ok(())),
             }
+            ready!(budget.swallow(cx));
         }
     }
 

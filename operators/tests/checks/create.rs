@@ -57,5 +57,6 @@ fn timer() {
 fn using() {
     Row::of("create/using")
         .gives(|[flow]| anabranch_operators::using(|| 7, |_| flow))
+        .panics(|[flow]| anabranch_operators::using(|| boom::<_, ()>(()), move |()| flow))
         .panics(|[flow]| anabranch_operators::using(|| flow, |flow| boom::<_, crate::row::Source>(flow)));
 }

@@ -36,6 +36,7 @@ fn fold_each() {
         flow.group_by(char::to_ascii_lowercase).fold_each(Vec::new, push)
     });
     row.panics(|[flow]| flow.group_by(|letter| *letter).fold_each(|| (), |(), letter| boom(letter)));
+    row.panics(|[flow]| flow.group_by(|letter| *letter).fold_each(|| boom(()), |(), _| ()));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! The rows of `recover`.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use anabranch_operators::recover::{Attempts, Backoff, Breaker, BreakerError, RestartLimit};
-use anabranch_operators::testing::{Failed, probe};
-use anabranch_operators::{Flow, defer};
+use anabranch_operators::testing::{Failed, observe, probe, virtual_time};
+use anabranch_operators::{Flow, FlowExt, defer};
 use futures::SinkExt;
+use futures::channel::mpsc;
 
 use crate::row::{Row, Source, boom, upper};
 
@@ -49,9 +51,18 @@ fn circuit_breaker() {
 
 #[test]
 fn dead_letters() {
-    let decode = |letter| if letter == 'x' { Err(letter) } else { Ok(letter) };
-    let sink = || futures::sink::drain().sink_map_err(|never: std::convert::Infallible| -> Failed { match never {} });
-    Row::of("recover/dead_letters").gives(|[flow]| flow.map(decode).dead_letters(sink()));
+    let decode = |letter| if matches!(letter, 'x' | 'y') { Err(letter) } else { Ok(letter) };
+    let row = Row::of("recover/dead_letters");
+    let drain = || futures::sink::drain().sink_map_err(|never: Infallible| -> Failed { match never {} });
+    row.gives(|[flow]| flow.map(decode).dead_letters(drain()));
+    // What the sink was given, and when, is seen at the other end of a channel.
+    virtual_time(async {
+        let (sink, letters) = mpsc::unbounded();
+        let flow = row.line("in").map(decode).dead_letters(sink.sink_map_err(|_| Failed::Scripted));
+        let (given, letters) = tokio::join!(observe(flow, 100), observe(letters.into_flow(), 100));
+        given.assert_marbles(&row.marbles("out"));
+        letters.assert_marbles(&row.marbles("sink"));
+    });
 }
 
 #[test]
@@ -71,6 +82,8 @@ fn retry_backoff() {
     let row = Row::of("recover/retry_backoff");
     row.gives(|[flow]| again(&row, flow).retry_backoff(Attempts::in_all(3), doubling()));
     row.panics(|[flow]| again(&row, flow).retry_backoff(Attempts::in_all(3), doubling()).retry_if(|error| boom(error)));
+    let chance = || Backoff::exponential(ticks(1)).random(|| boom(()));
+    row.panics(|[flow]| again(&row, flow).retry_backoff(Attempts::in_all(3), chance()));
 }
 
 #[test]

@@ -53,7 +53,13 @@ impl Row {
     /// The inner flow that the picture shows for `name`.
     #[track_caller]
     pub(crate) fn line(&self, name: impl Display) -> Flow<Script<char, Failed>> {
-        Script::marbles(&self.picture.line(&name.to_string()).marbles)
+        Script::marbles(&self.marbles(name))
+    }
+
+    /// What the picture shows for `name`.
+    #[track_caller]
+    pub(crate) fn marbles(&self, name: impl Display) -> String {
+        self.picture.line(&name.to_string()).marbles.clone()
     }
 
     fn inputs<const N: usize>(&self) -> [&str; N] {

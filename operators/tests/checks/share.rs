@@ -4,7 +4,7 @@ use anabranch_operators::testing::Failed;
 use anabranch_operators::{Flow, from_iter};
 use futures::Stream;
 
-use crate::row::{Row, boom, upper};
+use crate::row::{Row, Source, boom, upper};
 
 /// A flow of readers that are all there from the beginning.
 fn all_at_once<R>(readers: impl IntoIterator<Item = R>) -> Flow<impl Stream<Item = Result<R, Failed>>> {
@@ -53,6 +53,7 @@ fn share_from() {
         let flow = anabranch_operators::share_from(move || run.clone());
         joins.map(move |_| flow.clone())
     });
+    row.panics(|[joins]| anabranch_operators::share_from(move || boom::<_, Source>(&joins)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anabranch_operators::window::tumbling;
 use tokio::time::sleep;
 
-use crate::row::{Row, boom};
+use crate::row::{Row, Source, boom};
 
 /// What windows may buffer, all together.
 const BUFFERS: usize = 65_536;
@@ -88,17 +88,19 @@ fn chunk_by() {
 fn event_windows() {
     let seconds = |item: &char| i64::from(item.to_digit(10).unwrap()) * 1_000;
     let span = Duration::from_secs(5);
-    Row::of("window/event_windows")
-        .ahead(1)
-        .gives(|[flow]| {
-            let windows = flow.event_windows(tumbling(span), seconds).collect_each();
-            windows.watermark_lag(Duration::from_secs(1)).map(|window| window.value)
-        })
-        .panics(|[flow]| {
-            flow.event_windows(tumbling(span), |second| boom::<_, i64>(second))
-                .collect_each()
-                .map(|window| window.value)
-        });
+    let row = Row::of("window/event_windows").ahead(1);
+    let windows = |flow: Source| flow.event_windows(tumbling(span), seconds);
+    row.gives(|[flow]| {
+        let lists = windows(flow).collect_each();
+        lists.watermark_lag(Duration::from_secs(1)).map(|window| window.value)
+    });
+    row.panics(|[flow]| flow.event_windows(tumbling(span), |second| boom::<_, i64>(second)).collect_each());
+    row.panics(|[flow]| windows(flow).by_key(|second| boom::<_, char>(second)).collect_each());
+    row.panics(|[flow]| windows(flow).fold_each(|| boom(()), |(), _| ()));
+    row.panics(|[flow]| windows(flow).fold_each(|| (), |(), second| boom(second)));
+    row.panics(|[flow]| windows(flow).reduce_each(|_, second| boom(second)));
+    row.panics(|[flow]| windows(flow).sum_each(boom::<_, u32>));
+    row.panics(|[flow]| windows(flow).top_each(2, |second| boom::<_, char>(second)));
 }
 
 #[test]

@@ -61,6 +61,18 @@ fn holds_one_item_a_flow() {
 }
 
 #[test]
+fn compares_an_item_with_few_of_many_flows() {
+    let mut comparisons = 0;
+    let flows = (0..1_024).map(|flow| from_iter((0..10).map(move |n| 1_024 * n + flow * 7 % 1_024)));
+    let merged = merge_sorted(flows, |a, b| {
+        comparisons += 1;
+        a.cmp(b)
+    });
+    assert_eq!(virtual_time(merged.collect::<Vec<_>>()), Ok((0..10_240).collect()));
+    assert!(comparisons < 10_240 * 32, "{comparisons} comparisons of 10,240 items");
+}
+
+#[test]
 fn has_no_more_to_give_after_the_end() {
     let mut flow = merge_sorted([from_iter([1])], Ord::cmp);
     assert_eq!(flow.size_hint(), (0, None));

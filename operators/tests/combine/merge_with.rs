@@ -1,8 +1,11 @@
 //! `merge_with`: two flows at once.
 
 use anabranch_operators::from_iter;
-use anabranch_operators::testing::{Script, assert_marbles, check, probe, virtual_time};
+use anabranch_operators::testing::{Event, Failed, Script, Timed, assert_marbles, check, probe, virtual_time};
 use futures::Stream;
+use proptest::prelude::*;
+
+use crate::timed::{Events, agrees, scripts, some};
 
 #[test]
 fn gives_the_items_of_both_as_they_come() {
@@ -62,4 +65,31 @@ fn size_hint_does_not_overflow() {
     let endless = || from_iter(std::iter::repeat(1));
     assert_eq!(endless().merge_with(endless()).size_hint(), (usize::MAX, None));
     assert_eq!(from_iter([1; 3]).merge_with(from_iter([1; 2])).size_hint(), (2, Some(5)));
+}
+
+/// Everything in the order in which it happens, up to the second end or the first failure.
+fn model(events: &Events) -> Vec<Timed<i64, Failed>> {
+    let mut given = Vec::new();
+    let mut ends = 0;
+    for (tick, _, event) in events {
+        ends += usize::from(matches!(event, Event::End));
+        if ends == 2 || !matches!(event, Event::End) {
+            given.push((*tick, event.clone()));
+        }
+        if ends == 2 || matches!(event, Event::Failure(_)) {
+            break;
+        }
+    }
+    given
+}
+
+proptest! {
+    #[test]
+    fn gives_everything_when_it_happens(scripts in scripts(2)) {
+        let merged = |flows| {
+            let [a, b] = some(flows);
+            a.merge_with(b)
+        };
+        agrees(&scripts, merged, model)?;
+    }
 }

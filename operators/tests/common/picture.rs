@@ -25,9 +25,10 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Whether it is what the operator makes, and no input of it: `out:`, `answer:`, or a sub-stream by its number.
+    /// Whether it is what the operator makes, and no input of it: `out:`, `answer:`, what goes into a `sink:`, or a
+    /// sub-stream by its number.
     pub(crate) fn is_result(&self) -> bool {
-        self.name == "out" || self.name == "answer" || self.is_sub_stream()
+        ["out", "answer", "sink"].contains(&&*self.name) || self.is_sub_stream()
     }
 
     pub(crate) fn is_sub_stream(&self) -> bool {
@@ -60,7 +61,7 @@ impl Picture {
         let captions = block.iter().filter(|line| !line.contains(':')).map(|line| line.trim().to_owned()).collect();
         let first_result = lines.iter().position(Line::is_result).ok_or("it has no `out:` or `answer:`")?;
         if !lines[first_result..].iter().all(Line::is_result) {
-            return Err("`out:` or `answer:`, and then sub-streams, come last".to_owned());
+            return Err("`out:` or `answer:`, and then a sink or sub-streams, come last".to_owned());
         }
         Ok(Self { name, captions, lines })
     }

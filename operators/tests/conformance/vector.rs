@@ -27,13 +27,13 @@ pub(crate) struct Vector {
 }
 
 impl Vector {
-    /// The labels, in quotes, of all failures in the scripts, those of inner streams too.
-    pub(crate) fn failure_labels(&self) -> String {
-        let of_sources = self.sources.iter().flatten().filter_map(|Recorded(_, event)| match event {
-            Event::Failure(failure) => Some(Value::from(failure.label()).to_string()),
-            _ => None,
-        });
-        of_sources.chain(self.params.get("inner").map(Value::to_string)).collect()
+    /// The same, with sources that do not fail with this label, and never end where they did.
+    pub(crate) fn without_failure(&self, label: &Value) -> Self {
+        let mut vector = self.clone();
+        for script in &mut vector.sources {
+            script.retain(|Recorded(_, event)| !matches!(event, Event::Failure(failure) if *label == failure.label()));
+        }
+        vector
     }
 }
 

@@ -3,6 +3,7 @@
 use anabranch_operators::from_iter;
 use anabranch_operators::testing::{assert_marbles, virtual_time};
 use futures::Stream;
+use proptest::prelude::*;
 
 #[test]
 fn gives_the_items_of_an_iterator_at_once() {
@@ -42,4 +43,11 @@ fn knows_how_many_are_left() {
         assert_eq!(flow.next().await, Ok(Some(1)));
         assert_eq!(flow.size_hint(), (2, Some(2)));
     });
+}
+
+proptest! {
+    #[test]
+    fn gives_what_the_iterator_gives(items: Vec<u8>) {
+        prop_assert_eq!(virtual_time(from_iter(items.clone()).collect::<Vec<_>>()), Ok(items));
+    }
 }

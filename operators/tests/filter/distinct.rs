@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use anabranch_operators::testing::{Event, Script, check, probe, virtual_time};
-use anabranch_operators::{Counter, from_iter};
+use anabranch_operators::testing::{Event, Failed, Script, check, probe, virtual_time};
+use anabranch_operators::{Counter, Flow, from_iter};
 use futures::FutureExt;
 use proptest::prelude::*;
 
@@ -78,6 +78,23 @@ fn a_flow_that_never_pauses_forgets_by_the_clock() {
         assert_eq!(seen.items(), 1 + 256);
         tokio::time::advance(ticks(4)).await;
         assert_eq!(flow.next().now_or_never(), Some(Ok(Some(7))));
+    });
+}
+
+#[test]
+fn lets_others_run_while_it_forgets_many_keys() {
+    virtual_time(async {
+        let items = (0..5_000).map(|n| (0, n)).chain([(9, 1)]);
+        let script: Flow<Script<i32, Failed>> = Script::new(items.map(|(tick, n)| (tick, Event::Item(n))));
+        let (source, seen) = probe(script);
+        let mut flow = source.distinct(|n| *n).forget_after(ticks(4));
+        for n in 0..5_000 {
+            assert_eq!(flow.next().await, Ok(Some(n)));
+        }
+        tokio::time::advance(ticks(9)).await;
+        assert_eq!(flow.next().now_or_never(), None, "it forgets all in one poll");
+        assert_eq!(seen.items(), 5_000);
+        assert_eq!(flow.next().await, Ok(Some(1)));
     });
 }
 

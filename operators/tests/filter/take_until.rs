@@ -3,10 +3,13 @@
 use std::future::{pending, ready};
 use std::time::Duration;
 
-use anabranch_operators::testing::{Script, assert_marbles, check, probe, virtual_time};
+use anabranch_operators::testing::{Event, Script, assert_marbles, check, probe, virtual_time};
 use anabranch_operators::{Flow, FlowExt, Signal, from_iter, interval};
 use futures::channel::oneshot;
 use futures::{FutureExt, Stream, TryStream, stream};
+use proptest::prelude::*;
+
+use crate::timed::{agrees, scripts};
 
 #[test]
 fn ends_when_a_flow_gives_its_first_item() {
@@ -99,4 +102,17 @@ fn generic_code_passes_signals_on() {
     }
     assert_marbles(until(Script::marbles("ab-"), ready(())), "|");
     assert_marbles(until(Script::marbles("ab-"), Script::marbles("-x")), "a|");
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_a_list(script in scripts(), stops in 0..60_u64) {
+        let mut expected = script.clone();
+        let over = matches!(script.last(), Some((tick, Event::End | Event::Failure(_))) if *tick < stops);
+        if !over {
+            expected.retain(|(tick, _)| *tick < stops);
+            expected.push((stops, Event::End));
+        }
+        agrees(&script, |flow| flow.take_until(Script::new([(stops, Event::Item(()))])), &expected)?;
+    }
 }

@@ -2,6 +2,9 @@
 
 use anabranch_operators::Flow;
 use anabranch_operators::testing::{Failed, Script, check, probe};
+use proptest::prelude::*;
+
+use crate::exhaust_map::{runs, script_and_runs, taking};
 
 fn inner(item: char) -> Flow<Script<char, Failed>> {
     Script::marbles(match item {
@@ -32,4 +35,12 @@ fn never_polls_what_it_drops() {
 fn fails_at_once_with_upstream_or_the_one_that_is_read() {
     check("a--#", |flow| flow.map(inner).exhaust_all(), "1--#");
     check("xa----|", |flow| flow.map(inner).exhaust_all(), "x-#");
+}
+
+proptest! {
+    #[test]
+    fn reads_the_first_flow_after_each_end(items in prop::collection::vec((1..8_u64, 0..6_u64), 0..16)) {
+        let (flow, expected) = script_and_runs(items);
+        prop_assert_eq!(runs(flow.map(taking).exhaust_all()), expected);
+    }
 }

@@ -4,8 +4,8 @@ use std::iter::repeat;
 use std::time::Duration;
 
 use anabranch_operators::testing::{Event, Failed, Script, assert_marbles, check, observe, probe, virtual_time};
-use anabranch_operators::{Flow, from_iter};
-use futures::FutureExt;
+use anabranch_operators::{Counter, Flow, from_iter};
+use futures::{FutureExt, Stream};
 use proptest::prelude::*;
 
 fn inner(item: char) -> Flow<Script<char, Failed>> {
@@ -105,30 +105,58 @@ fn drops_everything_when_dropped_midway() {
     assert!(seen.dropped());
 }
 
+#[test]
+fn counts_what_it_drops() {
+    let lost = Counter::new();
+    check("bab-b----|", |flow| flow.exhaust_map(inner).lost(&Counter::new()), "4-5-4-5--|");
+    assert_marbles(Script::marbles("bab-b----|").exhaust_map(inner).lost(&lost), "4-5-4-5--|");
+    assert_eq!(lost.get(), 2);
+}
+
+/// Items that say how long their flow takes, and at which ticks a flow begins and ends. Items are at even ticks, and ends
+/// at odd ones, so that no two things fall together.
+#[allow(clippy::type_complexity)]
+pub(crate) fn script_and_runs(items: Vec<(u64, u64)>) -> (Flow<Script<u64, Failed>>, Vec<(u64, u64)>) {
+    let mut script = Vec::new();
+    let mut expected = Vec::new();
+    let (mut now, mut busy_until) = (1, 0);
+    for (gap, takes) in items {
+        now += 2 * gap;
+        script.push((now, Event::Item(2 * takes + 1)));
+        if now > busy_until {
+            busy_until = now + 2 * takes + 1;
+            expected.push((now, busy_until));
+        }
+    }
+    script.push((now + 2, Event::End));
+    (Script::new(script), expected)
+}
+
+/// A flow that says how long it takes, and takes so long.
+pub(crate) fn taking(takes: u64) -> Flow<Script<u64, Failed>> {
+    Script::new([(0, Event::Item(takes)), (takes, Event::End)])
+}
+
+/// When flows began, and when they said that they would end.
+pub(crate) fn runs<S>(flow: Flow<S>) -> Vec<(u64, u64)>
+where
+    S: Stream<Item = Result<u64, Failed>>,
+{
+    let observed = virtual_time(observe(flow, 10_000));
+    let items = observed.events().iter().filter_map(|(tick, event)| match event {
+        Event::Item(takes) => Some((*tick, tick + takes)),
+        _ => None,
+    });
+    items.collect()
+}
+
 proptest! {
-    /// Items at odd ticks, and flows of an even length, so that no two things fall together.
     #[test]
     fn takes_the_first_item_after_each_end(items in prop::collection::vec((1..8_u64, 0..6_u64), 0..16)) {
-        let mut script = Vec::new();
-        let mut expected = Vec::new();
-        let (mut now, mut busy_until) = (1, 0);
-        for (gap, takes) in items {
-            now += 2 * gap;
-            script.push((now, Event::Item(2 * takes + 1)));
-            if now > busy_until {
-                expected.push((now, now + 2 * takes + 1));
-                busy_until = now + 2 * takes + 1;
-            }
-        }
-        script.push((now + 2, Event::End));
-        let flow = Script::<u64, Failed>::new(script)
-            .exhaust_map(|takes| Script::new([(0, Event::Item(takes)), (takes, Event::End)]));
-        let observed = virtual_time(observe(flow, 10_000));
-        let given: Vec<_> = observed
-            .events()
-            .iter()
-            .filter_map(|(tick, event)| if let Event::Item(takes) = event { Some((*tick, tick + takes)) } else { None })
-            .collect();
-        prop_assert_eq!(given, expected);
+        let (flow, expected) = script_and_runs(items);
+        let lost = Counter::new();
+        let all = flow.size_hint().0 as u64;
+        prop_assert_eq!(runs(flow.exhaust_map(taking).lost(&lost)), &expected[..]);
+        prop_assert_eq!(lost.get(), all - expected.len() as u64);
     }
 }

@@ -5,7 +5,7 @@ use std::iter::repeat;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anabranch_operators::testing::{Failed, Script, assert_marbles, check, probe, virtual_time};
-use anabranch_operators::{Flow, from_iter};
+use anabranch_operators::{Flow, OperatorError, from_iter};
 use futures::FutureExt;
 use proptest::prelude::*;
 
@@ -91,17 +91,47 @@ fn a_limit_of_0_is_refused() {
 #[test]
 fn lets_others_run_while_flows_end_without_items() {
     virtual_time(async {
-        let mut flow = from_iter(0..1_000).expand(1, |_| from_iter([0; 0]));
+        let numbers = from_iter(0..1_000).fails_with::<OperatorError>();
+        let mut flow = numbers.expand(1, |_| from_iter([0; 0]).fails_with());
         for expected in 0..1_000 {
             assert_eq!(flow.next().await, Ok(Some(expected)));
         }
-        let mut wide = from_iter([0]).expand(1, |n| from_iter(std::iter::repeat_n(1, if *n == 0 { 1_000 } else { 0 })));
+        let below = |n: &u32| from_iter(std::iter::repeat_n(1, if *n == 0 { 1_000 } else { 0 }));
+        let mut wide = from_iter([0]).fails_with::<OperatorError>().expand(1, move |n| below(n).fails_with());
         for _ in 0..1_001 {
             assert!(matches!(wide.next().await, Ok(Some(_))));
         }
         assert!(wide.next().now_or_never().is_none(), "a thousand empty flows in one poll");
         assert_eq!(wide.next().await, Ok(None));
     });
+}
+
+#[test]
+fn a_tree_that_is_too_broad_fails_instead_of_filling_memory() {
+    // `s` has three items; the stream of the third finds those of the two others waiting.
+    check("s|", |flow| flow.expand(1, inner).max_waiting(3), "(sbcd)--d|");
+    check("s|", |flow| flow.expand(1, inner).max_waiting(2), "(sbc#)");
+    let (upstream, seen) = probe(Script::marbles("a---|"));
+    virtual_time(async {
+        let mut flow = upstream.expand(1, |_| from_iter(repeat('a')).fails_with());
+        let mut given = 0;
+        let failure = loop {
+            match flow.next().await {
+                Ok(_) => given += 1,
+                Err(failure) => break failure,
+            }
+        };
+        assert_eq!(failure, Failed::Operator(OperatorError::TooBroad { max_waiting: 65_536 }));
+        assert_eq!(given, 1 + 65_536);
+        assert!(seen.dropped());
+        assert_eq!(flow.next().await, Ok(None));
+    });
+}
+
+#[test]
+#[should_panic(expected = "a max_waiting of at least 1")]
+fn a_max_waiting_of_0_is_refused() {
+    drop(Script::marbles("a").expand(1, inner).max_waiting(0));
 }
 
 fn parts(n: u32) -> impl Iterator<Item = u32> {
@@ -122,7 +152,8 @@ fn levels(root: u32) -> Vec<u32> {
 proptest! {
     #[test]
     fn goes_through_a_tree_level_by_level(roots in prop::collection::vec(0..24_u32, 0..5)) {
-        let flow = from_iter(roots.clone()).expand(1, |n| from_iter(parts(*n)));
+        let roots_first = from_iter(roots.clone()).fails_with::<OperatorError>();
+        let flow = roots_first.expand(1, |n| from_iter(parts(*n)).fails_with());
         let expected: Vec<_> = roots.into_iter().flat_map(levels).collect();
         prop_assert_eq!(virtual_time(flow.collect::<Vec<_>>()), Ok(expected));
     }
@@ -130,15 +161,15 @@ proptest! {
     #[test]
     fn gives_the_whole_tree_whatever_the_limit(root in 0..32_u32, limit in 1..6_usize) {
         let pausing = |n: &u32| {
-            from_iter(parts(*n)).map_async(1, |n| async move {
+            from_iter(parts(*n)).fails_with::<OperatorError>().map_async(1, |n| async move {
                 for _ in 0..n % 3 {
                     tokio::task::yield_now().await;
                 }
                 n
             })
         };
-        let mut all = virtual_time(from_iter([root]).expand(limit, pausing).collect::<Vec<_>>())
-            .unwrap_or_else(|never| match never {});
+        let flow = from_iter([root]).fails_with::<OperatorError>().expand(limit, pausing);
+        let mut all = virtual_time(flow.collect::<Vec<_>>()).unwrap_or_default();
         let mut expected = levels(root);
         all.sort_unstable();
         expected.sort_unstable();

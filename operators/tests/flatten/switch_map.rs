@@ -3,9 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use anabranch_operators::testing::{Failed, Probe, Script, assert_marbles, check, probe, virtual_time};
+use anabranch_operators::testing::{Event, Failed, Probe, Script, assert_marbles, check, observe, probe, virtual_time};
 use anabranch_operators::{Flow, from_iter};
-use futures::FutureExt;
+use futures::{FutureExt, Stream};
 use proptest::prelude::*;
 
 fn inner(item: char) -> Flow<Script<char, Failed>> {
@@ -97,36 +97,48 @@ fn lets_others_run_while_upstream_is_always_ready() {
     });
 }
 
+/// Items with the number of items of their flow, which come 2 ticks apart; and which of them comes when, if each flow is
+/// cut where the next begins. Items come after an even time, and flows begin after an odd one: no two fall together.
+#[allow(clippy::type_complexity)]
+pub(crate) fn script_and_cuts(flows: &[(u64, u64)]) -> (Flow<Script<(usize, u64), Failed>>, Vec<(u64, usize)>) {
+    let mut outer = Vec::new();
+    let mut expected = Vec::new();
+    let mut begins = 0;
+    for (at, (gap, items)) in flows.iter().enumerate() {
+        let next = begins + 2 * gap + 1;
+        outer.push((begins, Event::Item((at, *items))));
+        let last = at + 1 == flows.len();
+        let given = (0..*items).map(|n| begins + 2 * n).take_while(|tick| last || *tick < next);
+        expected.extend(given.map(|tick| (tick, at)));
+        begins = next;
+    }
+    outer.push((begins, Event::End));
+    (Script::new(outer), expected)
+}
+
+/// The flow of such an item.
+pub(crate) fn apart((at, items): (usize, u64)) -> Flow<Script<usize, Failed>> {
+    Script::new((0..items).map(|n| (2 * n, Event::Item(at))).chain([(2 * items, Event::End)]))
+}
+
+/// What came when, of a flow that ends.
+pub(crate) fn cuts<S>(flow: Flow<S>) -> Vec<(u64, usize)>
+where
+    S: Stream<Item = Result<usize, Failed>>,
+{
+    let mut events = virtual_time(observe(flow, 10_000)).into_events();
+    assert!(matches!(events.pop(), Some((_, Event::End))));
+    let items = events.into_iter().filter_map(|(tick, event)| match event {
+        Event::Item(at) => Some((tick, at)),
+        _ => None,
+    });
+    items.collect()
+}
+
 proptest! {
-    /// Flows whose items come 2 ticks apart, in gaps of a random length.
     #[test]
     fn cuts_each_flow_where_the_next_begins(flows in prop::collection::vec((1..12_u64, 0..6_u64), 0..8)) {
-        use anabranch_operators::testing::Event;
-
-        let mut outer = Vec::new();
-        let mut expected = Vec::new();
-        let mut begins = 0;
-        for (at, (gap, items)) in flows.iter().enumerate() {
-            // Items of even ticks, and switches at odd ones: no two fall together.
-            let next = begins + 2 * gap + 1;
-            outer.push((begins, Event::Item(at)));
-            let last = at + 1 == flows.len();
-            let given = (0..*items).map(|n| begins + 2 * n).take_while(|tick| last || *tick < next);
-            expected.extend(given.map(|tick| (tick, at)));
-            begins = next;
-        }
-        outer.push((begins, Event::End));
-        let flow = Script::<_, Failed>::new(outer).switch_map(|at| {
-            let items = flows[at].1;
-            Script::new((0..items).map(move |n| (2 * n, Event::Item(at))).chain([(2 * items, Event::End)]))
-        });
-        let observed = virtual_time(anabranch_operators::testing::observe(flow, 10_000));
-        let given: Vec<_> = observed
-            .events()
-            .iter()
-            .filter_map(|(tick, event)| if let Event::Item(at) = event { Some((*tick, *at)) } else { None })
-            .collect();
-        prop_assert_eq!(given, expected);
-        prop_assert!(matches!(observed.events().last(), Some((_, Event::End))));
+        let (flow, expected) = script_and_cuts(&flows);
+        prop_assert_eq!(cuts(flow.switch_map(apart)), expected);
     }
 }

@@ -157,6 +157,24 @@ fn is_dropped_with_all_that_it_holds() {
 }
 
 #[test]
+fn a_failure_lets_go_of_open_groups_and_their_signals() {
+    let alive = Rc::new(());
+    let signal = Rc::clone(&alive);
+    let until = Until::when(move |_: &char| {
+        let signal = Rc::clone(&signal);
+        stream::pending::<Result<(), Failed>>().inspect(move |_| drop(Rc::clone(&signal)))
+    });
+    let items = Rc::clone(&alive);
+    let source = Script::marbles("ab#").map(move |item| (item, Rc::clone(&items)));
+    let mut results = Box::pin(source.group_until(|(key, _)| *key, until).aggregate_each(List::default()));
+    virtual_time(async {
+        assert!(matches!(results.next().await, Some(Err(_))));
+    });
+    // One for `alive`, and one each for the closures that make signals and items.
+    assert_eq!(Rc::strong_count(&alive), 3);
+}
+
+#[test]
 fn a_signal_is_dropped_when_its_group_ends_by_other_means() {
     let alive = Rc::new(());
     let watch = Rc::clone(&alive);

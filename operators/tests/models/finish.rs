@@ -1,6 +1,11 @@
 //! The models of `finish`.
 
-use crate::harness::{Ending, agrees, answers, each};
+use std::convert::Infallible;
+
+use anabranch_operators::testing::Failed;
+use futures::SinkExt;
+
+use crate::harness::{Ending, Source, agrees, answers, each};
 
 #[test]
 fn collect() {
@@ -22,7 +27,7 @@ fn fold() {
 }
 
 #[test]
-fn boxed() {
+fn boxed_and_boxed_local() {
     agrees(|flow, _| flow.boxed(), each(<[i64]>::to_vec));
     agrees(|flow, _| flow.boxed_local(), each(<[i64]>::to_vec));
 }
@@ -45,5 +50,69 @@ fn all_and_any() {
     agrees(
         |flow, n| from_results(once(flow.any(move |item| item < n as i64))),
         |items, ending, n| soon(items.iter().any(|item| *item < n as i64).then_some(true), false, ending),
+    );
+}
+
+#[test]
+fn by_ref() {
+    let in_two = |mut flow: Source, n| async move {
+        let first = flow.by_ref().take(n).collect::<Vec<_>>().await?;
+        Ok::<_, Failed>((first, flow.collect::<Vec<_>>().await?))
+    };
+    answers(in_two, |items, n| {
+        let (first, rest) = items.split_at(n.min(items.len()));
+        (first.to_vec(), rest.to_vec())
+    });
+}
+
+#[test]
+fn drain() {
+    answers(|flow, _| flow.drain(), |_, _| ());
+}
+
+#[test]
+fn for_each() {
+    let push = |flow: Source, _| async move {
+        let mut all = Vec::new();
+        flow.for_each(|item| all.push(item)).await?;
+        Ok::<_, Failed>(all)
+    };
+    answers(push, |items, _| items.to_vec());
+}
+
+#[test]
+fn forward() {
+    let into_list = |flow: Source, _| async move {
+        let mut all = Vec::new();
+        flow.forward((&mut all).sink_map_err(|never: Infallible| -> Failed { match never {} })).await?;
+        Ok::<_, Failed>(all)
+    };
+    answers(into_list, |items, _| items.to_vec());
+}
+
+#[test]
+fn into_items() {
+    use anabranch_operators::FlowExt;
+
+    agrees(|flow, _| flow.materialize().into_items().into_flow().dematerialize(), each(<[i64]>::to_vec));
+}
+
+#[test]
+fn next() {
+    let one_by_one = |mut flow: Source, _| async move {
+        let mut all = Vec::new();
+        while let Some(item) = flow.next().await? {
+            all.push(item);
+        }
+        Ok::<_, Failed>(all)
+    };
+    answers(one_by_one, |items, _| items.to_vec());
+}
+
+#[test]
+fn pipe() {
+    agrees(
+        |flow, _| flow.pipe(|flow| flow.map(|item| item + 1)),
+        each(|items| items.iter().map(|item| item + 1).collect()),
     );
 }

@@ -15,7 +15,7 @@ fn concat_map() {
 }
 
 #[test]
-fn concat_all() {
+fn concat_all_and_merge_all() {
     let inner = |item: i64| from_iter((0..item % 4).map(move |n| 10 * item + n)).fails_with::<Failed>();
     let model = |items: &[i64]| items.iter().flat_map(|item| (0..item % 4).map(move |n| 10 * item + n)).collect();
     agrees(move |flow, _| flow.map(inner).concat_all(), each(model));

@@ -1,5 +1,7 @@
 //! The models of `group`: what each group comes to when the source ends.
 
+use anabranch_operators::group::Until;
+
 use crate::harness::{Ending, Source, agrees};
 
 /// The items of each key, in the order in which the keys came up.
@@ -47,12 +49,13 @@ fn reduce_each() {
     );
 }
 
+fn push(mut list: Vec<i64>, item: i64) -> Vec<i64> {
+    list.push(item);
+    list
+}
+
 #[test]
 fn fold_each() {
-    let push = |mut list: Vec<i64>, item| {
-        list.push(item);
-        list
-    };
     agrees(move |flow, _| flow.group_by(key).fold_each(Vec::new, push), at_the_end(|items| items));
 }
 
@@ -66,4 +69,27 @@ fn group_by() {
         })
     };
     agrees(move |flow, n| lists(flow, n).try_map(|list| list), at_the_end(|items| items));
+}
+
+/// A group of so many items ends with the last of them, and its key opens another.
+#[test]
+fn group_until() {
+    let model = |items: &[i64], ending, n| {
+        let (mut ended, mut open) = (Vec::new(), Vec::<(i64, Vec<i64>)>::new());
+        for item in items {
+            let at = open.iter().position(|(of, _)| *of == key(item)).unwrap_or(open.len());
+            if at == open.len() {
+                open.push((key(item), Vec::new()));
+            }
+            open[at].1.push(*item);
+            if open[at].1.len() == n + 1 {
+                ended.push(open.remove(at));
+            }
+        }
+        if ending == Ending::End {
+            ended.append(&mut open);
+        }
+        (ended, ending)
+    };
+    agrees(|flow, n| flow.group_until(key, Until::count(n + 1)).fold_each(Vec::new, push), model);
 }

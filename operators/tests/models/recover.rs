@@ -71,8 +71,9 @@ fn supervise() {
     );
 }
 
+/// One that never opens.
 #[test]
-fn circuit_breaker_that_never_opens() {
+fn circuit_breaker() {
     let half = |item: i64| async move {
         tokio::time::sleep(Duration::from_millis(item.unsigned_abs() % 4)).await;
         if item % 2 == 0 { Ok(item / 2) } else { Err(item) }

@@ -23,13 +23,15 @@ fn rate_limit() {
     );
 }
 
+/// One that is never over.
 #[test]
-fn timeout_that_is_never_over() {
+fn timeout() {
     agrees(|flow, _| flow.timeout(ms(10_000)), each(<[i64]>::to_vec));
 }
 
+/// One that is never needed.
 #[test]
-fn keep_alive_that_is_never_needed() {
+fn keep_alive() {
     agrees(|flow, _| flow.keep_alive(ms(10_000), || -1), each(<[i64]>::to_vec));
 }
 

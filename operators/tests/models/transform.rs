@@ -58,7 +58,7 @@ fn map_async() {
 }
 
 #[test]
-fn map_err_and_err_into_and_fails_with_change_no_item() {
+fn map_err_and_err_into() {
     agrees(|flow, _| flow.map_err(|_| "failed"), each(<[i64]>::to_vec));
     agrees(|flow, _| flow.map_err(|_| "failed").err_into::<String>(), each(<[i64]>::to_vec));
 }
@@ -80,13 +80,13 @@ fn pairwise() {
 }
 
 #[test]
-fn timestamp_and_time_interval_change_no_item() {
+fn timestamp_and_time_interval() {
     agrees(|flow, _| flow.timestamp().map(|(item, _)| item), each(<[i64]>::to_vec));
     agrees(|flow, _| flow.time_interval().map(|(item, _)| item), each(<[i64]>::to_vec));
 }
 
 #[test]
-fn materialize() {
+fn materialize_and_dematerialize_and_fails_with() {
     let model = |items: &[i64], ending, _| {
         let mut all: Vec<_> = items.iter().copied().map(Notification::Next).collect();
         match ending {
@@ -97,5 +97,6 @@ fn materialize() {
         (all, Ending::End)
     };
     agrees(|flow, _| flow.materialize(), model);
+    agrees(|flow, _| flow.materialize().fails_with::<String>(), model);
     agrees(|flow, _| flow.materialize().dematerialize(), each(<[i64]>::to_vec));
 }

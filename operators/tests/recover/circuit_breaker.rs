@@ -132,17 +132,17 @@ fn who_waits_for_the_call_of_another_flow_is_woken() {
         let breaker = Breaker::new(1, ms(4));
         let mut first = Script::marbles("x---(sa)").circuit_breaker(1, &breaker, |item| async move {
             if item == 's' {
-                tokio::time::sleep(ms(5)).await;
+                tokio::time::sleep(ms(3)).await;
             }
             service(item).await
         });
         assert_eq!(first.next().await, Ok(Some(Err(BreakerError::Failed('x')))));
-        // Its call is asked for in tick 5, while `s` is tried from tick 4 to tick 9.
+        // Its call is asked for in tick 5, while `s` is tried from tick 4 to tick 7.
         let second = Script::marbles("-----b|").circuit_breaker(1, &breaker, service).wait_while_open().map(label);
         let start = tokio::time::Instant::now();
         let (tried, waited) = tokio::join!(first.next(), async { (second.collect::<String>().await, start.elapsed()) });
         assert_eq!(tried, Ok(Some(Ok('s'))));
-        assert_eq!(waited, (Ok("b".to_owned()), ms(9)));
+        assert_eq!(waited, (Ok("b".to_owned()), ms(7)));
     });
 }
 
@@ -161,6 +161,100 @@ fn a_call_that_is_dropped_decides_nothing() {
         let mut tried = from_iter(['a']).circuit_breaker(1, &breaker, service);
         assert_eq!(tried.next().await, Ok(Some(Ok('a'))));
         assert_eq!(breaker.state(), BreakerState::Closed);
+    });
+}
+
+/// A breaker that lets its next call through, and a flow whose call is that one and gives no answer.
+async fn hanging(
+    breaker: &Breaker,
+) -> anabranch_operators::BoxFlow<'static, Result<char, char>, std::convert::Infallible> {
+    let mut fails = from_iter(['x']).circuit_breaker(1, breaker, service);
+    assert!(fails.next().await.is_ok());
+    tokio::time::sleep(ms(4)).await;
+    let mut hangs = from_iter(['h'])
+        .circuit_breaker(1, breaker, |_| pending::<Result<char, char>>())
+        .filter_map(Result::ok)
+        .map(Ok)
+        .boxed();
+    assert!(hangs.next().now_or_never().is_none());
+    assert_eq!(breaker.state(), BreakerState::HalfOpen);
+    hangs
+}
+
+#[test]
+fn a_call_that_never_answers_does_not_keep_it_half_open() {
+    virtual_time(async {
+        let breaker = Breaker::new(1, ms(4));
+        let _hangs = hanging(&breaker).await;
+        let mut refused = from_iter(['a', 'b']).circuit_breaker(1, &breaker, service).map(label);
+        assert_eq!(refused.next().await, Ok(Some('0')));
+        tokio::time::sleep(ms(4)).await;
+        assert_eq!(refused.next().await, Ok(Some('b')));
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    });
+    virtual_time(async {
+        let breaker = Breaker::new(1, ms(4));
+        let _hangs = hanging(&breaker).await;
+        let start = tokio::time::Instant::now();
+        let waits = from_iter(['a']).circuit_breaker(1, &breaker, service).wait_while_open().map(label);
+        assert_eq!(waits.collect::<String>().await, Ok("a".to_owned()));
+        assert_eq!(start.elapsed(), ms(4));
+    });
+}
+
+#[test]
+fn of_calls_that_are_slower_than_it_is_open_the_first_answer_counts() {
+    virtual_time(async {
+        let breaker = Breaker::new(1, ms(2));
+        let slow = |item| async move {
+            if item != 'x' {
+                tokio::time::sleep(ms(5)).await;
+            }
+            service(item).await
+        };
+        // `a` is tried in tick 2 and answers in tick 7; `b` is tried beside it in tick 4, `c` in tick 6 and dropped in 6.
+        let mut fails = from_iter(['x']).circuit_breaker(1, &breaker, slow);
+        assert!(fails.next().await.is_ok());
+        let mut calls: Vec<_> = Vec::new();
+        for item in ['a', 'b', 'c'] {
+            tokio::time::sleep(ms(2)).await;
+            let mut call = from_iter([item]).circuit_breaker(1, &breaker, slow).map(label).boxed();
+            assert!(call.next().now_or_never().is_none());
+            calls.push(call);
+        }
+        drop(calls.pop());
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        assert_eq!(calls[0].next().await, Ok(Some('a')));
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    });
+}
+
+#[test]
+fn half_open_it_lets_one_call_of_many_flows_through() {
+    virtual_time(async {
+        let breaker = Breaker::new(1, ms(4));
+        let running = std::cell::Cell::new((0, 0));
+        let call = |item| {
+            let running = &running;
+            async move {
+                let (now, most) = running.get();
+                running.set((now + 1, most.max(now + 1)));
+                let result = service(item).await;
+                running.set((running.get().0 - 1, running.get().1));
+                result
+            }
+        };
+        let mut first = from_iter(['x']).circuit_breaker(1, &breaker, call);
+        assert!(first.next().await.is_ok());
+        // Each fails after 1, so they are tried one after the other, with the breaker open between them.
+        let start = tokio::time::Instant::now();
+        let flows = (0..50).map(|_| {
+            let flow = from_iter(['1']).circuit_breaker(1, &breaker, call).wait_while_open().map(label);
+            async move { flow.collect::<String>().await }
+        });
+        let answers = futures::future::join_all(flows).await;
+        assert_eq!(answers, vec![Ok("1".to_owned()); 50]);
+        assert_eq!((start.elapsed(), running.get().1), (ms(250), 1));
     });
 }
 

@@ -88,19 +88,23 @@ fn a_key_is_in_one_part_and_parts_have_different_keys() {
 #[test]
 fn parts_run_on_several_threads() {
     let threads = on_threads(async {
-        let gate = Arc::new(std::sync::Barrier::new(2));
-        let opened = Arc::new(AtomicUsize::new(0));
+        let inside = Arc::new(AtomicUsize::new(0));
         let wait_for_another = |part: Flow<_>| {
-            let (gate, opened) = (Arc::clone(&gate), Arc::clone(&opened));
+            let inside = Arc::clone(&inside);
+            let mut waited = false;
             part.map(move |_: u32| {
                 // Two parts must be in here at once before either goes on.
-                if opened.fetch_add(1, SeqCst) < 2 {
-                    gate.wait();
+                if !std::mem::replace(&mut waited, true) {
+                    inside.fetch_add(1, SeqCst);
+                    let start = std::time::Instant::now();
+                    while inside.load(SeqCst) < 2 {
+                        assert!(start.elapsed() < Duration::from_secs(20), "the other part does not run");
+                        thread::yield_now();
+                    }
                 }
                 thread::current().id()
             })
         };
-        // Each number until both parts have had one.
         let upstream = stream::iter(0_u32..64).map(Ok::<_, Failed>);
         from_results(upstream).parallel(2, |item| *item, wait_for_another).collect::<HashSet<_>>().await.unwrap()
     });
@@ -167,6 +171,23 @@ fn parts_that_end_before_upstream_end_it() {
         let Ok(given) = upstream.collect::<HashSet<_>>().await;
         assert!((0..9).all(|item| given.contains(&item)) && !given.contains(&9));
         assert!(given.len() > 500, "only one part has ended, but {} items came", given.len());
+    });
+}
+
+#[test]
+fn items_that_nobody_takes_any_more_do_not_keep_others_from_running() {
+    virtual_time(async {
+        // The part of the only key ends, and the other gets nothing: upstream is read for ever, and others run.
+        let (upstream, seen) = probe(from_iter(0_u64..));
+        let mut flow = upstream.parallel(2, |_| (), |part| part.take(1));
+        assert_eq!(flow.next().await, Ok(Some(0)));
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        let before = seen.items();
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        assert!((1..=2 * 256).contains(&(seen.items() - before)), "{} items in one go", seen.items() - before);
     });
 }
 

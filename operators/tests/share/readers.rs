@@ -6,9 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use anabranch_operators::create::FromResults;
 use anabranch_operators::share::Share;
+use anabranch_operators::testing::virtual_time;
 use anabranch_operators::{Flow, OperatorError, from_iter, from_results, share_from};
 use futures::channel::mpsc;
 use futures::{Stream, TryStream};
@@ -73,6 +75,19 @@ fn the_slow_one_that_held_the_others_back_is_dropped_and_one_of_them_is_woken() 
     assert_eq!(a.wakes() + b.wakes(), 1);
     assert_eq!(a.item(), 'z');
     assert_eq!(b.item(), 'z');
+}
+
+#[test]
+fn one_that_is_kept_unread_stops_the_others_and_a_timeout_behind_them_fails() {
+    virtual_time(async {
+        let span = Duration::from_secs(5);
+        let flow = from_iter(0..10).fails_with::<OperatorError>().share().hold_back(2);
+        let unread = flow.clone();
+        let mut reader = flow.timeout(span);
+        assert_eq!((reader.next().await, reader.next().await), (Ok(Some(0)), Ok(Some(1))));
+        assert_eq!(reader.next().await, Err(OperatorError::TimedOut { span }));
+        assert_eq!(unread.count().await, Ok(10), "without the other, it goes on");
+    });
 }
 
 #[test]

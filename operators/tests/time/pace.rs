@@ -62,6 +62,17 @@ fn a_late_consumer_gets_no_burst() {
 }
 
 #[test]
+fn a_consumer_that_takes_longer_than_a_short_span_does_not_wait_for_a_timer() {
+    virtual_time(async {
+        let mut flow = from_iter(0..).pace(Duration::from_micros(100));
+        for n in 0..50 {
+            assert_eq!(flow.next().now_or_never(), Some(Ok(Some(n))));
+            tokio::time::advance(Duration::from_micros(150)).await;
+        }
+    });
+}
+
+#[test]
 fn a_span_beyond_the_clock_is_never_over() {
     check("ab|", |flow| flow.pace(Duration::MAX), "a");
 }

@@ -42,6 +42,11 @@ fn an_item_heavier_than_a_burst_passes_and_the_next_waits_for_the_rest() {
 }
 
 #[test]
+fn an_item_without_weight_never_waits() {
+    check("(5010|)", |flow| flow.rate_limit(1, ms(1)).burst(2).weight(size), "(50)---(10|)");
+}
+
+#[test]
 fn ends_and_fails_with_upstream() {
     check("|", |flow| flow.rate_limit(1, ms(3)), "|");
     check("a#", |flow| flow.rate_limit(1, ms(3)), "a#");
@@ -127,7 +132,7 @@ proptest! {
         let mut expected: Events = Vec::new();
         for (tick, item) in items {
             let wanted = i128::from(weight(&item) * period);
-            while now < tick || level < wanted.min(full) {
+            while now < tick || (wanted > 0 && level < wanted.min(full)) {
                 now += 1;
                 level = (level + i128::from(n)).min(full);
             }

@@ -7,6 +7,9 @@ use std::time::Duration;
 use anabranch_operators::from_iter;
 use anabranch_operators::testing::{Event, Script, assert_marbles, check, observe, probe, virtual_time};
 use futures::Stream;
+use proptest::prelude::*;
+
+use crate::model::{assert_lists, scripts, stuttering};
 
 const fn ticks(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -104,4 +107,12 @@ fn all_items_are_in_one_list_when_no_time_passes() {
     let observed = virtual_time(observe(from_iter(0..10_000).buffer_time(ticks(1)), 10));
     assert_eq!(observed.events(), [(0, Event::Item((0..10_000).collect())), (0, Event::End)]);
     assert_eq!(from_iter([1]).buffer_time(ticks(1)).size_hint(), (1, None));
+}
+
+proptest! {
+    #[test]
+    fn lists_hold_what_came_in_their_span(script in scripts(), span in 1..9_u64) {
+        let spans: Vec<_> = (0..400).map(|number| (number * 2 * span, (number + 1) * 2 * span)).collect();
+        assert_lists(stuttering(&script).buffer_time(ticks(2 * span)), &script, &spans);
+    }
 }

@@ -87,6 +87,8 @@ fn spans_beyond_the_clock_end_with_upstream() {
 fn spans_of_zero_are_refused() {
     assert!(refusal(|| Script::marbles("a").buffer_time_every(Duration::ZERO, ms(1))).contains("span"));
     assert!(refusal(|| Script::marbles("a").buffer_time_every(ms(1), Duration::ZERO)).contains("shift"));
+    let many = || Script::marbles("a").buffer_time_every(ms(66), Duration::from_micros(1));
+    assert!(refusal(many).contains("65,536"));
 }
 
 proptest! {

@@ -74,6 +74,15 @@ fn a_span_of_zero_and_an_n_of_0_are_refused() {
     }
 }
 
+#[test]
+fn a_short_list_takes_no_more_room_than_it_needs() {
+    virtual_time(async {
+        let mut flow = Script::marbles("a-b").buffer_time_or_count(ticks(5), 1_000_000);
+        let list = flow.next().await.map(|list| list.map(|list| list.capacity()));
+        assert!(matches!(list, Ok(Some(2..=8))), "{list:?}");
+    });
+}
+
 proptest! {
     #[test]
     fn is_the_chunks_of_the_list_when_no_time_passes(list: Vec<u8>, n in 1..5_usize) {

@@ -104,6 +104,46 @@ fn openings_that_are_always_ready_let_others_run() {
     assert!(polled);
 }
 
+#[test]
+fn openings_and_signals_that_are_always_ready_do_not_hold_upstream_back() {
+    virtual_time(async {
+        let mut flow = from_iter([1, 2]).buffer_toggle(from_iter(repeat(())), |()| std::future::ready(()));
+        let mut lists = 0;
+        while let Ok(Some(_)) = flow.next().await {
+            lists += 1;
+            assert!(lists < 10_000, "upstream is not read");
+        }
+    });
+}
+
+#[test]
+fn openings_wait_while_as_many_lists_are_open_as_may_be() {
+    let max = |n, input, openings, expected| {
+        check_inputs(
+            [input, openings],
+            |[flow, openings]| flow.buffer_toggle(openings, |_| sleep(ms(4))).max_open(n),
+            expected,
+        );
+    };
+    max(1, "a-b-c-d-e-f-g", "-xx", "-----[bc]---[de]");
+    max(2, "a-b-c-d-e-f-g", "-xxx", "-----[bc][bc]--[de]");
+}
+
+#[test]
+fn the_number_of_open_lists_is_bounded_if_nothing_is_said() {
+    let (openings, heard) = probe(from_iter(repeat(())));
+    let flow = from_iter(0..1_000_000).buffer_toggle(openings, |()| pending::<()>());
+    let lists = virtual_time(flow.take(1).collect::<Vec<_>>());
+    assert!(lists.is_ok_and(|lists| lists.len() == 1));
+    assert_eq!(heard.items(), 65_536);
+}
+
+#[test]
+#[should_panic(expected = "at least one list")]
+fn no_list_may_be_open_at_all() {
+    let _ = from_iter([1]).buffer_toggle(from_iter([2]), |_| pending::<()>()).max_open(0);
+}
+
 proptest! {
     #[test]
     fn lists_hold_what_came_while_they_were_open(

@@ -39,3 +39,9 @@ fn drops_the_held_items_with_it() {
 fn size_hint_is_no_more_than_one_list_an_item() {
     assert_eq!(from_iter([1; 5]).buffer_until(|_| true).size_hint(), (0, Some(5)));
 }
+
+#[test]
+fn a_list_without_an_end_is_given_with_max_count_items() {
+    check("abcD|", |flow| flow.buffer_until(|item: &char| item.is_uppercase()).max_count(2), "-[ab]-[cD]|");
+    check("abC-D|", |flow| flow.buffer_until(|item: &char| item.is_uppercase()).max_count(2), "-[ab][C]-[D]|");
+}

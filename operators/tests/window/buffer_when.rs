@@ -72,6 +72,35 @@ fn a_source_that_is_always_ready_does_not_hold_a_cut_back() {
     });
 }
 
+#[test]
+fn a_signal_that_is_always_ready_does_not_hold_upstream_back() {
+    virtual_time(async {
+        let mut flow = from_iter([1, 2]).buffer_when(from_iter(repeat(())));
+        let (mut lists, mut items) = (0, Vec::new());
+        while let Ok(Some(list)) = flow.next().await {
+            lists += 1;
+            items.extend(list);
+            assert!(lists < 10_000, "upstream is not read");
+        }
+        assert_eq!(items, [1, 2]);
+    });
+}
+
+#[test]
+fn a_list_with_max_count_items_does_not_wait_for_the_signal() {
+    let max = |n, input, signal, expected| {
+        check_inputs([input, signal], |[flow, signal]| flow.buffer_when(signal).max_count(n), expected);
+    };
+    max(2, "a-b-c-d|", "---x-x-", "--[ab][]-[c]-([d]|)");
+    max(1, "(ab)c|", "---", "([a][b])[c]([]|)");
+}
+
+#[test]
+#[should_panic(expected = "max_count of at least 1")]
+fn lists_of_no_items_are_refused() {
+    let _ = from_iter([1]).buffer_when(from_iter([1])).max_count(0);
+}
+
 proptest! {
     #[test]
     fn lists_hold_what_came_between_cuts(script in scripts(), cuts in even_ticks()) {

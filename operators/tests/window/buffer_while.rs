@@ -57,3 +57,8 @@ fn lets_others_run_while_nothing_passes() {
 fn size_hint_is_no_more_than_one_list_an_item() {
     assert_eq!(from_iter([1; 5]).buffer_while(|_| true).size_hint(), (0, Some(5)));
 }
+
+#[test]
+fn a_list_without_an_end_is_given_with_max_count_items() {
+    check("abcX|", |flow| flow.buffer_while(|item: &char| item.is_lowercase()).max_count(2), "-[ab]-[c]|");
+}

@@ -1,5 +1,7 @@
 //! `chunk_by`: lists of items that follow each other and have the same key.
 
+use std::time::Duration;
+
 use anabranch_operators::from_iter;
 use anabranch_operators::testing::{Script, assert_marbles, check, probe};
 use futures::Stream;
@@ -40,4 +42,15 @@ fn size_hint_counts_the_list_that_is_held() {
     assert_eq!(flow.size_hint(), (0, Some(3)));
     assert_eq!(futures::executor::block_on(flow.next()), Ok(Some(vec![1])));
     assert_eq!(flow.size_hint(), (1, Some(2)));
+}
+
+#[test]
+fn a_long_run_is_given_in_lists_of_max_count_items() {
+    check("aaaaab|", |flow| flow.chunk_by(|key| *key).max_count(2), "-[aa]-[aa]-[a]([b]|)");
+    check("ab|", |flow| flow.chunk_by(|key| *key).max_count(1), "[a][b]|");
+}
+
+#[test]
+fn a_slow_run_is_given_when_its_first_item_has_waited_for_max_time() {
+    check("a-a---a|", |flow| flow.chunk_by(|key| *key).max_time(Duration::from_millis(3)), "---[aa]---([a]|)");
 }

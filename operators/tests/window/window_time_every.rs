@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anabranch_operators::testing::{Script, check, observe_nested, probe, virtual_time};
-use anabranch_operators::{OperatorError, from_iter};
+use anabranch_operators::{FlowExt, OperatorError, from_iter};
 use proptest::prelude::*;
 
 use crate::model::{
@@ -105,6 +105,8 @@ fn a_source_that_is_always_ready_does_not_hold_back_the_next_window() {
 
 #[test]
 fn spans_of_zero_are_refused() {
+    let many = || Script::marbles("a").window_time_every(ms(66), Duration::from_micros(1));
+    assert!(refusal(many).contains("65,536"));
     assert!(refusal(|| Script::marbles("|").window_time_every(Duration::ZERO, ms(1))).contains("longer than no time"));
     assert!(refusal(|| Script::marbles("|").window_time_every(ms(1), Duration::ZERO)).contains("later"));
 }
@@ -113,6 +115,19 @@ fn spans_of_zero_are_refused() {
 fn a_span_beyond_the_clock_never_passes() {
     let flow = Script::marbles("a-|").window_time_every(Duration::MAX, Duration::MAX);
     assert_marbles_of_windows(flow, &["0-|", "a-|"]);
+}
+
+#[test]
+fn a_poll_that_comes_late_lets_others_run_before_all_that_is_due_is_done() {
+    virtual_time(async {
+        let source = futures::stream::pending::<Result<u8, OperatorError>>().try_into_flow();
+        let mut outer = Reader::new(source.window_time_every(ms(50), Duration::from_micros(1)));
+        let mut first = Reader::new(outer.item());
+        drop(outer);
+        tokio::time::advance(ms(1)).await;
+        first.waits();
+        assert_eq!(first.wakes(), 1, "a thousand windows are due, and all were looked at in one poll");
+    });
 }
 
 proptest! {

@@ -128,6 +128,26 @@ fn a_source_that_is_always_ready_does_not_hold_openings_back() {
     });
 }
 
+#[test]
+fn openings_wait_while_as_many_windows_are_open_as_may_be() {
+    let flow = Script::marbles("a-b-c-d-e-f-g").window_toggle(Script::marbles("-xx"), |_| sleep(ms(4))).max_open(1);
+    assert_marbles_of_windows(flow, &["-0---1", "--b-c|", "------d-e|"]);
+}
+
+#[test]
+fn the_number_of_open_windows_is_bounded_even_if_all_are_taken() {
+    let (openings, heard) = probe(from_iter(repeat(())).fails_with::<OperatorError>());
+    let source = stream::pending::<Result<u8, _>>().try_into_flow();
+    let mut outer = Reader::new(source.window_toggle(openings, |()| pending::<()>()).max_open(500));
+    let mut taken = Vec::new();
+    for _ in 0..1_000 {
+        if let std::task::Poll::Ready(Some(Ok(window))) = outer.poll() {
+            taken.push(window);
+        }
+    }
+    assert_eq!((taken.len(), heard.items()), (500, 500));
+}
+
 proptest! {
     #[test]
     fn windows_hold_what_came_while_they_were_open(

@@ -94,6 +94,30 @@ fn a_signal_that_is_always_ready_waits_for_readers() {
     last.has_ended();
 }
 
+#[test]
+fn a_signal_that_is_always_ready_does_not_hold_upstream_back() {
+    virtual_time(async {
+        let source = from_iter([1, 2]).fails_with::<OperatorError>();
+        let windows = source.window_when(from_iter(repeat(())).fails_with());
+        let mut opened = 0;
+        let items = windows.concat_map(move |window| {
+            opened += 1;
+            assert!(opened < 100_000, "upstream is not read");
+            window
+        });
+        assert_eq!(items.collect::<Vec<_>>().await, Ok(vec![1, 2]));
+    });
+}
+
+#[test]
+fn one_poll_opens_so_many_windows_and_no_more() {
+    let source = from_iter(repeat(1)).fails_with::<OperatorError>();
+    let (signal, heard) = probe(from_iter(repeat(())).fails_with());
+    let mut outer = Reader::new(source.window_when(signal));
+    let _ = outer.item();
+    assert!(heard.items() <= 256, "{} windows were opened in one poll", heard.items());
+}
+
 proptest! {
     #[test]
     fn windows_hold_what_came_between_cuts(script in scripts(), cuts in even_ticks()) {

@@ -5,27 +5,35 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::time::clock::Timer;
+use super::clock::Timer;
 
 /// When a span of time is over.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Due {
+pub(crate) enum Due {
     At(Instant),
     /// Beyond the clock's reach.
     Never,
 }
 
 impl Due {
-    pub(super) fn after(span: Duration, from: Instant) -> Self {
+    pub(crate) fn after(span: Duration, from: Instant) -> Self {
         from.checked_add(span).map_or(Self::Never, Self::At)
     }
 
-    pub(super) fn has_come(self, now: Instant) -> bool {
+    /// The end of the span that begins when this one is over.
+    pub(crate) fn later(self, span: Duration) -> Self {
+        match self {
+            Self::At(due) => Self::after(span, due),
+            Self::Never => Self::Never,
+        }
+    }
+
+    pub(crate) fn has_come(self, now: Instant) -> bool {
         matches!(self, Self::At(due) if due <= now)
     }
 
     /// Ready then. Nobody is woken for what never comes, so the caller has to wait for something else besides.
-    pub(super) fn poll(self, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(self, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::At(due) => timer.poll_at(cx, due),
             Self::Never => Poll::Pending,
