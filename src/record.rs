@@ -81,6 +81,12 @@ impl Position {
         Ok(Self { major, minor })
     }
 
+    /// The position with this major part and another minor one.
+    #[must_use]
+    pub fn with_minor(self, minor: u64) -> Self {
+        Self { minor, ..self }
+    }
+
     /// The major part, if it fits.
     pub const fn major(&self) -> Option<u64> {
         match self.major {
@@ -177,6 +183,9 @@ pub enum Layout {
         /// The names in the file's header, in order.
         columns: Vec<String>,
     },
+    /// A KPL aggregate of several records, as it came: its source could not take it apart. It cannot be read; decoders
+    /// say what is wrong with it.
+    Aggregate,
 }
 
 /// Bytes with their partition, position, arrival time and partition key, as a source gives them. Cheap to clone.

@@ -189,3 +189,35 @@ async fn a_page_token_is_sent_without_the_streams_name() {
     assert_eq!(names, (0..7).map(|n| format!("{STREAM}/shardId-{n:012}")).collect::<Vec<_>>());
     assert_eq!(pages.load(Ordering::Relaxed), 3);
 }
+
+/// The embedded server knows no token without its stream; Kinesis refuses the two together. So the proxy answers for
+/// Kinesis: it turns a token into where the page before ended.
+#[tokio::test]
+async fn more_shards_than_a_page_has_are_all_listed() {
+    let cloud = LocalCloud::builder().shard_limit(3_000).start().unwrap();
+    cloud.create_stream(STREAM, 2_101).await.unwrap();
+    let pages = AtomicUsize::new(0);
+    let config = proxy(&cloud, move |call| {
+        if call.operation != "ListShards" {
+            return Deed::Pass;
+        }
+        let page = pages.fetch_add(1, Ordering::Relaxed);
+        let has = |name: &str| call.body.get(name).is_some();
+        let named = has("StreamName") || has("StreamARN");
+        if has("NextToken") == named || has("NextToken") != (page > 0) {
+            return Deed::Refuse(400, "InvalidArgumentException");
+        }
+        match page {
+            0 => Deed::Pass,
+            _ => Deed::Replace(serde_json::json!({
+                "StreamName": STREAM,
+                "MaxResults": 1_000,
+                "ExclusiveStartShardId": format!("shardId-{:012}", page * 1_000 - 1),
+            })),
+        }
+    });
+    let source = KinesisSource::builder(STREAM).sdk_config(config.await).build().await.unwrap();
+    let listed = source.partitions().await.unwrap();
+    let names: std::collections::BTreeSet<_> = listed.into_iter().map(|listed| listed.partition).collect();
+    assert_eq!(names.len(), 2_101);
+}

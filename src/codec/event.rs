@@ -117,6 +117,7 @@ impl EventDecoder {
         let decoded = match &record.origin.layout {
             Layout::Json => self.names.decode_json(&record.data),
             Layout::Delimited { .. } => self.decode_delimited(&record),
+            Layout::Aggregate => Err(Reason::of_aggregate(&record.data)),
         };
         decoded.map_err(|reason| Undecodable::new(record, reason))
     }
@@ -188,7 +189,7 @@ impl Known {
     fn new(origin: &Arc<Origin>, names: &Names) -> Result<Self, Reason> {
         let (delimiter, columns) = match &origin.layout {
             Layout::Delimited { delimiter, columns } => (*delimiter, columns.as_slice()),
-            Layout::Json => (0, &[][..]),
+            Layout::Json | Layout::Aggregate => (0, &[][..]),
         };
         let find = |name: &Arc<str>| {
             let at = columns.iter().position(|column| **column == **name);

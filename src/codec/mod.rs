@@ -6,6 +6,7 @@
 //! | a file's first record | the names of its columns | [`columns`] |
 //! | a [`Record`](crate::Record) | an [`Event`]: a type and a time | [`EventDecoder`] |
 //! | a [`Record`](crate::Record) | one JSON object | [`JsonEncoder`] |
+//! | an aggregate of the Kinesis Producer Library | the records in it | [`kpl::Aggregate`] |
 //!
 //! A record that cannot be read is no failure but data: an [`Undecodable`], which keeps the record and says what is
 //! wrong with it.
@@ -14,6 +15,7 @@ mod event;
 mod fields;
 mod framing;
 mod json;
+pub mod kpl;
 mod minute;
 mod time;
 mod undecodable;

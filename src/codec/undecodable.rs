@@ -4,7 +4,10 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::codec::MAX_RECORD;
+use crate::codec::kpl::{Aggregate, Corrupt};
 use crate::{Layout, Record};
 
 /// How many bytes of a field are shown.
@@ -30,6 +33,13 @@ pub enum Reason {
         /// The header's.
         expected: usize,
     },
+    /// It is a KPL aggregate that cannot be taken apart.
+    Aggregate {
+        /// What is wrong with it.
+        problem: Corrupt,
+    },
+    /// It is a good KPL aggregate, where one record should be.
+    NotTakenApart,
     /// It is not one JSON object.
     NotJson {
         /// What the parser said.
@@ -100,7 +110,7 @@ impl Undecodable {
     pub fn line(&self) -> Option<u64> {
         let (record, reason) = &*self.0;
         let feeds = match (&record.origin.layout, reason) {
-            (Layout::Json, _) => return None,
+            (Layout::Json | Layout::Aggregate, _) => return None,
             (Layout::Delimited { .. }, Reason::TooLong) => 0,
             (Layout::Delimited { .. }, _) => memchr::memchr_iter(b'\n', &record.data).count() as u64,
         };
@@ -121,6 +131,16 @@ impl fmt::Display for Undecodable {
 
 impl StdError for Undecodable {}
 
+impl Reason {
+    /// Why an aggregate is no record that can be read.
+    pub(super) fn of_aggregate(data: &Bytes) -> Self {
+        match Aggregate::parse(data) {
+            Err(problem) => Self::Aggregate { problem },
+            Ok(_) => Self::NotTakenApart,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -129,6 +149,8 @@ impl fmt::Display for Reason {
                 let fields = if *found == 1 { "field" } else { "fields" };
                 write!(f, "{found} {fields} where the header has {expected}")
             }
+            Self::Aggregate { problem } => write!(f, "a KPL aggregate that cannot be taken apart: {problem}"),
+            Self::NotTakenApart => f.write_str("a KPL aggregate of several records, where one should be"),
             Self::NotJson { problem } => write!(f, "not a JSON object: {problem}"),
             Self::Missing { column } => write!(f, "there is no column {column:?}"),
             Self::Empty { column } => write!(f, "column {column:?} is empty"),

@@ -67,6 +67,9 @@ pub struct Header {
     /// Whether the partition is closed behind this epoch, for good.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub end: bool,
+    /// What was lost before it could be read, if anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<Gap>,
     /// When the last of the epoch's records arrived at its source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_arrival: Option<DateTime<Utc>>,
@@ -76,6 +79,17 @@ pub struct Header {
     pub tip: Option<DateTime<Utc>>,
     /// When it was written, by this machine's clock.
     pub committed: DateTime<Utc>,
+}
+
+/// A span of time from which records of a partition may be lost: its source had them no more when they were to be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gap {
+    /// Until then nothing was lost: the last arrival or the last time at the tip that the chain knows of; unset if it has
+    /// neither.
+    pub after: Option<DateTime<Utc>>,
+    /// When the loss was seen, by this machine's clock.
+    pub until: DateTime<Utc>,
 }
 
 /// The dead letters of an epoch.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use super::gzip::{self, GzipLines};
-use super::header::{Dead, Header, Root, SCHEMA, parse};
+use super::header::{Dead, Gap, Header, Root, SCHEMA, parse};
 use super::keys::{self, Hour};
 use super::records::Taken;
 use super::retry::retried;
@@ -39,11 +39,14 @@ pub(super) struct Head {
     pub(super) from: Option<Position>,
     /// The partition is closed for good, and the chain is at its end.
     pub(super) end: bool,
+    /// Until when nothing of the partition is lost.
+    pub(super) seen: Option<DateTime<Utc>>,
 }
 
 impl Head {
     fn behind(header: Header) -> Self {
-        Self { n: header.n + 1, key: header.next, from: header.to, end: header.end }
+        let seen = header.tip.max(header.last_arrival);
+        Self { n: header.n + 1, key: header.next, from: header.to, end: header.end, seen }
     }
 
     /// Where the source is to be read for the next epoch.
@@ -59,6 +62,7 @@ pub(super) struct Outcome {
     pub(super) dead: Option<GzipLines>,
     pub(super) end: bool,
     pub(super) tip: Option<DateTime<Utc>>,
+    pub(super) gap: Option<Gap>,
 }
 
 /// How a commit ended.
@@ -180,7 +184,7 @@ impl Ledger {
     /// that it came from, is listed no more some day, and then the chain would begin a second time under another key.
     pub(super) fn first(&self, root: &Root, partition: &Partition) -> Head {
         let hour = Hour::of(root.created);
-        Head { n: 0, key: keys::epoch(&hour, partition, 0, None, EXT), from: None, end: false }
+        Head { n: 0, key: keys::epoch(&hour, partition, 0, None, EXT), from: None, end: false, seen: None }
     }
 
     /// Follows a partition's chain from its first epoch to its end, reading headers only.
@@ -214,7 +218,7 @@ impl Ledger {
         head: &Head,
         outcome: Outcome,
     ) -> Result<Committed, Error> {
-        let Outcome { taken, rows, dead, end, tip } = outcome;
+        let Outcome { taken, rows, dead, end, tip, gap } = outcome;
         let nonce = format!("{:032x}", rand::random::<u128>());
         let committed = Utc::now();
         let dead = match dead {
@@ -238,6 +242,7 @@ impl Ledger {
             rows: rows.lines(),
             dead,
             end,
+            gap,
             last_arrival: taken.last_arrival,
             tip,
             committed,

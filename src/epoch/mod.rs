@@ -10,6 +10,7 @@
 mod committed;
 mod dead;
 mod every;
+mod gap;
 mod gzip;
 mod header;
 mod keys;
@@ -22,7 +23,7 @@ mod stats;
 pub use self::committed::{Epoch, committed, dead_letters};
 pub use self::dead::{DeadLetter, DeadLetters, DeadLine};
 pub use self::every::Every;
-pub use self::header::{Dead, Header, Root};
+pub use self::header::{Dead, Gap, Header, Root};
 pub use self::ledger::Ledger;
 pub use self::pipeline::{Epochs, Pipeline, SourceExt};
 pub use self::records::EpochRecords;

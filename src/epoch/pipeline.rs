@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::dead::DeadLetters;
 use super::every::Every;
+use super::gap;
 use super::gzip::GzipLines;
 use super::header::Root;
 use super::ledger::{Committed, Head, Ledger, Outcome};
@@ -214,24 +215,27 @@ where
     }
 
     fn start(self: &Arc<Self>, listed: Vec<Listed>, known: &mut HashMap<Partition, Known>, tasks: &mut Tasks) {
-        for Listed { partition, parents } in listed {
+        for Listed { partition, parents, gone } in listed {
             if known.contains_key(&partition) {
                 continue;
             }
             if !parents.iter().all(|parent| matches!(known.get(parent), Some(Known::Ended))) {
                 continue;
             }
+            if gone.iter().any(|parent| matches!(known.get(parent), Some(Known::Running))) {
+                continue;
+            }
             known.insert(partition.clone(), Known::Running);
             let worker = Arc::clone(self);
             tasks.spawn(async move {
-                let end = worker.run_partition(&partition).await;
+                let end = worker.run_partition(&partition, &gone).await;
                 (partition, end)
             });
         }
     }
 
     /// Runs a partition as far as it goes now; whether that is its end for good.
-    async fn run_partition(&self, partition: &Partition) -> Result<bool, Error> {
+    async fn run_partition(&self, partition: &Partition, gone: &[Partition]) -> Result<bool, Error> {
         let mut head = self.ledger.first(&self.root, partition);
         loop {
             // Whoever has lost an epoch may be several behind.
@@ -242,6 +246,12 @@ where
             };
             if head.end {
                 return Ok(true);
+            }
+            if head.n == 0 {
+                for parent in gone {
+                    let gaps = gap::end(&self.ledger, &*self.source, &self.root, partition, parent).await?;
+                    self.limits.stats.gaps.add(gaps);
+                }
             }
             let batches = self.source.read(partition, head.start(&self.root, partition));
             let reader = Reader::new(batches, &self.limits);
@@ -313,7 +323,7 @@ where
             return Err(unread("a pipeline ended its epoch without reading all of its records"));
         }
         let (end, tip) = (reader.is_at_its_end(), reader.tip());
-        Ok((reader, Outcome { taken, rows, dead: dead.take(), end, tip }))
+        Ok((reader, Outcome { taken, rows, dead: dead.take(), end, tip, gap: None }))
     }
 }
 

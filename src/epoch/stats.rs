@@ -18,6 +18,8 @@ pub struct Stats {
     pub epochs: Counter,
     /// Epochs that another worker committed first.
     pub lost: Counter,
+    /// Gaps in committed epochs: times when records were lost before they could be read.
+    pub gaps: Counter,
 }
 
 impl Stats {
@@ -28,6 +30,7 @@ impl Stats {
             dead_letters: self.dead_letters.get(),
             epochs: self.epochs.get(),
             lost: self.lost.get(),
+            gaps: self.gaps.get(),
         }
     }
 }
@@ -46,4 +49,6 @@ pub struct Report {
     pub epochs: u64,
     /// Epochs that another worker committed first, so that this run's work on them was thrown away.
     pub lost: u64,
+    /// Gaps in them: see [`Header::gap`](super::Header::gap).
+    pub gaps: u64,
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `file:PATH` | [`FileSource`]: a CSV or TSV file, plain or gzip | `format=csv`, `format=tsv` |
 //! | `random:` | [`RandomSource`]: made-up events, the same each time | `seed=`, `count=`, `rate=`, `types=`, `start=`, `step_ms=` |
-//! | `kinesis:STREAM` | [`KinesisSource`](kinesis::KinesisSource): a stream by its name or ARN | `start=`, `idle_ms=` |
+//! | `kinesis:STREAM` | [`KinesisSource`](kinesis::KinesisSource): a stream by its name or ARN | `start=`, `idle_ms=`, `aggregates=` |
 //!
 //! [`open`] takes such a URI. What stands between the scheme and the `?` is taken as it is: nothing is decoded, and a
 //! path with a `?` in it needs [`FileSource::builder`].
@@ -64,7 +64,8 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     ///
     /// The flow is lazy: nothing is opened before its first poll. It ends when there will be nothing more: see
     /// [`Batch::closed`] for whether that is for good. Dropping it stops the reading; nothing is lost by that, since
-    /// any position can be read again.
+    /// any position can be read again. It fails with [`NotFound`](crate::ErrorKind::NotFound) if the source has the
+    /// partition no more.
     fn read(&self, partition: &Partition, start: Start) -> BoxFlow<'static, Batch, Error>;
 }
 
@@ -84,6 +85,8 @@ pub struct Listed {
     pub partition: Partition,
     /// The partitions that it came from by a split or a merge, and that are to be read to their end before it.
     pub parents: Vec<Partition>,
+    /// The partitions that it came from and that the source has no more. What was not read of them is lost.
+    pub gone: Vec<Partition>,
 }
 
 /// Where in a partition to start reading.

@@ -195,7 +195,9 @@ impl Source for RandomSource {
     }
 
     fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>> {
-        Box::pin(async { Ok(vec![Listed { partition: Partition::new(PARTITION), parents: Vec::new() }]) })
+        Box::pin(async {
+            Ok(vec![Listed { partition: Partition::new(PARTITION), parents: Vec::new(), gone: Vec::new() }])
+        })
     }
 
     fn read(&self, partition: &Partition, start: Start) -> BoxFlow<'static, Batch, Error> {

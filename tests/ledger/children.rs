@@ -184,3 +184,68 @@ async fn a_listing_that_is_refused_ends_the_run_with_what_was_read_committed() {
     assert!(report.unwrap_err().to_string().contains("no listing for you"));
     assert_eq!(sizes(&store(&dir), "p").await, [3]);
 }
+
+/// Nobody ran while the parent was closed and its retention passed.
+#[tokio::test(start_paused = true)]
+async fn a_parent_that_is_gone_without_an_end_mark_is_ended_with_a_gap_once() {
+    let dir = dir();
+    let before = Scripted::new().with("p", &[], [Batch(4)]).with("whole", &[], [Close(2)]);
+    run(&before, &store(&dir), records(5)).await.unwrap();
+
+    let gone = |names: &[&str]| names.iter().map(|name| anabranch::Partition::new(*name)).collect::<Vec<_>>();
+    let after =
+        Scripted::new().with("left", &[], [Batch(1)]).with("right", &[], [Batch(2)]).with("ours", &[], [Batch(3)]);
+    after.edit(|script| {
+        script.listed[0].gone = gone(&["p"]);
+        script.listed[1].gone = gone(&["p"]);
+        script.listed[2].gone = gone(&["whole"]);
+    });
+    let report = run(&after, &store(&dir), records(5)).await.unwrap();
+    assert_eq!((report.gaps, report.records), (1, 6));
+    let chains = chains(&store(&dir)).await;
+    let [read, end] = &chains["p"][..] else { panic!("{:?}", chains["p"]) };
+    assert!(read.header.gap.is_none() && !read.header.end);
+    let gap = end.header.gap.as_ref().unwrap();
+    assert_eq!(gap.after, read.header.tip.max(read.header.last_arrival));
+    assert!(gap.after.unwrap() <= gap.until);
+    assert!(end.header.end && end.header.records == 0 && end.header.from == read.header.to);
+    assert!(chains["whole"].iter().all(|epoch| epoch.header.gap.is_none()), "it was read to its end");
+    assert_eq!(run(&after, &store(&dir), records(5)).await.unwrap().gaps, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_that_was_gone_before_the_ledger_began_is_no_gap() {
+    let dir = dir();
+    let source = Scripted::new().with("child", &[], [Batch(4)]);
+    source.edit(|script| script.listed[0].gone = vec![anabranch::Partition::new("ancestor")]);
+    assert_eq!(run(&source, &store(&dir), records(5)).await.unwrap().gaps, 0);
+    assert_eq!(chains(&store(&dir)).await.keys().collect::<Vec<_>>(), ["child"]);
+}
+
+/// It was made and went while nobody ran, and was never in the ledger.
+#[tokio::test(start_paused = true)]
+async fn a_parent_that_came_and_went_while_nobody_ran_is_a_gap() {
+    let dir = dir();
+    run(&Scripted::one([Close(1)]), &store(&dir), records(5)).await.unwrap();
+    let source = Scripted::one([Close(1)]).with("grandchild", &[], [Batch(4)]);
+    source.edit(|script| script.listed[1].gone = vec![anabranch::Partition::new("child")]);
+    assert_eq!(run(&source, &store(&dir), records(5)).await.unwrap().gaps, 1);
+    let chains = chains(&store(&dir)).await;
+    let gap = chains["child"][0].header.gap.as_ref().unwrap();
+    assert_eq!((gap.after, chains["child"].len()), (None, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_that_is_missing_in_a_list_and_can_be_read_is_not_ended() {
+    let dir = dir();
+    run(&Scripted::one([Batch(4)]), &store(&dir), records(5)).await.unwrap();
+    let source = Scripted::new().with("child", &[], [Batch(1)]);
+    source.edit(|script| {
+        script.listed[0].gone = vec![anabranch::Partition::new("p")];
+        script.steps.insert("p".to_owned(), vec![Batch(4), Close(1)]);
+    });
+    let error = run(&source, &store(&dir), records(5)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let chains = chains(&store(&dir)).await;
+    assert_eq!((chains.len(), chains["p"].len()), (1, 1));
+}

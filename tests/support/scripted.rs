@@ -71,7 +71,7 @@ impl Scripted {
     pub(crate) fn add(&self, name: &str, parents: &[&str], steps: impl IntoIterator<Item = Step>) {
         let parents = parents.iter().map(|parent| Partition::new(*parent)).collect();
         self.edit(|script| {
-            script.listed.push(Listed { partition: Partition::new(name), parents });
+            script.listed.push(Listed { partition: Partition::new(name), parents, gone: Vec::new() });
             script.steps.insert(name.to_owned(), steps.into_iter().collect());
         });
     }
@@ -89,6 +89,11 @@ impl Scripted {
         let all = |steps: &[Step]| steps.iter().map(records).sum();
         self.edit(|script| script.steps.iter().map(|(name, steps)| (name.clone(), all(steps))).collect())
     }
+}
+
+/// What comes of a partition that there is no more.
+fn gone() -> Vec<Step> {
+    vec![Step::Fail(Error::new(ErrorKind::NotFound, "the partition is gone"))]
 }
 
 /// As Kinesis has them: 56 digits.
@@ -125,7 +130,7 @@ impl Source for Scripted {
         let after = if let Start::After(position) = &start { number(position) } else { 0 };
         let (hook, arrived, steps) = self.edit(|script| {
             script.reads.push((name.clone(), start));
-            (script.hook.clone(), script.arrived, script.steps[&name].clone())
+            (script.hook.clone(), script.arrived, script.steps.get(&name).cloned().unwrap_or_else(gone))
         });
         let origin = Arc::new(Origin { partition: partition.clone(), layout: Layout::Json });
         let batches = async_stream::try_stream! {

@@ -14,7 +14,8 @@ use compact_str::CompactString;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::shards::{STREAM, Shard};
+use super::shards::{HashRange, STREAM, Shard};
+use super::unpack::Cursor;
 use crate::aws::kinesis::{HttpStatus, StreamClient, time};
 use crate::aws::retry::Trouble;
 use crate::source::Start;
@@ -30,7 +31,7 @@ pub(super) trait Kinesis: fmt::Debug + Send + Sync {
     fn describe(&self) -> BoxFuture<'_, Result<Described, Trouble>>;
     /// A page of the shard list: the first one, or the one of that token.
     fn list(&self, token: Option<String>) -> BoxFuture<'_, Result<Page, Trouble>>;
-    fn iterator<'a>(&'a self, shard: &'a str, start: &'a Start) -> BoxFuture<'a, Result<String, Trouble>>;
+    fn iterator<'a>(&'a self, shard: &'a str, from: &'a Cursor) -> BoxFuture<'a, Result<String, Trouble>>;
     /// The records at an iterator; the shard is for errors.
     fn records<'a>(&'a self, shard: &'a str, iterator: &'a str) -> BoxFuture<'a, Result<Answer, Trouble>>;
 }
@@ -129,17 +130,23 @@ impl Kinesis for ShardReader {
                 None => call.stream_name(self.0.stream.name()).set_stream_arn(self.arn()),
             };
             let answer = call.send().await.map_err(|error| self.0.trouble("cannot list the shards", error))?;
-            let shards = answer.shards.unwrap_or_default().into_iter().map(|shard| Shard {
-                closed: shard.sequence_number_range.is_some_and(|range| range.ending_sequence_number.is_some()),
-                parents: shard.parent_shard_id.into_iter().chain(shard.adjacent_parent_shard_id).collect(),
-                id: shard.shard_id,
+            let shards = answer.shards.unwrap_or_default().into_iter().map(|shard| {
+                let range = shard.hash_key_range.as_ref();
+                Some(Shard {
+                    range: range.and_then(|it| HashRange::parse(&it.starting_hash_key, &it.ending_hash_key))?,
+                    closed: shard.sequence_number_range.is_some_and(|range| range.ending_sequence_number.is_some()),
+                    parents: shard.parent_shard_id.into_iter().chain(shard.adjacent_parent_shard_id).collect(),
+                    id: shard.shard_id,
+                })
             });
-            Ok(Page { shards: shards.collect(), next: answer.next_token })
+            let shards = shards.collect::<Option<_>>();
+            let shards = shards.ok_or_else(|| self.0.nonsense("a shard without a range of hash keys"))?;
+            Ok(Page { shards, next: answer.next_token })
         }
         .boxed()
     }
 
-    fn iterator<'a>(&'a self, shard: &'a str, start: &'a Start) -> BoxFuture<'a, Result<String, Trouble>> {
+    fn iterator<'a>(&'a self, shard: &'a str, from: &'a Cursor) -> BoxFuture<'a, Result<String, Trouble>> {
         async move {
             let call = self
                 .0
@@ -148,12 +155,16 @@ impl Kinesis for ShardReader {
                 .stream_name(self.0.stream.name())
                 .set_stream_arn(self.arn())
                 .shard_id(shard);
-            let call = match start {
-                Start::Beginning => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
-                Start::At(time) => call
+            let call = match from {
+                Cursor::Start(Start::Beginning) => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
+                Cursor::Start(Start::At(time)) => call
                     .shard_iterator_type(ShardIteratorType::AtTimestamp)
                     .timestamp(AwsTime::from_millis(time.timestamp_millis())),
-                Start::After(position) => call
+                // If it is an aggregate, the records in it behind that position are still to be read.
+                Cursor::Start(Start::After(position)) => call
+                    .shard_iterator_type(ShardIteratorType::AtSequenceNumber)
+                    .starting_sequence_number(position.major_digits()),
+                Cursor::Behind(position) => call
                     .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
                     .starting_sequence_number(position.major_digits()),
             };

@@ -5,10 +5,10 @@
 //!
 //! | limit of the service | what is done about it |
 //! |---|---|
-//! | 5 `GetRecords` a second and shard | a call every 200 ms while behind, every [`idle`](KinesisSourceBuilder::idle) at the tip |
-//! | 2 MiB a second and shard; up to 10,000 records and 10 MiB an answer | throttled calls wait, with full jitter, for as long as it takes |
+//! | 5 `GetRecords` a second and shard | a call every 200 ms while behind, every [`idle`](KinesisSourceBuilder::idle) at the tip; a call that is made again waits for its turn too |
+//! | 2 MiB a second and shard; up to 10,000 records and 10 MiB an answer | the next call waits until the last answer is made up for; throttled calls wait, with full jitter, for as long as it takes |
 //! | an iterator lives for 5 minutes | it is renewed from the last position |
-//! | 1,000 shards a `ListShards` answer | all pages are read |
+//! | 1,000 shards a `ListShards` answer | all pages are read; a list whose shards leave hash keys out is an error |
 //!
 //! Permissions: `kinesis:DescribeStreamSummary`, `kinesis:ListShards`, `kinesis:GetShardIterator`,
 //! `kinesis:GetRecords`.
@@ -18,7 +18,13 @@
 //! | [`start`](KinesisSourceBuilder::start) | `TrimHorizon` | where shards start that exist when the ledger is made |
 //! | [`idle`](KinesisSourceBuilder::idle) | 1 s | time between two calls at the tip of a shard |
 //! | [`patience`](KinesisSourceBuilder::patience) | 5 min | how long an endpoint may be silent before reading fails |
+//! | [`aggregates`](KinesisSourceBuilder::aggregates) | `Kpl` | which records of KPL aggregates are given |
+//! | [`read_ahead`](KinesisSourceBuilder::read_ahead) | 256 MiB | bytes of records read ahead, over all shards |
 //! | [`sdk_config`](KinesisSourceBuilder::sdk_config) | environment, profile, machine | region, credentials, endpoint |
+//!
+//! Records in aggregates of the Kinesis Producer Library are given one by one, at the aggregate's sequence number and
+//! their index in it; reading can begin behind any of them. An aggregate that cannot be taken apart is given as it
+//! came, with the layout [`Aggregate`](crate::Layout::Aggregate), which decoders refuse with the reason.
 //!
 //! An endpoint other than AWS is set by the SDK's own means, `AWS_ENDPOINT_URL_KINESIS` first of all.
 //!
@@ -37,45 +43,48 @@
 //! ```
 
 mod client;
+mod discovery;
+mod pace;
 mod read;
 mod shards;
+mod stats;
+mod unpack;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use futures::future::BoxFuture;
 use futures::{FutureExt, stream};
+use tokio::sync::Semaphore;
 
 use self::client::{Described, Kinesis, ShardReader};
-use self::read::{Reader, Target};
+use self::discovery::Discovery;
+use self::read::{BYTES_PER_CALL, Reader, Shared, Target};
+pub use self::stats::Stats;
 use super::{Batch, Description, Listed, Source, Start};
 use crate::aws::kinesis::{StreamClient, StreamName};
-use crate::aws::retry::{self, Class, Retry, Trouble};
+use crate::aws::retry::{self, Retry};
 use crate::uri::Uri;
 use crate::{BoxFlow, Error, ErrorKind, Partition, from_results};
 
-/// How often a listing is begun again because its pages took longer than a page token lives.
-const LISTING_TRIES: usize = 3;
+/// How many bytes may be read ahead unless set.
+const READ_AHEAD: usize = 256 << 20;
 
 /// A Kinesis data stream as a [`Source`]; each shard is a partition, named `STREAM/SHARD`.
 ///
 /// Made by [`builder`](Self::builder).
 #[derive(Debug)]
 pub struct KinesisSource {
-    kinesis: Arc<dyn Kinesis>,
     stream: StreamName,
     start: InitialPosition,
-    idle: Duration,
-    retry: Arc<Retry>,
-    /// The shards that were closed when they were last listed.
-    closed: Mutex<HashSet<Partition>>,
+    shared: Shared,
 }
 
 /// Where shards start that exist when the ledger's root is made.
@@ -101,6 +110,34 @@ impl InitialPosition {
     }
 }
 
+/// Which records are given of an aggregate that the Kinesis Producer Library (KPL) made.
+///
+/// Each record in an aggregate belongs to the shard whose hash keys have the record's explicit hash key, or else the
+/// MD5 of its partition key. A producer that does not know yet of a split or a merge may put an aggregate into a shard
+/// to which not all of its records belong. What is dropped is [counted](Stats::dropped), and the first time is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Aggregates {
+    /// All or none: an aggregate is dropped if any record in it does not belong to the shard, as the Kinesis Client
+    /// Library does. Right for what the KPL writes, which sends those records once more.
+    #[default]
+    Kpl,
+    /// All. Right for producers that send nothing again, or that care for no hash keys.
+    KeepAll,
+    /// Those that belong to the shard.
+    FilterSub,
+}
+
+impl Aggregates {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "kpl" => Some(Self::Kpl),
+            "keep_all" => Some(Self::KeepAll),
+            "filter_sub" => Some(Self::FilterSub),
+            _ => None,
+        }
+    }
+}
+
 /// Makes a [`KinesisSource`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
@@ -109,6 +146,8 @@ pub struct KinesisSourceBuilder {
     start: InitialPosition,
     idle: Duration,
     patience: Duration,
+    aggregates: Aggregates,
+    read_ahead: usize,
     config: Option<SdkConfig>,
 }
 
@@ -120,6 +159,8 @@ impl KinesisSource {
             start: InitialPosition::default(),
             idle: Duration::from_secs(1),
             patience: retry::PATIENCE,
+            aggregates: Aggregates::default(),
+            read_ahead: READ_AHEAD,
             config: None,
         }
     }
@@ -133,36 +174,20 @@ impl KinesisSource {
         if let Some(millis) = uri.parsed("idle_ms", "a whole number of milliseconds")? {
             builder = builder.idle(Duration::from_millis(millis));
         }
-        uri.finish(&["start", "idle_ms"])?;
+        if let Some(aggregates) = uri.option("aggregates", "kpl, keep_all or filter_sub", Aggregates::parse)? {
+            builder = builder.aggregates(aggregates);
+        }
+        uri.finish(&["start", "idle_ms", "aggregates"])?;
         builder.build().await
     }
 
-    /// All pages of the shard list, from the first one.
-    async fn list(&self) -> Result<Vec<shards::Shard>, Trouble> {
-        let mut shards = Vec::new();
-        let mut token = None;
-        loop {
-            let page = self.retry.call(|| self.kinesis.list(token.clone())).await?;
-            shards.extend(page.shards);
-            match page.next {
-                Some(next) => token = Some(next),
-                None => return Ok(shards),
-            }
-        }
-    }
-
-    async fn list_again(&self) -> Result<Vec<shards::Shard>, Error> {
-        let mut tries = 1;
-        loop {
-            match self.list().await {
-                Err(trouble) if trouble.class == Class::Stale && tries < LISTING_TRIES => tries += 1,
-                answer => return answer.map_err(|trouble| trouble.error),
-            }
-        }
+    /// What this source has done, and how far behind it is, to be read while it is read from.
+    pub fn stats(&self) -> Stats {
+        self.shared.stats.clone()
     }
 
     async fn look(&self) -> Result<Described, Error> {
-        self.retry.call(|| self.kinesis.describe()).await.map_err(|trouble| trouble.error)
+        self.shared.retry.call(|| self.shared.kinesis.describe()).await.map_err(|trouble| trouble.error)
     }
 
     /// The instant that the initial position means at `now`.
@@ -199,6 +224,24 @@ impl KinesisSourceBuilder {
         self
     }
 
+    /// Which records of aggregates are given; [`Aggregates::Kpl`] unless set.
+    pub const fn aggregates(mut self, aggregates: Aggregates) -> Self {
+        self.aggregates = aggregates;
+        self
+    }
+
+    /// How many bytes of records may be read ahead, over all shards: 256 MiB unless set, never less than the 10 MiB of
+    /// one answer.
+    ///
+    /// A call takes room for a whole answer, and what the answer does not fill is given back; the rest is, when the
+    /// shard's flow is polled for its next batch or dropped. So this many bytes, divided by 10 MiB, is how many calls
+    /// are made at the same time. A shard whose flow is not polled keeps its room: whoever reads several shards by
+    /// turns in one task must leave room for a batch of each.
+    pub const fn read_ahead(mut self, bytes: usize) -> Self {
+        self.read_ahead = bytes;
+        self
+    }
+
     /// Region, credentials and endpoint; those of the environment, profile and machine unless set.
     pub fn sdk_config(mut self, config: SdkConfig) -> Self {
         self.config = Some(config);
@@ -212,15 +255,23 @@ impl KinesisSourceBuilder {
     /// [`Usage`](ErrorKind::Usage) if the stream's name is none, or if no region is configured.
     pub async fn build(self) -> Result<KinesisSource, Error> {
         let stream: StreamName = self.stream.parse()?;
-        let client = StreamClient::new(stream.clone(), self.config).await?;
-        Ok(KinesisSource {
-            kinesis: Arc::new(ShardReader::new(client)),
-            stream,
-            start: self.start,
-            idle: self.idle.clamp(read::CALL_SPACING, read::LONGEST_IDLE),
-            retry: Arc::new(Retry::new(self.patience, retry::jitter())),
-            closed: Mutex::default(),
-        })
+        let client = StreamClient::new(stream.clone(), self.config.clone()).await?;
+        Ok(self.on(stream, Arc::new(ShardReader::new(client))))
+    }
+
+    fn on(self, stream: StreamName, kinesis: Arc<dyn Kinesis>) -> KinesisSource {
+        let retry = Arc::new(Retry::new(self.patience, retry::jitter()));
+        let name = stream.name().to_owned();
+        let shared = Shared {
+            discovery: Arc::new(Discovery::new(Arc::clone(&kinesis), Arc::clone(&retry), name)),
+            kinesis,
+            retry,
+            idle: self.idle.clamp(pace::CALL_SPACING, pace::LONGEST_IDLE),
+            aggregates: self.aggregates,
+            budget: Arc::new(Semaphore::new(self.read_ahead.clamp(BYTES_PER_CALL as usize, Semaphore::MAX_PERMITS))),
+            stats: Stats::default(),
+        };
+        KinesisSource { stream, start: self.start, shared }
     }
 }
 
@@ -259,11 +310,8 @@ impl Source for KinesisSource {
 
     fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>> {
         async {
-            let shards = self.list_again().await?;
-            let name = self.stream.name();
-            let closed = shards.iter().filter(|shard| shard.closed).map(|shard| shards::partition(name, &shard.id));
-            *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = closed.collect();
-            Ok(shards::listing(name, &shards))
+            let shards = self.shared.discovery.shards().await?;
+            Ok(shards::listing(self.stream.name(), &shards))
         }
         .boxed()
     }
@@ -275,10 +323,9 @@ impl Source for KinesisSource {
                 .cure("read the stream that the partition was listed by");
             return from_results(stream::iter([Err(error)])).boxed();
         };
-        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner).contains(partition);
+        let closed = self.shared.discovery.known(&shard).is_some_and(|known| known.closed);
         let target = Target { partition: partition.clone(), shard, closed };
-        let reader = Reader::new(Arc::clone(&self.kinesis), Arc::clone(&self.retry), self.idle, target, start);
-        from_results(reader.batches()).boxed()
+        from_results(Reader::new(self.shared.clone(), target, start).batches()).boxed()
     }
 }
 

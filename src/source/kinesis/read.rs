@@ -3,21 +3,40 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, stream};
-use tokio::time::{Instant, sleep_until};
+use futures::{FutureExt, Stream, stream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::client::{Answer, Kinesis, RECORDS_PER_CALL, Raw};
+use super::Aggregates;
+use super::client::{Answer, Kinesis, RECORDS_PER_CALL};
+use super::discovery::Discovery;
+use super::pace::{CALL_SPACING, Pace};
+use super::shards::HashRange;
+use super::stats::Stats;
+use super::unpack::{Cursor, Keep, Unpacker};
 use crate::aws::retry::{Class, Retry};
+use crate::codec::kpl::is_aggregate;
 use crate::source::{Batch, Start};
-use crate::{Error, Layout, Origin, Partition, Record};
+use crate::{Error, Partition, Record};
 
-/// Kinesis allows five calls a second for each shard, among all who read it.
-pub(super) const CALL_SPACING: Duration = Duration::from_millis(200);
-/// The most time between calls, so that an instant that far ahead can be told.
-pub(super) const LONGEST_IDLE: Duration = Duration::from_secs(24 * 60 * 60);
-
+/// The most bytes of records in one answer: the service's own limit.
+pub(super) const BYTES_PER_CALL: u32 = 10 << 20;
+/// The most records in one batch: an aggregate may have more than an answer.
+const RECORDS_PER_BATCH: usize = RECORDS_PER_CALL;
 /// How many iterators in a row may be called expired as soon as they are made.
 const STALE_TRIES: usize = 10;
+
+/// What the readers of all shards share.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) kinesis: Arc<dyn Kinesis>,
+    pub(super) retry: Arc<Retry>,
+    pub(super) discovery: Arc<Discovery>,
+    pub(super) idle: Duration,
+    pub(super) aggregates: Aggregates,
+    /// A permit for each byte that may be read ahead.
+    pub(super) budget: Arc<Semaphore>,
+    pub(super) stats: Stats,
+}
 
 /// Which shard to read.
 #[derive(Debug)]
@@ -31,81 +50,110 @@ pub(super) struct Target {
 /// Reads one shard.
 #[derive(Debug)]
 pub(super) struct Reader {
-    kinesis: Arc<dyn Kinesis>,
-    retry: Arc<Retry>,
-    idle: Duration,
+    shared: Shared,
     target: Target,
-    origin: Arc<Origin>,
-    /// Where to go on: from where the reader was told to start, then after the last record that it gave.
-    from: Start,
+    /// Where to go on: from where the reader was told to start, then behind the last record that was read.
+    from: Cursor,
     iterator: Option<String>,
-    /// When the next call may be made; at once if unset.
-    next_call: Option<Instant>,
+    pace: Pace,
+    unpacker: Unpacker,
+    range: Option<HashRange>,
+    /// The room that the last answer takes until the next is asked for.
+    room: Option<OwnedSemaphorePermit>,
+    behind: Option<Duration>,
     ended: bool,
 }
 
 impl Reader {
-    /// Calls every `idle` at the tip.
-    pub(super) fn new(
-        kinesis: Arc<dyn Kinesis>,
-        retry: Arc<Retry>,
-        idle: Duration,
-        target: Target,
-        start: Start,
-    ) -> Self {
-        let origin = Arc::new(Origin { partition: target.partition.clone(), layout: Layout::Json });
-        Self { kinesis, retry, idle, target, origin, from: start, iterator: None, next_call: None, ended: false }
+    pub(super) fn new(shared: Shared, target: Target, start: Start) -> Self {
+        let unpacker = Unpacker::new(&target.partition, start.clone(), shared.stats.clone());
+        Self {
+            shared,
+            target,
+            from: Cursor::Start(start),
+            iterator: None,
+            pace: Pace::default(),
+            unpacker,
+            range: None,
+            room: None,
+            behind: None,
+            ended: false,
+        }
     }
 
-    /// One batch for each answer, empty ones too: they tell that the tip was reached.
+    /// One batch for each answer, empty ones too: they tell that the tip was reached. An answer whose aggregates hold
+    /// very many records comes in several.
     pub(super) fn batches(self) -> impl Stream<Item = Result<Batch, Error>> + Send + 'static {
         stream::try_unfold(self, |mut reader| async move { Ok(reader.next().await?.map(|batch| (batch, reader))) })
     }
 
     async fn next(&mut self) -> Result<Option<Batch>, Error> {
-        if self.ended {
-            return Ok(None);
+        if self.unpacker.is_empty() {
+            if self.ended {
+                return Ok(None);
+            }
+            self.read().await?;
         }
-        let answer = self.answer().await?;
-        self.ended = answer.next.is_none();
-        let behind = self.behind(&answer);
-        let pause = if behind == Some(Duration::ZERO) { self.idle } else { CALL_SPACING };
-        self.next_call = Some(Instant::now() + pause);
-        self.iterator = answer.next;
-
-        let mut records = answer.records;
-        let early = records.iter().take_while(|record| is_early(&self.from, record)).count();
-        records.drain(..early);
-        if let Some(last) = records.last() {
-            self.from = Start::After(last.position.clone());
-        }
-        let records = records.into_iter().map(|raw| Record {
-            data: raw.data,
-            origin: Arc::clone(&self.origin),
-            position: raw.position,
-            arrived: raw.arrived,
-            key: raw.key,
-        });
-        Ok(Some(Batch { records: records.collect(), behind, closed: self.ended }))
+        let records = self.unpacker.take(RECORDS_PER_BATCH);
+        let last = self.unpacker.is_empty();
+        let behind = self.behind.filter(|behind| last || !behind.is_zero());
+        Ok(Some(Batch { records, behind, closed: last && self.ended }))
     }
 
-    async fn answer(&mut self) -> Result<Answer, Error> {
+    /// Reads the next answer.
+    async fn read(&mut self) -> Result<(), Error> {
+        self.room = None;
+        let (answer, room) = self.answer().await?;
+        self.ended = answer.next.is_none();
+        self.behind = self.behind(&answer);
+        let bytes = answer.records.iter().map(|raw| raw.data.len()).sum();
+        let pause = if self.behind == Some(Duration::ZERO) { self.shared.idle } else { CALL_SPACING };
+        self.pace.rest(bytes, pause);
+        self.room = room.and_then(|room| held(room, bytes + answer.records.len() * size_of::<Record>()));
+
+        let Shared { stats, .. } = &self.shared;
+        stats.answers.add(1);
+        stats.bytes.add(bytes as u64);
+        stats.set_lag(&self.target.partition, answer.behind.filter(|_| !self.ended));
+
+        let keep = self.keep(&answer).await?;
+        if let Some(last) = answer.records.last() {
+            self.from = Cursor::Behind(last.position.clone());
+        }
+        self.iterator = answer.next;
+        self.unpacker.put(answer.records, keep);
+        Ok(())
+    }
+
+    async fn answer(&mut self) -> Result<(Answer, Option<OwnedSemaphorePermit>), Error> {
+        let Shared { kinesis, retry, stats, budget, .. } = &self.shared;
+        let (shard, pace) = (&*self.target.shard, &self.pace);
         let mut stale = 0;
         loop {
-            if let Some(next_call) = self.next_call {
-                sleep_until(next_call).await;
-            }
-            let shard = &self.target.shard;
             let iterator = match self.iterator.take() {
                 Some(iterator) => iterator,
-                None => self.retry.call(|| self.kinesis.iterator(shard, &self.from)).await.map_err(|it| it.error)?,
+                None => {
+                    let call = || kinesis.iterator(shard, &self.from).inspect(|answer| note(stats, answer)).boxed();
+                    retry.call(call).await.map_err(|it| it.error)?
+                }
             };
-            match self.retry.call(|| self.kinesis.records(shard, &iterator)).await {
+            let iterator = &*iterator;
+            let attempt = || {
+                async move {
+                    pace.turn().await;
+                    // The semaphore is never closed.
+                    let room = Arc::clone(budget).acquire_many_owned(BYTES_PER_CALL).await.ok();
+                    let answer = kinesis.records(shard, iterator).await;
+                    note(stats, &answer);
+                    Ok((answer?, room))
+                }
+                .boxed()
+            };
+            match retry.call(attempt).await {
                 Ok(answer) => return Ok(answer),
                 Err(trouble) if trouble.class == Class::Stale && stale < STALE_TRIES => {
                     stale += 1;
                     tracing::debug!(partition = %self.target.partition, "a shard iterator has expired and is renewed");
-                    self.next_call = Some(Instant::now() + CALL_SPACING);
                 }
                 Err(trouble) => return Err(trouble.error),
             }
@@ -123,15 +171,39 @@ impl Reader {
             behind => behind,
         }
     }
+
+    /// Which records of aggregates to keep. The shard's range is asked for when the first aggregate comes.
+    async fn keep(&mut self, answer: &Answer) -> Result<Keep, Error> {
+        let keep = match self.shared.aggregates {
+            Aggregates::KeepAll => return Ok(Keep::All),
+            Aggregates::Kpl => Keep::Whole,
+            Aggregates::FilterSub => Keep::Each,
+        };
+        let range = match self.range {
+            Some(range) => range,
+            None if !answer.records.iter().any(|raw| is_aggregate(&raw.data)) => return Ok(Keep::All),
+            None => self.shared.discovery.range(&self.target.shard).await?,
+        };
+        self.range = Some(range);
+        Ok(keep(range))
+    }
 }
 
-/// Whether a record stands before the place where reading starts. Kinesis gives none; other servers start further back
-/// when nothing has arrived since the instant asked for. Arrival times are not quite in order, so this is asked until
-/// the first record that is not early, and then no more.
-fn is_early(from: &Start, record: &Raw) -> bool {
-    match from {
-        Start::Beginning => false,
-        Start::At(time) => record.arrived < *time,
-        Start::After(position) => record.position <= *position,
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.shared.stats.set_lag(&self.target.partition, None);
     }
+}
+
+fn note<T>(stats: &Stats, answer: &Result<T, crate::aws::retry::Trouble>) {
+    if let Err(trouble) = answer {
+        stats.note(trouble);
+    }
+}
+
+/// Gives back the room that an answer does not take.
+fn held(mut room: OwnedSemaphorePermit, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    let taken = room.split(bytes.min(room.num_permits()));
+    drop(room);
+    taken
 }

@@ -2,16 +2,24 @@
 
 //! The source on a scripted Kinesis, in virtual time.
 
-use std::collections::VecDeque;
+mod aggregates;
+mod reading;
 
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use bytes::Bytes;
 use chrono::TimeDelta;
 use futures::TryStreamExt;
 use tokio::time::Instant;
 
 use super::client::{Answer, Page, RECORDS_PER_CALL, Raw};
+use super::discovery::LISTING_TRIES;
 use super::shards::Shard;
+use super::unpack::Cursor;
 use super::*;
 use crate::Position;
+use crate::aws::retry::{Class, Trouble};
 
 /// Gives what the script says, call by call, and notes what was asked and when.
 #[derive(Debug)]
@@ -70,11 +78,12 @@ impl Kinesis for Script {
         async { page.map_err(trouble) }.boxed()
     }
 
-    fn iterator<'a>(&'a self, shard: &'a str, start: &'a Start) -> BoxFuture<'a, Result<String, Trouble>> {
-        let start = match start {
-            Start::Beginning => "the beginning".to_owned(),
-            Start::At(time) => format!("at {}", time.timestamp()),
-            Start::After(position) => format!("after {position}"),
+    fn iterator<'a>(&'a self, shard: &'a str, from: &'a Cursor) -> BoxFuture<'a, Result<String, Trouble>> {
+        let start = match from {
+            Cursor::Start(Start::Beginning) => "the beginning".to_owned(),
+            Cursor::Start(Start::At(time)) => format!("at {}", time.timestamp()),
+            Cursor::Start(Start::After(position)) => format!("with {position}"),
+            Cursor::Behind(position) => format!("after {position}"),
         };
         self.note(format!("iterator {shard} {start}"));
         async move { Ok(start) }.boxed()
@@ -92,15 +101,12 @@ fn time(secs: i64) -> DateTime<Utc> {
 }
 
 fn source(script: &Arc<Script>) -> KinesisSource {
+    source_with(script, |builder| builder)
+}
+
+fn source_with(script: &Arc<Script>, set: impl Fn(KinesisSourceBuilder) -> KinesisSourceBuilder) -> KinesisSource {
     let kinesis: Arc<dyn Kinesis> = Arc::<Script>::clone(script);
-    KinesisSource {
-        kinesis,
-        stream: "s".parse().unwrap(),
-        start: InitialPosition::TrimHorizon,
-        idle: Duration::from_secs(1),
-        retry: Arc::new(Retry::new(Duration::from_secs(60), retry::jitter())),
-        closed: Mutex::default(),
-    }
+    set(KinesisSource::builder("s").patience(Duration::from_secs(60))).on("s".parse().unwrap(), kinesis)
 }
 
 fn read(script: &Arc<Script>, start: Start) -> BoxFlow<'static, Batch, Error> {
@@ -183,7 +189,7 @@ async fn an_iterator_that_expires_before_any_record_is_renewed_from_the_start() 
     let script = Script::new([Ok(answer([], 0)), Err(Class::Stale), Ok(last([9]))]);
     let batches: Vec<Batch> = read(&script, Start::After(Position::new(5, 0))).try_collect().await.unwrap();
     assert_eq!(positions(&batches), [9]);
-    assert_eq!(script.calls()[3], "iterator 1 after 5");
+    assert_eq!(script.calls()[3], "iterator 1 with 5");
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,7 +232,7 @@ async fn a_full_answer_is_not_taken_for_the_tip() {
 #[tokio::test(start_paused = true)]
 async fn the_tip_of_a_closed_shard_is_its_end() {
     let script = Script::new([Ok(answer([1], 0)), Ok(last([]))]);
-    let closed = Shard { id: "1".into(), parents: vec![], closed: true };
+    let closed = Shard { id: "1".into(), parents: vec![], closed: true, ..Shard::default() };
     *script.pages.lock().unwrap() = [Ok(Page { shards: vec![closed], next: None })].into();
     let source = source(&script);
     let listed = source.partitions().await.unwrap();
@@ -324,7 +330,7 @@ async fn a_uri_says_where_to_start_and_how_often_to_look() {
         ("kinesis:a/b", "1 to 128 letters"),
         ("kinesis:s?start=now", "give trim_horizon, latest, or a time"),
         ("kinesis:s?idle_ms=x", "give a whole number"),
-        ("kinesis:s?from=latest", "kinesis: has start, idle_ms"),
+        ("kinesis:s?from=latest", "kinesis: has start, idle_ms, aggregates"),
     ] {
         let error = crate::source::open(uri).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage, "{uri}");

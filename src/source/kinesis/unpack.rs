@@ -1,0 +1,174 @@
+//! [`Unpacker`]: the records of an answer, those in aggregates one by one.
+
+use std::sync::Arc;
+use std::vec;
+
+use super::client::Raw;
+use super::shards::HashRange;
+use super::stats::Stats;
+use crate::codec::kpl::{Aggregate, is_aggregate};
+use crate::source::Start;
+use crate::{Layout, Origin, Partition, Position, Record};
+
+/// Which records of aggregates are kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Keep {
+    All,
+    /// Aggregates of which all records belong into this range.
+    Whole(HashRange),
+    /// Records that belong into this range.
+    Each(HashRange),
+}
+
+/// Takes aggregates apart, with no more than one of them in parts at a time.
+///
+/// The position of a record in an aggregate is the sequence number of the whole and the index in it, so reading can be
+/// resumed in the middle; what was dropped has an index too.
+#[derive(Debug)]
+pub(super) struct Unpacker {
+    plain: Arc<Origin>,
+    corrupt: Arc<Origin>,
+    stats: Stats,
+    /// What lies before this has been asked for by nobody; the beginning once something has come that does not.
+    ///
+    /// Kinesis gives nothing of it but the records of an aggregate before the one to go on with. Other servers start
+    /// further back when nothing has arrived since the instant asked for. Arrival times are not quite in order, so
+    /// this is asked until the first record that is not early, and then no more.
+    from: Start,
+    keep: Keep,
+    raws: vec::IntoIter<Raw>,
+    open: Option<Open>,
+}
+
+/// An aggregate of which records are left.
+#[derive(Debug)]
+struct Open {
+    whole: Raw,
+    aggregate: Aggregate,
+    next: usize,
+}
+
+impl Unpacker {
+    pub(super) fn new(partition: &Partition, from: Start, stats: Stats) -> Self {
+        let origin = |layout| Arc::new(Origin { partition: partition.clone(), layout });
+        Self {
+            plain: origin(Layout::Json),
+            corrupt: origin(Layout::Aggregate),
+            stats,
+            from,
+            keep: Keep::All,
+            raws: Vec::new().into_iter(),
+            open: None,
+        }
+    }
+
+    /// The records of the next answer. Those of the last must have been taken.
+    pub(super) fn put(&mut self, raws: Vec<Raw>, keep: Keep) {
+        self.keep = keep;
+        self.raws = raws.into_iter();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_none() && self.raws.as_slice().is_empty()
+    }
+
+    /// Up to `limit` records; fewer only if no more are left.
+    pub(super) fn take(&mut self, limit: usize) -> Vec<Record> {
+        let mut records = Vec::with_capacity(limit.min(self.raws.len()));
+        while records.len() < limit {
+            if let Some(open) = &mut self.open {
+                let record = open.next(self.keep, &self.plain, &self.stats);
+                if record.is_none() {
+                    self.open = None;
+                }
+                records.extend(record);
+                continue;
+            }
+            let Some(raw) = self.raws.next() else { break };
+            if let Some(first) = self.first_wanted(&raw) {
+                records.extend(self.open(raw, first));
+            }
+        }
+        self.stats.records.add(records.len() as u64);
+        records
+    }
+
+    /// The index of the first record in `raw` that was asked for, if any can be.
+    fn first_wanted(&mut self, raw: &Raw) -> Option<u64> {
+        let first = match &self.from {
+            Start::Beginning => return Some(0),
+            Start::At(time) if raw.arrived < *time => return None,
+            Start::At(_) => 0,
+            Start::After(position) if raw.position > *position => 0,
+            Start::After(position) => {
+                let same = raw.position == position.clone().with_minor(0) && is_aggregate(&raw.data);
+                return if same { position.minor().checked_add(1) } else { None };
+            }
+        };
+        self.from = Start::Beginning;
+        Some(first)
+    }
+
+    /// The record, unless it is an aggregate; that is opened, or dropped.
+    fn open(&mut self, raw: Raw, first: u64) -> Option<Record> {
+        let aggregate = match Aggregate::parse(&raw.data) {
+            Ok(Some(aggregate)) => aggregate,
+            Ok(None) => return Some(record(raw, &self.plain)),
+            // What came after it was not in parts either when it was read before.
+            Err(_) if first > 0 => return None,
+            Err(problem) => {
+                tracing::warn!(
+                    partition = %self.plain.partition, position = %raw.position, %problem,
+                    "an aggregate cannot be taken apart, and is given as it came"
+                );
+                self.stats.corrupt.add(1);
+                return Some(record(raw, &self.corrupt));
+            }
+        };
+        let belongs = |range: HashRange| (0..aggregate.len()).all(|index| is_in(&aggregate, index, range));
+        if let Keep::Whole(range) = self.keep
+            && !belongs(range)
+        {
+            self.stats.drop(&self.plain.partition, &raw.position, aggregate.len() as u64);
+            return None;
+        }
+        self.open = Some(Open { whole: raw, aggregate, next: usize::try_from(first).unwrap_or(usize::MAX) });
+        None
+    }
+}
+
+impl Open {
+    fn next(&mut self, keep: Keep, origin: &Arc<Origin>, stats: &Stats) -> Option<Record> {
+        loop {
+            let index = self.next;
+            let sub = self.aggregate.get(index)?;
+            self.next += 1;
+            let position = self.whole.position.clone().with_minor(index as u64);
+            if let Keep::Each(range) = keep
+                && !is_in(&self.aggregate, index, range)
+            {
+                stats.drop(&origin.partition, &position, 1);
+                continue;
+            }
+            stats.sub_records.add(1);
+            let raw = Raw { data: sub.data, position, arrived: self.whole.arrived, key: sub.key };
+            return Some(record(raw, origin));
+        }
+    }
+}
+
+fn is_in(aggregate: &Aggregate, index: usize, range: HashRange) -> bool {
+    aggregate.hash(index).is_some_and(|hash| range.contains(hash))
+}
+
+fn record(Raw { data, position, arrived, key }: Raw, origin: &Arc<Origin>) -> Record {
+    Record { data, origin: Arc::clone(origin), position, arrived, key }
+}
+
+/// Where a shard iterator begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Cursor {
+    Start(Start),
+    /// Behind a record that was read to its end, the records in it included.
+    Behind(Position),
+}
