@@ -1,15 +1,14 @@
 //! [`committed`]: what a ledger holds, read back.
 
 use std::collections::VecDeque;
-use std::io::BufReader;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
-use flate2::bufread::GzDecoder;
+use bytes::Bytes;
 use futures::stream;
 use serde::de::DeserializeOwned;
 
 use super::dead::DeadLine;
+use super::format::{Encoding, Reading};
 use super::header::Header;
 use super::ledger::header_of;
 use super::retry::retried;
@@ -23,17 +22,18 @@ pub struct Epoch {
     pub key: String,
     /// What it says of itself.
     pub header: Header,
+    encoding: Encoding,
     object: Bytes,
 }
 
 impl Epoch {
-    /// Its rows, decompressed and read one by one.
+    /// Its rows, decoded and read one by one, whatever the ledger's [`Format`](super::Format).
     ///
     /// # Errors
     ///
     /// If one is not what `T` says, or the object is damaged; nothing comes after that.
     pub fn rows<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, Error>> + use<T> {
-        lines(self.key.clone(), self.object.clone())
+        rows(self.encoding, self.key.clone(), self.object.clone())
     }
 }
 
@@ -55,7 +55,8 @@ pub fn committed(store: Arc<dyn Store>) -> BoxFlow<'static, Epoch, Error> {
             // What is listed and gone again has been taken away meanwhile.
             if let Some(object) = retried(|| store.get(&key)).await? {
                 let header = header_of(&*store, &key, &object)?;
-                return Ok(Some((Epoch { key, header, object }, (store, keys, last))));
+                let encoding = Encoding::of_key(&key)?;
+                return Ok(Some((Epoch { key, header, encoding, object }, (store, keys, last))));
             }
         }
     });
@@ -81,22 +82,20 @@ pub async fn dead_letters(store: &dyn Store, header: &Header) -> Result<Vec<Dead
         line.layout.clone_from(&layout);
         Ok(line)
     };
-    lines(dead.key.clone(), object).map(with_layout).collect()
+    rows(Encoding::JsonLines, dead.key.clone(), object).map(with_layout).collect()
 }
 
-fn lines<T: DeserializeOwned>(key: String, object: Bytes) -> impl Iterator<Item = Result<T, Error>> {
-    let damaged = move |error| {
-        Error::new(ErrorKind::Invalid, "a row cannot be read")
-            .at(&key)
-            .cure("the object is damaged, or its rows are of another type: restore it from a copy")
-            .because(error)
-    };
-    // Text is read in larger pieces than the decompressor gives: serde_json takes it byte by byte.
-    let text = BufReader::new(GzDecoder::new(object.reader()));
-    let rows = serde_json::Deserializer::from_reader(text).into_iter::<T>();
-    let up_to_failure = |failed: &mut bool, row: Result<T, Error>| {
-        let before = std::mem::replace(failed, row.is_err());
-        (!before).then_some(row)
-    };
-    rows.map(move |row| row.map_err(&damaged)).scan(false, up_to_failure)
+fn rows<T: DeserializeOwned>(
+    encoding: Encoding,
+    key: String,
+    object: Bytes,
+) -> impl Iterator<Item = Result<T, Error>> + use<T> {
+    Reading::new(encoding, object).map(move |row| {
+        row.map_err(|error| {
+            Error::new(ErrorKind::Invalid, "a row cannot be read")
+                .at(&key)
+                .cure("the object is damaged, or its rows are of another type: restore it from a copy")
+                .because(error)
+        })
+    })
 }

@@ -5,23 +5,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use super::gzip::{self, GzipLines};
+use super::format::{Encoding, Format, Found, JsonLines, Rows};
 use super::header::{Dead, Gap, Header, Root, SCHEMA, parse};
 use super::keys::{self, Hour};
 use super::records::Taken;
 use super::retry::retried;
 use crate::source::{Source, Start};
-use crate::store::{About, Put, Range, Store};
+use crate::store::{About, Put, Store};
 use crate::{Error, ErrorKind, Partition, Position};
-
-/// The extension of objects with JSON lines, compressed with gzip.
-const EXT: &str = "jsonl.gz";
-
-const CONTENT_TYPE: &str = "application/gzip";
 
 /// The results of one pipeline in one store, which count every record exactly once.
 ///
-/// Each epoch is one object: its rows, and in its gzip header where it begins and ends. Writing it, if there is none
+/// Each epoch is one object: its rows, and in its own header where it begins and ends. Writing it, if there is none
 /// under its key, is the commit. So an epoch is there whole or not at all, two workers cannot both commit it, and the
 /// objects themselves say where to go on.
 #[derive(Clone, Debug)]
@@ -29,6 +24,7 @@ pub struct Ledger {
     store: Arc<dyn Store>,
     pipeline: Arc<str>,
     version: u32,
+    format: Format,
 }
 
 /// The end of a partition's chain: what the next epoch begins with.
@@ -58,8 +54,8 @@ impl Head {
 /// What an epoch came to.
 pub(super) struct Outcome {
     pub(super) taken: Taken,
-    pub(super) rows: GzipLines,
-    pub(super) dead: Option<GzipLines>,
+    pub(super) rows: Rows,
+    pub(super) dead: Option<JsonLines>,
     pub(super) end: bool,
     pub(super) tip: Option<DateTime<Utc>>,
     pub(super) gap: Option<Gap>,
@@ -77,7 +73,7 @@ impl Ledger {
     /// The ledger of the pipeline of that name, in its own store: a bucket's prefix or a directory that nothing else
     /// writes to. Nothing is read or written yet.
     pub fn new(store: Arc<dyn Store>, pipeline: impl Into<Arc<str>>) -> Self {
-        Self { store, pipeline: pipeline.into(), version: 1 }
+        Self { store, pipeline: pipeline.into(), version: 1, format: Format::json_lines() }
     }
 
     /// Says which version of the pipeline this is, 1 if not said. Each epoch's header tells which version made it.
@@ -85,6 +81,23 @@ impl Ledger {
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
         self
+    }
+
+    /// Says how rows are written: [JSON lines](Format::json_lines) if not said. A ledger that was made with another format
+    /// is refused.
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// An object for an epoch's rows.
+    pub(super) fn rows(&self) -> Result<Rows, Error> {
+        self.format.rows()
+    }
+
+    const fn ext(&self) -> &'static str {
+        self.format.encoding().ext()
     }
 
     /// The store.
@@ -130,7 +143,7 @@ impl Ledger {
         let root = Root {
             schema: SCHEMA,
             pipeline: self.pipeline.to_string(),
-            format: EXT.to_owned(),
+            format: self.ext().to_owned(),
             source: described,
             partitions: listed.into_iter().map(|listed| listed.partition).collect(),
             created: Utc::now(),
@@ -174,8 +187,8 @@ impl Ledger {
                 root.pipeline, self.pipeline
             ));
         }
-        if root.format != EXT {
-            return conflict(format!("this sink has results in the format {:?}, not {EXT:?}", root.format));
+        if root.format != self.ext() {
+            return conflict(format!("this sink has results in the format {:?}, not {:?}", root.format, self.ext()));
         }
         Ok(())
     }
@@ -184,7 +197,7 @@ impl Ledger {
     /// that it came from, is listed no more some day, and then the chain would begin a second time under another key.
     pub(super) fn first(&self, root: &Root, partition: &Partition) -> Head {
         let hour = Hour::of(root.created);
-        Head { n: 0, key: keys::epoch(&hour, partition, 0, None, EXT), from: None, end: false, seen: None }
+        Head { n: 0, key: keys::epoch(&hour, partition, 0, None, self.ext()), from: None, end: false, seen: None }
     }
 
     /// Follows a partition's chain from its first epoch to its end, reading headers only.
@@ -201,7 +214,7 @@ impl Ledger {
     /// What comes behind a committed epoch, if that is the one that the chain leads to.
     fn follow(&self, partition: &Partition, head: &Head, header: Header) -> Result<Head, Error> {
         let next = Hour::of_key(&header.next)
-            .map(|hour| keys::epoch(&hour, partition, header.n.saturating_add(1), header.to.as_ref(), EXT));
+            .map(|hour| keys::epoch(&hour, partition, header.n.saturating_add(1), header.to.as_ref(), self.ext()));
         let leads_on = next.as_ref() == Some(&header.next);
         if header.partition != *partition || header.n != head.n || header.from != head.from || !leads_on {
             return Err(Error::new(ErrorKind::Invalid, "this object does not continue the chain that leads to it")
@@ -235,11 +248,11 @@ impl Ledger {
             partition: partition.clone(),
             n: head.n,
             from: head.from.clone(),
-            next: keys::epoch(&hour, partition, n, to.as_ref(), EXT),
+            next: keys::epoch(&hour, partition, n, to.as_ref(), self.ext()),
             to,
             nonce,
             records: taken.records,
-            rows: rows.lines(),
+            rows: rows.count(),
             dead,
             end,
             gap,
@@ -251,7 +264,7 @@ impl Ledger {
         let body = Bytes::from(rows.finish(&json)?);
         let text = |position: &Option<Position>| position.as_ref().map_or_else(String::new, Position::to_string);
         let about = About {
-            content_type: CONTENT_TYPE,
+            content_type: self.format.encoding().content_type(),
             metadata: vec![
                 ("n", header.n.to_string()),
                 ("from", text(&header.from)),
@@ -278,17 +291,24 @@ impl Ledger {
 
     /// The header of an epoch, if it is committed.
     async fn header(&self, key: &str) -> Result<Option<Header>, Error> {
-        let Some(object) = retried(|| self.store.get_range(key, Range::First(gzip::HEAD))).await? else { return Ok(None) };
-        header_of(&*self.store, key, &object).map(Some)
+        let encoding = Encoding::of_key(key)?;
+        let mut range = encoding.range();
+        loop {
+            let Some(bytes) = retried(|| self.store.get_range(key, range)).await? else { return Ok(None) };
+            match encoding.header(&bytes) {
+                Found::Longer(len) if len > bytes.len() => range = range.of_length(len),
+                found => return read_header(&*self.store, key, found).map(Some),
+            }
+        }
     }
 
     /// Puts the dead letters of one attempt. They exist only once a committed epoch names them.
-    async fn put_dead(&self, partition: &Partition, head: &Head, nonce: &str, lines: GzipLines) -> Result<Dead, Error> {
-        let key = keys::dead(partition, head.n, head.from.as_ref(), nonce, EXT);
+    async fn put_dead(&self, partition: &Partition, head: &Head, nonce: &str, lines: JsonLines) -> Result<Dead, Error> {
+        let key = keys::dead(partition, head.n, head.from.as_ref(), nonce, Encoding::JsonLines.ext());
         let dead = Dead { key, letters: lines.lines() };
         let about = serde_json::json!({ "schema": SCHEMA, "partition": partition, "n": head.n, "nonce": nonce });
         let body = Bytes::from(lines.finish(about.to_string().as_bytes())?);
-        let about = About { content_type: CONTENT_TYPE, metadata: Vec::new() };
+        let about = About { content_type: Encoding::JsonLines.content_type(), metadata: Vec::new() };
         retried(|| self.store.put_if_absent(&dead.key, body.clone(), &about)).await?;
         Ok(dead)
     }
@@ -310,14 +330,18 @@ impl Ledger {
     }
 }
 
-/// The header of an epoch, from its object's first bytes.
+/// The header of an epoch, from its whole object.
 pub(super) fn header_of(store: &dyn Store, key: &str, object: &[u8]) -> Result<Header, Error> {
-    let json = gzip::header(object).ok_or_else(|| {
-        Error::new(ErrorKind::Invalid, "this object is no epoch: it has no header")
+    read_header(store, key, Encoding::of_key(key)?.header(object))
+}
+
+fn read_header(store: &dyn Store, key: &str, found: Found) -> Result<Header, Error> {
+    let Found::Header(json) = found else {
+        return Err(Error::new(ErrorKind::Invalid, "this object is no epoch: it has no header")
             .at(place(store, key))
-            .cure("something else has written it: choose another sink, or remove the object")
-    })?;
-    parse("the header of an epoch", &place(store, key), json)
+            .cure("something else has written it: choose another sink, or remove the object"));
+    };
+    parse("the header of an epoch", &place(store, key), &json)
 }
 
 fn place(store: &dyn Store, key: &str) -> String {

@@ -10,8 +10,8 @@
 mod committed;
 mod dead;
 mod every;
+mod format;
 mod gap;
-mod gzip;
 mod header;
 mod keys;
 mod ledger;
@@ -23,6 +23,7 @@ mod stats;
 pub use self::committed::{Epoch, committed, dead_letters};
 pub use self::dead::{DeadLetter, DeadLetters, DeadLine};
 pub use self::every::Every;
+pub use self::format::Format;
 pub use self::header::{Dead, Gap, Header, Root};
 pub use self::ledger::Ledger;
 pub use self::pipeline::{Epochs, Pipeline, SourceExt};
