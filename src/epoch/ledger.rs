@@ -11,7 +11,7 @@ use super::keys::{self, Hour};
 use super::records::Taken;
 use super::retry::retried;
 use crate::source::{Source, Start};
-use crate::store::{About, Put, Store};
+use crate::store::{About, Put, Range, Store};
 use crate::{Error, ErrorKind, Partition, Position};
 
 /// The extension of objects with JSON lines, compressed with gzip.
@@ -278,7 +278,7 @@ impl Ledger {
 
     /// The header of an epoch, if it is committed.
     async fn header(&self, key: &str) -> Result<Option<Header>, Error> {
-        let Some(object) = retried(|| self.store.get_head(key, gzip::HEAD)).await? else { return Ok(None) };
+        let Some(object) = retried(|| self.store.get_range(key, Range::First(gzip::HEAD))).await? else { return Ok(None) };
         header_of(&*self.store, key, &object).map(Some)
     }
 

@@ -24,7 +24,7 @@ use crate::{Error, ErrorKind};
 ///
 /// - an object is seen whole or not at all;
 /// - of several callers that put the same absent key, exactly one is told [`Put::Created`], also across processes;
-/// - what a `put_if_absent` was told to be created is still there after a crash of this machine;
+/// - what a put was told to be there is still there after a crash of this machine;
 /// - a key is `/`-separated segments of `A-Z a-z 0-9 - _ . = %`, none of them empty and none starting with a dot: anything
 ///   else is an error, and names of other shapes that others put there are not listed;
 /// - no key is a folder of another: once `a` is there, a put of `a/b` may fail, and the other way round;
@@ -37,11 +37,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Puts an object if there is none under its key.
     fn put_if_absent<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<Put, Error>>;
 
+    /// Puts an object, in the place of what is under its key. Of several callers, one is the last.
+    fn put<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<(), Error>>;
+
     /// The object under a key, or `None` if there is none.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Error>>;
 
-    /// At most the first `len` bytes of the object under a key, or `None` if there is none.
-    fn get_head<'a>(&'a self, key: &'a str, len: usize) -> BoxFuture<'a, Result<Option<Bytes>, Error>>;
+    /// The bytes at one end of the object under a key, or `None` if there is none.
+    fn get_range<'a>(&'a self, key: &'a str, range: Range) -> BoxFuture<'a, Result<Option<Bytes>, Error>>;
 
     /// The next keys that begin with `prefix` and come behind `after`, in byte order, at most 1,000 at a time; none
     /// when there are no more.
@@ -56,6 +59,15 @@ pub enum Put {
     /// Something was under that key already; nothing was changed. It may be what this very call put there, if the
     /// answer was lost on the way and the client tried again: who must know looks at the object.
     Exists,
+}
+
+/// One end of an object. What has fewer bytes is given whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// At most so many bytes from its beginning.
+    First(usize),
+    /// At most so many bytes up to its end.
+    Last(usize),
 }
 
 /// What is said of an object beside its bytes, where the store has a place for it.

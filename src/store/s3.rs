@@ -15,11 +15,11 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_types::service_config::ServiceConfigKey;
 use bytes::Bytes;
-use futures::FutureExt;
+use futures::{FutureExt, TryFutureExt};
 use futures::future::BoxFuture;
 
 use super::key;
-use crate::store::{About, Options, Put, Store};
+use crate::store::{About, Options, Put, Range, Store};
 use crate::uri::origin;
 use crate::{Error, ErrorKind};
 
@@ -175,11 +175,12 @@ impl S3Store {
         format!("{}{key}", self.prefix)
     }
 
-    async fn put(&self, key: &str, body: Bytes, about: &About) -> Result<Put, Error> {
+    async fn write(&self, key: &str, body: Bytes, about: &About, if_none_match: Option<&str>) -> Result<Put, Error> {
         key::check(key)?;
         let mut conflicts = 0;
         loop {
-            let put = self.client.put_object().bucket(&self.bucket).key(self.key(key)).if_none_match("*");
+            let put = self.client.put_object().bucket(&self.bucket).key(self.key(key));
+            let put = put.set_if_none_match(if_none_match.map(str::to_owned));
             let metadata = about.metadata.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
             let content_type = (!about.content_type.is_empty()).then(|| about.content_type.to_owned());
             let put = put.set_metadata(Some(metadata)).set_content_type(content_type);
@@ -312,18 +313,26 @@ impl Store for S3Store {
     }
 
     fn put_if_absent<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<Put, Error>> {
-        self.put(key, body, about).boxed()
+        self.write(key, body, about, Some("*")).boxed()
+    }
+
+    fn put<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<(), Error>> {
+        self.write(key, body, about, None).map_ok(drop).boxed()
     }
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
         self.read(key, None).boxed()
     }
 
-    fn get_head<'a>(&'a self, key: &'a str, len: usize) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+    fn get_range<'a>(&'a self, key: &'a str, range: Range) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
         async move {
             // A range has one byte at least.
-            let range = format!("bytes=0-{}", len.max(1) - 1);
-            Ok(self.read(key, Some(range)).await?.map(|head| head.slice(..head.len().min(len))))
+            let (Range::First(len) | Range::Last(len)) = range;
+            let header = match range {
+                Range::First(len) => format!("bytes=0-{}", len.max(1) - 1),
+                Range::Last(len) => format!("bytes=-{}", len.max(1)),
+            };
+            Ok(self.read(key, Some(header)).await?.map(|bytes| bytes.slice(..bytes.len().min(len))))
         }
         .boxed()
     }
