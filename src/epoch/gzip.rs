@@ -6,6 +6,7 @@
 
 use std::io::Write;
 
+use chrono::{DateTime, Utc};
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 use serde::Serialize;
@@ -20,6 +21,9 @@ pub(super) const HEAD: usize = 12 + u16::MAX as usize;
 
 /// The name of our subfield.
 const NAME: [u8; 2] = *b"AB";
+
+/// Where the time stands in a gzip header.
+const TIME: std::ops::Range<usize> = 4..8;
 
 /// How many bytes of lines are compressed at a time.
 const CHUNK: usize = 32 << 10;
@@ -84,6 +88,23 @@ impl GzipLines {
         object.extend_from_slice(&self.crc.amount().to_le_bytes());
         Ok(object)
     }
+}
+
+/// An object with the header of another, byte for byte, and no lines. The time in its gzip header, which is otherwise not
+/// set, says when it was made.
+pub(super) fn emptied_of(object: &[u8], at: DateTime<Utc>) -> Option<Result<Vec<u8>, Error>> {
+    let header = header(object)?;
+    let seconds = u32::try_from(at.timestamp()).unwrap_or(u32::MAX).max(1);
+    Some(GzipLines::new().finish(header).map(|mut emptied| {
+        emptied[TIME].copy_from_slice(&seconds.to_le_bytes());
+        emptied
+    }))
+}
+
+/// When the lines of an object were taken away, if they were.
+pub(super) fn emptied(object: &[u8]) -> Option<DateTime<Utc>> {
+    let seconds = u32::from_le_bytes(object.get(TIME)?.try_into().ok()?);
+    DateTime::from_timestamp(seconds.into(), 0).filter(|_| seconds > 0)
 }
 
 /// Finds the header in an object's first bytes, of which [`HEAD`] are always enough.

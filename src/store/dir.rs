@@ -196,7 +196,7 @@ fn read(path: &Path, range: Range) -> io::Result<Option<Bytes>> {
         };
         let mut bytes = Vec::new();
         file.take(len).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        Ok::<_, io::Error>(bytes)
     };
     match read() {
         Ok(bytes) => Ok(Some(bytes.into())),

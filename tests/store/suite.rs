@@ -132,7 +132,9 @@ pub(crate) async fn lists_all_of_many_keys_in_pages(store: &dyn Store) {
 pub(crate) async fn gives_either_end_of_an_object(store: &dyn Store) {
     put(store, "ten", "0123456789").await.unwrap();
     put(store, "none", "").await.unwrap();
-    for (len, first, last) in [(0, "", ""), (4, "0123", "6789"), (10, "0123456789", "0123456789"), (99, "0123456789", "0123456789")] {
+    for (len, first, last) in
+        [(0, "", ""), (4, "0123", "6789"), (10, "0123456789", "0123456789"), (99, "0123456789", "0123456789")]
+    {
         assert_eq!(store.get_range("ten", Range::First(len)).await.unwrap().unwrap(), first, "first {len}");
         assert_eq!(store.get_range("ten", Range::Last(len)).await.unwrap().unwrap(), last, "last {len}");
         assert_eq!(store.get_range("none", Range::First(len)).await.unwrap().unwrap(), "", "first {len} of none");
