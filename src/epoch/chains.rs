@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::format::Encoding;
 use super::header::{Header, Root};
 use super::keys::{self, Hour};
 use super::ledger::Head;
@@ -41,7 +42,7 @@ impl fmt::Display for Flaw {
 }
 
 /// What keeps the header of `partition` from being that of the epoch behind `head`.
-pub(super) fn flaw(partition: &Partition, head: &Head, header: &Header, format: &str) -> Option<Flaw> {
+pub(super) fn flaw(partition: &Partition, head: &Head, header: &Header) -> Option<Flaw> {
     if header.partition != *partition || header.n != head.n {
         return Some(Flaw::Another);
     }
@@ -53,8 +54,9 @@ pub(super) fn flaw(partition: &Partition, head: &Head, header: &Header, format: 
     if order(header.to.as_ref(), header.from.as_ref()).is_lt() {
         return Some(Flaw::Backwards);
     }
-    let next = Hour::of_key(&header.next).is_some_and(|hour| {
-        let follows = keys::epoch(&hour, partition, header.n.saturating_add(1), header.to.as_ref(), format);
+    let next = Hour::of_key(&header.next).zip(Encoding::of_key(&head.key).ok()).is_some_and(|(hour, encoding)| {
+        let n = header.n.saturating_add(1);
+        let follows = keys::epoch(&hour, partition, n, header.to.as_ref(), encoding.ext());
         follows == header.next && Hour::of_key(&head.key).is_some_and(|before| before <= hour)
     });
     (!next).then_some(Flaw::Next)
@@ -120,7 +122,7 @@ impl Chains {
         let format = self.root.format.clone();
         let head = self.begin(&partition);
         if head.key == key && !head.end {
-            let flaw = flaw(&partition, head, header, &format);
+            let flaw = flaw(&partition, head, header);
             self.go_on(&partition, header);
             return flaw.map_or(Place::Next, Place::Flawed);
         }

@@ -2,23 +2,21 @@
 
 use std::collections::HashSet;
 use std::future::Future;
-use std::io::BufReader;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use flate2::bufread::GzDecoder;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::de::DeserializeOwned;
 
 use super::chains::{Chains, Place};
 use super::dead::DeadLine;
-use super::gzip;
+use super::format::{Encoding, Reading};
 use super::header::{Header, Root};
-use super::ledger::{header_of, place, root_of};
+use super::ledger::{head, header_of, place, root_of};
 use super::retry::retried;
-use crate::store::{Range, Store};
+use crate::store::Store;
 use crate::{BoxFlow, Error, ErrorKind, FlowExt, Partition};
 
 /// How many headers are read at once.
@@ -34,23 +32,25 @@ pub struct Epoch {
     pub key: String,
     /// What it says of itself.
     pub header: Header,
+    encoding: Encoding,
     object: Bytes,
 }
 
 impl Epoch {
-    /// Its rows, decompressed and read one by one. There are none if they are [expired](Self::expired).
+    /// Its rows, decoded and read one by one, whatever the ledger's [`Format`](super::Format). There are none if they are
+    /// [expired](Self::expired).
     ///
     /// # Errors
     ///
     /// If one is not what `T` says, or the object is damaged; nothing comes after that.
     pub fn rows<T: DeserializeOwned>(&self) -> impl Iterator<Item = Result<T, Error>> + use<T> {
-        lines(self.key.clone(), self.object.clone())
+        rows(self.encoding, self.key.clone(), self.object.clone())
     }
 
     /// When its rows were taken away by [`Expire`](super::Expire), if they were: the header still says how many there
     /// have been.
     pub fn expired(&self) -> Option<DateTime<Utc>> {
-        gzip::emptied(&self.object)
+        self.encoding.emptied(&self.object)
     }
 }
 
@@ -68,7 +68,7 @@ impl Epoch {
 /// cannot be read.
 pub fn committed(store: Arc<dyn Store>) -> BoxFlow<'static, Epoch, Error> {
     walk(store, OBJECTS_AT_ONCE, |store, key| async move { retried(|| store.get(&key)).await })
-        .map(|(key, header, object)| Epoch { key, header, object })
+        .map(|(key, header, encoding, object)| Epoch { key, header, encoding, object })
         .boxed()
 }
 
@@ -80,13 +80,8 @@ pub fn committed(store: Arc<dyn Store>) -> BoxFlow<'static, Epoch, Error> {
 /// As [`committed`].
 pub fn headers(store: Arc<dyn Store>) -> BoxFlow<'static, (String, Header), Error> {
     walk(store, HEADERS_AT_ONCE, |store, key| async move { head(&*store, &key).await })
-        .map(|(key, header, _)| (key, header))
+        .map(|(key, header, ..)| (key, header))
         .boxed()
-}
-
-/// As much of an object as has its header.
-pub(super) async fn head(store: &dyn Store, key: &str) -> Result<Option<Bytes>, Error> {
-    retried(|| store.get_range(key, Range::First(gzip::HEAD))).await
 }
 
 /// All keys that begin with `prefix`, in order, page by page.
@@ -131,7 +126,9 @@ struct Walk {
     left: HashSet<Partition>,
 }
 
-fn walk<F, Fut>(store: Arc<dyn Store>, at_once: usize, read: F) -> BoxFlow<'static, (String, Header, Bytes), Error>
+type Found = (String, Header, Encoding, Bytes);
+
+fn walk<F, Fut>(store: Arc<dyn Store>, at_once: usize, read: F) -> BoxFlow<'static, Found, Error>
 where
     F: Fn(Arc<dyn Store>, String) -> Fut + Send + 'static,
     Fut: Future<Output = Result<Option<Bytes>, Error>> + Send + 'static,
@@ -154,7 +151,7 @@ where
 }
 
 impl Walk {
-    async fn next(&mut self) -> Result<Option<(String, Header, Bytes)>, Error> {
+    async fn next(&mut self) -> Result<Option<Found>, Error> {
         while let Some((key, object)) = self.objects.try_next().await? {
             // What is listed and gone again is missed when the next of its chain comes.
             let Some(object) = object else { continue };
@@ -167,7 +164,10 @@ impl Walk {
                 continue;
             }
             match self.chains.place(&key, &header) {
-                Place::Next => return Ok(Some((key, header, object))),
+                Place::Next => {
+                    let encoding = Encoding::of_key(&key)?;
+                    return Ok(Some((key, header, encoding, object)));
+                }
                 Place::Stray => {}
                 Place::Flawed(flaw) => {
                     return Err(Error::new(ErrorKind::Invalid, format!("a chain is broken: {flaw}"))
@@ -232,22 +232,20 @@ pub async fn dead_letters(store: &dyn Store, header: &Header) -> Result<Vec<Dead
         line.layout.clone_from(&layout);
         Ok(line)
     };
-    lines(dead.key.clone(), object).map(with_layout).collect()
+    rows(Encoding::JsonLines, dead.key.clone(), object).map(with_layout).collect()
 }
 
-pub(super) fn lines<T: DeserializeOwned>(key: String, object: Bytes) -> impl Iterator<Item = Result<T, Error>> {
-    let damaged = move |error| {
-        Error::new(ErrorKind::Invalid, "a row cannot be read")
-            .at(&key)
-            .cure("the object is damaged, or its rows are of another type: restore it from a copy")
-            .because(error)
-    };
-    // Text is read in larger pieces than the decompressor gives: serde_json takes it byte by byte.
-    let text = BufReader::new(GzDecoder::new(object.reader()));
-    let rows = serde_json::Deserializer::from_reader(text).into_iter::<T>();
-    let up_to_failure = |failed: &mut bool, row: Result<T, Error>| {
-        let before = std::mem::replace(failed, row.is_err());
-        (!before).then_some(row)
-    };
-    rows.map(move |row| row.map_err(&damaged)).scan(false, up_to_failure)
+pub(super) fn rows<T: DeserializeOwned>(
+    encoding: Encoding,
+    key: String,
+    object: Bytes,
+) -> impl Iterator<Item = Result<T, Error>> + use<T> {
+    Reading::new(encoding, object).map(move |row| {
+        row.map_err(|error| {
+            Error::new(ErrorKind::Invalid, "a row cannot be read")
+                .at(&key)
+                .cure("the object is damaged, or its rows are of another type: restore it from a copy")
+                .because(error)
+        })
+    })
 }

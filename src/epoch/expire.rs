@@ -8,10 +8,10 @@ use futures::TryStreamExt as _;
 use serde::Serialize;
 
 use super::committed::{headers, root};
-use super::gzip;
+use super::format::{Encoding, Found};
 use super::header::Header;
 use super::keys::Hour;
-use super::ledger::{CONTENT_TYPE, about, place};
+use super::ledger::{about, place};
 use super::retry::retried;
 use crate::store::{About, Store};
 use crate::{Error, ErrorKind};
@@ -83,7 +83,8 @@ impl Expire {
             return Ok(());
         }
         let Some(object) = retried(|| store.get(key)).await? else { return Err(gone(store, key)) };
-        if gzip::emptied(&object).is_some() {
+        let encoding = Encoding::of_key(key)?;
+        if encoding.emptied(&object).is_some() {
             expired.before += 1;
             return Ok(());
         }
@@ -96,21 +97,23 @@ impl Expire {
         // The epoch comes last: what is stopped before is done again.
         if let Some(dead) = dead {
             let letters = retried(|| store.get(&dead.key)).await?.ok_or_else(|| gone(store, &dead.key))?;
-            let about = About { content_type: CONTENT_TYPE, metadata: Vec::new() };
-            empty(store, &dead.key, &letters, &about).await?;
+            let encoding = Encoding::JsonLines;
+            let about = About { content_type: encoding.content_type(), metadata: Vec::new() };
+            empty(store, &dead.key, encoding, &letters, &about).await?;
         }
-        empty(store, key, &object, &about(&header)).await
+        empty(store, key, encoding, &object, &about(&header, encoding)).await
     }
 }
 
 /// Nobody else writes to a key that is taken, so nothing is lost by doing so without a condition.
-async fn empty(store: &dyn Store, key: &str, object: &[u8], about: &About) -> Result<(), Error> {
-    let emptied = gzip::emptied_of(object, Utc::now()).ok_or_else(|| {
-        Error::new(ErrorKind::Invalid, "an object cannot be expired: it has no header")
+async fn empty(store: &dyn Store, key: &str, encoding: Encoding, object: &Bytes, about: &About) -> Result<(), Error> {
+    let Found::Header(header) = encoding.header(object) else {
+        return Err(Error::new(ErrorKind::Invalid, "an object cannot be expired: it has no header")
             .at(place(store, key))
-            .cure("something else has written it: restore it from a copy")
-    })?;
-    let body = Bytes::from(emptied?);
+            .cure("something else has written it: restore it from a copy"));
+    };
+    let emptied = encoding.emptied_of(object, &header, Utc::now()).map_err(|error| error.at(place(store, key)))?;
+    let body = Bytes::from(emptied);
     retried(|| store.put(key, body.clone(), about)).await
 }
 

@@ -3,7 +3,6 @@
 use chrono::Utc;
 use futures::TryStreamExt;
 
-use super::gzip::GzipLines;
 use super::header::{Gap, Root};
 use super::ledger::{Committed, Head, Ledger, Outcome};
 use super::records::Taken;
@@ -51,8 +50,7 @@ pub(super) async fn end(
             "the source has this partition no more, and it was not read to its end: records may be lost"
         );
         let gap = Some(gap);
-        let outcome =
-            Outcome { taken: Taken::default(), rows: GzipLines::new(), dead: None, end: true, tip: None, gap };
+        let outcome = Outcome { taken: Taken::default(), rows: ledger.rows()?, dead: None, end: true, tip: None, gap };
         match ledger.commit(parent, &head, outcome).await? {
             Committed::Ours(_) => return Ok(1),
             Committed::Theirs(theirs) => head = theirs,

@@ -7,24 +7,19 @@ use chrono::{DateTime, Utc};
 
 use super::chains::flaw;
 use super::committed;
-use super::gzip::{self, GzipLines};
+use super::format::{Encoding, Format, Found, JsonLines, Rows};
 use super::header::{Dead, Gap, Header, Root, SCHEMA, parse};
 use super::import;
 use super::keys::{self, Hour};
 use super::records::Taken;
 use super::retry::retried;
 use crate::source::{Source, Start};
-use crate::store::{About, Put, Range, Store};
+use crate::store::{About, Put, Store};
 use crate::{Error, ErrorKind, Partition, Position};
-
-/// The extension of objects with JSON lines, compressed with gzip.
-const EXT: &str = "jsonl.gz";
-
-pub(super) const CONTENT_TYPE: &str = "application/gzip";
 
 /// The results of one pipeline in one store, which count every record exactly once.
 ///
-/// Each epoch is one object: its rows, and in its gzip header where it begins and ends. Writing it, if there is none
+/// Each epoch is one object: its rows, and in its own header where it begins and ends. Writing it, if there is none
 /// under its key, is the commit. So an epoch is there whole or not at all, two workers cannot both commit it, and the
 /// objects themselves say where to go on.
 #[derive(Clone, Debug)]
@@ -32,6 +27,7 @@ pub struct Ledger {
     store: Arc<dyn Store>,
     pipeline: Arc<str>,
     version: u32,
+    format: Format,
     /// The store of the ledger that this one goes on from.
     continued: Option<Arc<dyn Store>>,
 }
@@ -74,8 +70,8 @@ impl Head {
 /// What an epoch came to.
 pub(super) struct Outcome {
     pub(super) taken: Taken,
-    pub(super) rows: GzipLines,
-    pub(super) dead: Option<GzipLines>,
+    pub(super) rows: Rows,
+    pub(super) dead: Option<JsonLines>,
     pub(super) end: bool,
     pub(super) tip: Option<DateTime<Utc>>,
     pub(super) gap: Option<Gap>,
@@ -93,7 +89,7 @@ impl Ledger {
     /// The ledger of the pipeline of that name, in its own store: a bucket's prefix or a directory that nothing else
     /// writes to. Nothing is read or written yet.
     pub fn new(store: Arc<dyn Store>, pipeline: impl Into<Arc<str>>) -> Self {
-        Self { store, pipeline: pipeline.into(), version: 1, continued: None }
+        Self { store, pipeline: pipeline.into(), version: 1, format: Format::json_lines(), continued: None }
     }
 
     /// Says which version of the pipeline this is, 1 if not said. Each epoch's header tells which version made it.
@@ -120,6 +116,23 @@ impl Ledger {
     pub fn continue_from(mut self, old: Arc<dyn Store>) -> Self {
         self.continued = Some(old);
         self
+    }
+
+    /// Says how rows are written: [JSON lines](Format::json_lines) if not said. A ledger that was made with another format
+    /// is refused.
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// An object for an epoch's rows.
+    pub(super) fn rows(&self) -> Result<Rows, Error> {
+        self.format.rows()
+    }
+
+    const fn ext(&self) -> &'static str {
+        self.format.encoding().ext()
     }
 
     /// The store.
@@ -184,7 +197,7 @@ impl Ledger {
         let root = Root {
             schema: SCHEMA,
             pipeline: self.pipeline.to_string(),
-            format: EXT.to_owned(),
+            format: self.ext().to_owned(),
             source: described,
             partitions,
             created: Utc::now(),
@@ -238,8 +251,8 @@ impl Ledger {
                 .at(self.store.uri())
                 .cure("leave out what to continue from, or choose an empty prefix or directory"));
         }
-        if root.format != EXT {
-            return conflict(format!("this sink has results in the format {:?}, not {EXT:?}", root.format));
+        if root.format != self.ext() {
+            return conflict(format!("this sink has results in the format {:?}, not {:?}", root.format, self.ext()));
         }
         Ok(())
     }
@@ -257,7 +270,7 @@ impl Ledger {
 
     /// What comes behind a committed epoch, if that is the one that the chain leads to.
     pub(super) fn follow(&self, partition: &Partition, head: &Head, header: &Header) -> Result<Head, Error> {
-        if let Some(flaw) = flaw(partition, head, header, EXT) {
+        if let Some(flaw) = flaw(partition, head, header) {
             let what = format!("this object does not continue the chain that leads to it: {flaw}");
             return Err(Error::new(ErrorKind::Invalid, what)
                 .at(self.place(&head.key))
@@ -290,11 +303,11 @@ impl Ledger {
             partition: partition.clone(),
             n: head.n,
             from: head.from.clone(),
-            next: keys::epoch(&hour, partition, n, to.as_ref(), EXT),
+            next: keys::epoch(&hour, partition, n, to.as_ref(), self.ext()),
             to,
             nonce,
             records: taken.records,
-            rows: rows.lines(),
+            rows: rows.count(),
             dead,
             end,
             gap,
@@ -304,7 +317,7 @@ impl Ledger {
         };
         let json = serde_json::to_vec(&header).map_err(|error| self.unwritable(&head.key, error))?;
         let body = Bytes::from(rows.finish(&json)?);
-        let about = about(&header);
+        let about = about(&header, self.format.encoding());
         match retried(|| self.store.put_if_absent(&head.key, body.clone(), &about)).await? {
             Put::Created => Ok(Committed::Ours(Head::behind(&header))),
             Put::Exists => {
@@ -323,19 +336,19 @@ impl Ledger {
 
     /// The header of an epoch, if it is committed.
     pub(super) async fn header(&self, key: &str) -> Result<Option<Header>, Error> {
-        let Some(object) = retried(|| self.store.get_range(key, Range::First(gzip::HEAD))).await? else {
-            return Ok(None);
-        };
-        header_of(&*self.store, key, &object).map(Some)
+        match head(&*self.store, key).await? {
+            Some(bytes) => header_of(&*self.store, key, &bytes).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Puts the dead letters of one attempt. They exist only once a committed epoch names them.
-    async fn put_dead(&self, partition: &Partition, head: &Head, nonce: &str, lines: GzipLines) -> Result<Dead, Error> {
-        let key = keys::dead(partition, head.n, head.from.as_ref(), nonce, EXT);
+    async fn put_dead(&self, partition: &Partition, head: &Head, nonce: &str, lines: JsonLines) -> Result<Dead, Error> {
+        let key = keys::dead(partition, head.n, head.from.as_ref(), nonce, Encoding::JsonLines.ext());
         let dead = Dead { key, letters: lines.lines() };
         let about = serde_json::json!({ "schema": SCHEMA, "partition": partition, "n": head.n, "nonce": nonce });
         let body = Bytes::from(lines.finish(about.to_string().as_bytes())?);
-        let about = About { content_type: CONTENT_TYPE, metadata: Vec::new() };
+        let about = About { content_type: Encoding::JsonLines.content_type(), metadata: Vec::new() };
         retried(|| self.store.put_if_absent(&dead.key, body.clone(), &about)).await?;
         Ok(dead)
     }
@@ -366,7 +379,7 @@ pub(super) async fn root_of(store: &dyn Store) -> Result<Option<Root>, Error> {
 }
 
 /// What is said of an epoch's object beside it.
-pub(super) fn about(header: &Header) -> About {
+pub(super) fn about(header: &Header, encoding: Encoding) -> About {
     let text = |position: &Option<Position>| position.as_ref().map_or_else(String::new, Position::to_string);
     let metadata = vec![
         ("n", header.n.to_string()),
@@ -375,17 +388,30 @@ pub(super) fn about(header: &Header) -> About {
         ("next", header.next.clone()),
         ("nonce", header.nonce.clone()),
     ];
-    About { content_type: CONTENT_TYPE, metadata }
+    About { content_type: encoding.content_type(), metadata }
 }
 
-/// The header of an epoch, from its object's first bytes.
+/// As much of an object as has its header, if there is one; some of its bytes if there is none in it.
+pub(super) async fn head(store: &dyn Store, key: &str) -> Result<Option<Bytes>, Error> {
+    let Ok(encoding) = Encoding::of_key(key) else { return Ok(Some(Bytes::new())) };
+    let mut range = encoding.range();
+    loop {
+        let Some(bytes) = retried(|| store.get_range(key, range)).await? else { return Ok(None) };
+        match encoding.header(&bytes) {
+            Found::Longer(len) if len > bytes.len() => range = range.of_length(len),
+            _ => return Ok(Some(bytes)),
+        }
+    }
+}
+
+/// The header of an epoch, from as much of its object as has it.
 pub(super) fn header_of(store: &dyn Store, key: &str, object: &[u8]) -> Result<Header, Error> {
-    let json = gzip::header(object).ok_or_else(|| {
-        Error::new(ErrorKind::Invalid, "this object is no epoch: it has no header")
+    let Found::Header(json) = Encoding::of_key(key)?.header(object) else {
+        return Err(Error::new(ErrorKind::Invalid, "this object is no epoch: it has no header")
             .at(place(store, key))
-            .cure("something else has written it: choose another sink, or remove the object")
-    })?;
-    parse("the header of an epoch", &place(store, key), json)
+            .cure("something else has written it: choose another sink, or remove the object"));
+    };
+    parse("the header of an epoch", &place(store, key), &json)
 }
 
 pub(super) fn place(store: &dyn Store, key: &str) -> String {

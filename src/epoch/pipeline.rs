@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 
 use super::dead::DeadLetters;
 use super::every::Every;
+use super::format::JsonLines;
 use super::gap;
-use super::gzip::GzipLines;
 use super::header::Root;
 use super::ledger::{Committed, Head, Ledger, Outcome};
 use super::records::{EpochRecords, Limits, More, Reader, Stop};
@@ -303,8 +303,8 @@ where
             }
             let (returned, outcome) = self.run_epoch(partition, reader).await?;
             reader = returned;
-            let (records, rows) = (outcome.taken.records, outcome.rows.lines());
-            let letters = outcome.dead.as_ref().map_or(0, GzipLines::lines);
+            let (records, rows) = (outcome.taken.records, outcome.rows.count());
+            let letters = outcome.dead.as_ref().map_or(0, JsonLines::lines);
             let stats = &self.limits.stats;
             match self.ledger.commit(partition, &head, outcome).await? {
                 Committed::Ours(next) => {
@@ -328,7 +328,7 @@ where
     async fn run_epoch(&self, partition: &Partition, reader: Reader) -> Result<(Reader, Outcome), Error> {
         let (records, returned) = EpochRecords::begin(reader, self.limits.clone());
         let dead = DeadLetters::default();
-        let mut rows = GzipLines::new();
+        let mut rows = self.ledger.rows()?;
         {
             let mut chain = pin!((self.chain)(records.try_into_flow(), dead.clone()));
             while let Some(row) = poll_fn(|cx| chain.as_mut().try_poll_next(cx)).await.transpose()? {

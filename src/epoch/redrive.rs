@@ -8,12 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use futures::future::BoxFuture;
 use futures::{TryStreamExt as _, stream};
 
-use super::committed::{dead_letters, head, keys};
+use super::committed::{dead_letters, keys};
 use super::dead::DeadLine;
-use super::gzip;
+use super::format::{Encoding, Found};
 use super::header::{Header, Root};
 use super::keys::{self as names, DEAD};
-use super::ledger::{Head, Ledger, place};
+use super::ledger::{Head, Ledger, head, place};
 use crate::source::{Batch, Description, Listed, Source, Start};
 use crate::store::Store;
 use crate::{BoxFlow, Counter, Error, ErrorKind, FlowExt, Origin, Partition, Position, Record};
@@ -67,7 +67,8 @@ async fn whose(store: &dyn Store, key: &str) -> Result<Option<Partition>, Error>
         partition: Partition,
     }
     let Some(object) = head(store, key).await? else { return Ok(None) };
-    Ok(gzip::header(&object).and_then(|json| serde_json::from_slice(json).ok()).map(|Of { partition }| partition))
+    let Found::Header(json) = Encoding::JsonLines.header(&object) else { return Ok(None) };
+    Ok(serde_json::from_slice(&json).ok().map(|Of { partition }| partition))
 }
 
 impl Source for Redrive {

@@ -1,23 +1,24 @@
 //! [`Verify`]: looks at a whole ledger.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
 use futures::TryStreamExt as _;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::audit::{Audit, Finding, Object, Verdict};
-use super::committed::{HEADERS_AT_ONCE, dead_letters, head, keys, lines, listed, root};
-use super::gzip;
+use super::committed::{HEADERS_AT_ONCE, dead_letters, keys, listed, root, rows};
+use super::format::{Encoding, Found};
 use super::header::{Header, newer_form};
 use super::keys::DEAD;
-use super::ledger::header_of;
+use super::ledger::{head, header_of};
 use super::retry::retried;
 use crate::Error;
 use crate::error::causes;
-use crate::store::{Range, Store};
+use crate::store::Store;
 
 /// How many objects are read whole at once.
 const OBJECTS_AT_ONCE: usize = 4;
@@ -117,47 +118,58 @@ impl Inspected {
 async fn inspect(store: &dyn Store, key: &str, deep: bool) -> Result<Option<Inspected>, Error> {
     let bytes = if deep { retried(|| store.get(key)).await? } else { head(store, key).await? };
     let Some(bytes) = bytes else { return Ok(None) };
-    let expired = gzip::emptied(&bytes).is_some();
+    let encoding = Encoding::of_key(key);
+    let expired = encoding.as_ref().is_ok_and(|encoding| encoding.emptied(&bytes).is_some());
     let mut findings = Vec::new();
     let object = match header_of(store, key, &bytes) {
         Ok(header) => {
             if deep {
-                findings.extend(rows(key, &header, bytes, expired));
+                findings.extend(wrong_rows(key, &header, bytes.clone(), expired));
             }
             findings.extend(letters(store, key, &header, deep).await?);
             Object::Epoch(Box::new(header))
         }
         Err(error) => {
-            gzip::header(&bytes).and_then(newer_form).map_or_else(|| Object::Unreadable(causes(&error)), Object::Newer)
+            let newer = encoding.ok().and_then(|encoding| match encoding.header(&bytes) {
+                Found::Header(json) => newer_form(&json),
+                Found::Longer(_) | Found::Nothing => None,
+            });
+            newer.map_or_else(|| Object::Unreadable(causes(&error)), Object::Newer)
         }
     };
     Ok(Some(Inspected { object, findings, expired }))
 }
 
 /// Reads an epoch's rows and counts them.
-fn rows(key: &str, header: &Header, object: Bytes, expired: bool) -> Option<Finding> {
-    let mut found = 0;
-    for row in lines::<IgnoredAny>(key.to_owned(), object) {
-        if let Err(error) = row {
-            return Some(Finding::Rows { key: key.to_owned(), why: causes(&error) });
-        }
-        found += 1;
-    }
+fn wrong_rows(key: &str, header: &Header, object: Bytes, expired: bool) -> Option<Finding> {
+    let counted = Encoding::of_key(key).and_then(|encoding| match encoding {
+        Encoding::JsonLines => count::<IgnoredAny>(encoding, key, object),
+        // Rows with columns.
+        _ => count::<HashMap<String, IgnoredAny>>(encoding, key, object),
+    });
+    let found = match counted {
+        Ok(found) => found,
+        Err(error) => return Some(Finding::Rows { key: key.to_owned(), why: causes(&error) }),
+    };
     let said = if expired { 0 } else { header.rows };
     let why = format!("there are {found} rows, and the header says {said}");
     (found != said).then(|| Finding::Rows { key: key.to_owned(), why })
 }
 
+fn count<T: DeserializeOwned>(encoding: Encoding, key: &str, object: Bytes) -> Result<u64, Error> {
+    rows::<T>(encoding, key.to_owned(), object).try_fold(0, |count, row| row.map(|_| count + 1))
+}
+
 /// Whether the dead letters are there that an epoch names.
 async fn letters(store: &dyn Store, key: &str, header: &Header, deep: bool) -> Result<Option<Finding>, Error> {
     let Some(dead) = &header.dead else { return Ok(None) };
-    let Some(first) = retried(|| store.get_range(&dead.key, Range::First(gzip::HEAD))).await? else {
+    let Some(first) = head(store, &dead.key).await? else {
         return Ok(Some(Finding::LettersGone { key: key.to_owned(), letters: dead.key.clone() }));
     };
     if !deep {
         return Ok(None);
     }
-    let said = if gzip::emptied(&first).is_some() { 0 } else { dead.letters };
+    let said = if Encoding::JsonLines.emptied(&first).is_some() { 0 } else { dead.letters };
     let why = match dead_letters(store, header).await {
         Ok(letters) if letters.len() as u64 == said => return Ok(None),
         Ok(letters) => format!("there are {} dead letters, and the header of the epoch says {said}", letters.len()),

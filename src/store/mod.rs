@@ -70,6 +70,17 @@ pub enum Range {
     Last(usize),
 }
 
+impl Range {
+    /// At most so many bytes at the same end.
+    #[must_use]
+    pub const fn of_length(self, len: usize) -> Self {
+        match self {
+            Self::First(_) => Self::First(len),
+            Self::Last(_) => Self::Last(len),
+        }
+    }
+}
+
 /// What is said of an object beside its bytes, where the store has a place for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
