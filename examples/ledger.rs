@@ -10,6 +10,7 @@
 //! 1 if `verify` has found a problem, or something failed; 2 for wrong usage.
 
 use std::error::Error as _;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,7 +107,8 @@ async fn show(place: Place) -> Result<ExitCode, Error> {
 
 fn table(partitions: &[Summary]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header([
+    let plain = !std::io::stdout().is_terminal();
+    table.load_style(if plain { presets::ASCII_MARKDOWN } else { presets::UTF8_HORIZONTAL_ONLY }).set_header([
         "partition",
         "epochs",
         "records",

@@ -3,15 +3,19 @@
 use std::fs;
 use std::io::Read;
 
-use anabranch::ErrorKind;
-use anabranch::epoch::{Expire, Verify, dead_letters, summary};
-use chrono::{DateTime, TimeDelta, TimeZone, Utc};
-use flate2::read::GzDecoder;
-use tempfile::TempDir;
+use std::future::pending;
 
 use crate::scripted::Scripted;
 use crate::scripted::Step::Batch;
-use crate::{Row, by_three, committed, dir, keys, none, run, store, texts};
+use anabranch::epoch::{DeadLetters, Every, Expire, Format, Ledger, SourceExt, Verify, dead_letters, summary};
+use anabranch::{ErrorKind, Record};
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use flate2::read::GzDecoder;
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+use crate::scripted::number;
+use crate::{Records, Row, by_three, committed, dir, keys, none, run, store, texts};
 
 /// An epoch of now, and two that were opened in 2040.
 async fn made() -> (TempDir, Scripted) {
@@ -86,6 +90,53 @@ async fn the_hour_that_it_is_asked_for_stays() {
     let hour = Utc.with_ymd_and_hms(2040, 7, 1, 5, 59, 0).unwrap();
     assert_eq!(Expire::before(hour).run(store(&dir)).await.unwrap().epochs, 1);
     assert_eq!(Expire::before(hour + TimeDelta::minutes(1)).run(store(&dir)).await.unwrap().epochs, 2);
+}
+
+#[derive(Serialize, Deserialize)]
+struct Number {
+    partition: String,
+    number: u64,
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_formats_keep_their_columns() {
+    let example = Number { partition: "p".to_owned(), number: 1 };
+    let formats = [
+        Format::csv(&example).unwrap(),
+        #[cfg(feature = "parquet")]
+        Format::parquet(&example).unwrap(),
+    ];
+    for format in formats {
+        let (dir, source) = (dir(), Scripted::one([Batch(9)]));
+        let row = |record: Record| Number { partition: "p".to_owned(), number: number(&record.position) };
+        let each = move |records: Records, _: DeadLetters| records.map(row).boxed();
+        let ledger = Ledger::new(store(&dir), "test").format(format);
+        source
+            .epochs(Every::secs(60).or_records(3.try_into().unwrap()))
+            .commit_to(ledger, each)
+            .run(pending())
+            .await
+            .unwrap();
+        let before = committed(&store(&dir)).await;
+        assert_eq!(before[0].rows::<Number>().map(|row| row.unwrap().number).sum::<u64>(), 6);
+        let verdict = Verify::new().deep(true).run(store(&dir)).await.unwrap();
+        assert!(verdict.is_sound() && verdict.rows == 9, "{verdict:?}");
+
+        assert_eq!(Expire::before(year(2999)).run(store(&dir)).await.unwrap().rows, 9);
+        let after = committed(&store(&dir)).await;
+        for (before, after) in before.iter().zip(&after) {
+            assert_eq!((&before.key, &before.header), (&after.key, &after.header));
+            assert!(before.expired().is_none() && after.expired().is_some());
+            assert_eq!(after.rows::<Number>().count(), 0);
+        }
+        let verdict = Verify::new().deep(true).run(store(&dir)).await.unwrap();
+        assert!(verdict.is_sound() && verdict.expired == 3, "{verdict:?}");
+        if after[0].key.ends_with(".csv.gz") {
+            let mut text = String::new();
+            GzDecoder::new(fs::File::open(dir.path().join(&after[0].key)).unwrap()).read_to_string(&mut text).unwrap();
+            assert_eq!(text, "partition,number\n");
+        }
+    }
 }
 
 #[tokio::test]

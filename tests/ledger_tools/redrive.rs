@@ -73,10 +73,16 @@ async fn two_at_once_put_each_through_once() {
     let (dir, source) = (dir(), source());
     run(&source, &store(&dir), 4, by_three).await.unwrap();
     let place = store(&dir);
-    let (one, other) = tokio::join!(redrive(&place, 1, none), redrive(&place, 2, none));
-    let (one, other) = (one.unwrap(), other.unwrap());
-    assert_eq!(one.rows + other.rows, 13);
-    assert!(one.lost + other.lost > 0, "they did not race");
+    let late = |records: Records, _: DeadLetters| {
+        let text =
+            |record: Record| (record.origin.partition.to_string(), String::from_utf8(record.data.to_vec()).unwrap());
+        records.map(text).delay(Duration::from_secs(1)).boxed()
+    };
+    let late = source.clone().epochs(Every::default()).commit_to(ledger(&place), late).redrive(pending());
+    let (late, quick) = tokio::join!(late, redrive(&place, 2, none));
+    let (late, quick) = (late.unwrap(), quick.unwrap());
+    assert_eq!(late.rows + quick.rows, 13);
+    assert!(late.lost > 0, "they did not race");
     is_exact(&source, &place).await;
 }
 
