@@ -1,12 +1,9 @@
 //! Rows of old epochs are taken away, and their epochs stay.
 
 use std::fs;
+use std::future::pending;
 use std::io::Read;
 
-use std::future::pending;
-
-use crate::scripted::Scripted;
-use crate::scripted::Step::Batch;
 use anabranch::epoch::{DeadLetters, Every, Expire, Format, Ledger, SourceExt, Verify, dead_letters, summary};
 use anabranch::{ErrorKind, Record};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
@@ -14,7 +11,8 @@ use flate2::read::GzDecoder;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use crate::scripted::number;
+use crate::scripted::Step::Batch;
+use crate::scripted::{Scripted, number};
 use crate::{Records, Row, by_three, committed, dir, keys, none, run, store, texts};
 
 /// An epoch of now, and two that were opened in 2040.

@@ -1,6 +1,7 @@
 //! What one does with a ledger beside writing it: read it along its chains, sum it up, verify it, go on from it, put its
 //! dead letters through once more, expire it.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::result_large_err, reason = "dead letters are what is tested")]
 
 #[allow(dead_code, unreachable_pub)]
 #[path = "../support/faulty.rs"]

@@ -52,7 +52,7 @@ async fn of_headers_read_no_bodies() {
     let (dir, source) = (dir(), two());
     run(&source, &store(&dir), 2, by_three).await.unwrap();
     let watched = Faulty::new(store(&dir), |_| Fate::Pass);
-    let headers: Vec<_> = epoch::headers(watched.clone()).try_collect().await.unwrap();
+    let headers: Vec<_> = epoch::headers(Arc::clone(&watched) as _).try_collect().await.unwrap();
     let epochs = committed(&store(&dir)).await;
     assert_eq!(headers, epochs.into_iter().map(|epoch| (epoch.key, epoch.header)).collect::<Vec<_>>());
     assert!(watched.calls().iter().all(|call| call.name != "get" || call.key == "_ledger/root"));

@@ -128,7 +128,8 @@ async fn epochs_that_do_not_go_on_where_the_one_before_ends() {
         let next = header["next"].as_str().unwrap().replace("/p/", "/q/");
         header["next"] = next.into();
     };
-    let flaws: [(Flaw, &dyn Fn(&mut Value)); 5] = [
+    type Change<'a> = &'a dyn Fn(&mut Value);
+    let flaws: [(Flaw, Change<'_>); 5] = [
         (Flaw::Overlap, &|header| header["from"] = position(1).to_string().into()),
         (Flaw::Hole, &|header| header["from"] = position(3).to_string().into()),
         (Flaw::Backwards, &|header| header["to"] = position(1).to_string().into()),
