@@ -96,6 +96,12 @@ const RULES: &[Rule] = &[
         never: &["tokio", "futures", "std::future", "crate::store::Store", "crate::store::Put", "crate::store::open"],
     },
     Rule {
+        says: "`epoch/chains.rs` and `epoch/audit.rs` never use anything asynchronous or a store.",
+        rooms: &["src/epoch/chains.rs", "src/epoch/audit.rs"],
+        except: &[],
+        never: &["tokio", "futures", "std::future", "crate::store", "crate::source"],
+    },
+    Rule {
         says: "Sources never use sinks, stores or the ledger.",
         rooms: &["src/source/"],
         except: &[],

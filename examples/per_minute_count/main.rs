@@ -80,6 +80,14 @@ struct Options {
     /// Reads what is there, commits it, and ends.
     #[arg(long)]
     once: bool,
+
+    /// Goes on where the results in another store stand, of the same source; the pipeline that wrote them has to be stopped.
+    #[arg(long, value_name = "URI", requires = "sink")]
+    continue_from: Option<String>,
+
+    /// In the place of reading the source: puts the events once more that were set aside, and ends.
+    #[arg(long, requires = "sink", conflicts_with = "continue_from")]
+    redrive: bool,
 }
 
 /// How counts are written.
@@ -142,11 +150,20 @@ async fn count_exactly(
     let pipeline = format!("per_minute_count of {} by {}", options.time_column, options.key_column);
     let ledger = Ledger::new(store, pipeline).format(options.format.format()?);
     let each = options.clone();
+    let mut ledger = Ledger::new(store, pipeline);
+    if let Some(old) = &options.continue_from {
+        ledger = ledger.continue_from(store::open(old, store::Options::default()).await?);
+    }
     let pipeline = source
         .epochs(Every::span(options.epoch))
         .commit_to(ledger, move |records, dead| counts(records, dead, &each))
         .once(options.once);
-    view::with_progress(pipeline.stats(), pipeline.run(shutdown)).await
+    let stats = pipeline.stats();
+    if options.redrive {
+        view::with_progress(stats, pipeline.redrive(shutdown)).await
+    } else {
+        view::with_progress(stats, pipeline.run(shutdown)).await
+    }
 }
 
 /// Counts into a sink that takes messages: what a crash loses is lost.
@@ -188,6 +205,10 @@ async fn run(options: Options) -> Result<(), Error> {
         Err(Error::new(ErrorKind::Usage, "--once goes on another time where it stopped, and this sink keeps no place")
             .at(to)
             .cure("leave it out, or use dir:PATH or s3://BUCKET/PREFIX"))
+    } else if options.redrive || options.continue_from.is_some() {
+        Err(Error::new(ErrorKind::Usage, "this sink keeps nothing that could be gone on from or put through once more")
+            .at(to)
+            .cure("use dir:PATH or s3://BUCKET/PREFIX, or leave out --continue-from and --redrive"))
     } else {
         count_loosely(source, to, &options).await
     }

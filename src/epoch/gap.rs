@@ -4,7 +4,7 @@ use chrono::Utc;
 use futures::TryStreamExt;
 
 use super::header::{Gap, Root};
-use super::ledger::{Committed, Ledger, Outcome};
+use super::ledger::{Committed, Head, Ledger, Outcome};
 use super::records::Taken;
 use crate::source::Source;
 use crate::{Error, ErrorKind, Partition};
@@ -29,7 +29,7 @@ pub(super) async fn end(
     if root.partitions.contains(child) && !root.partitions.contains(parent) {
         return Ok(0);
     }
-    let mut head = ledger.first(root, parent);
+    let mut head = Head::first(root, parent);
     loop {
         head = ledger.walk(parent, head).await?;
         if head.end {

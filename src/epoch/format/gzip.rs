@@ -6,6 +6,7 @@
 
 use std::io::Write;
 
+use chrono::{DateTime, Utc};
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 
@@ -19,6 +20,9 @@ pub(super) const HEAD: usize = 12 + u16::MAX as usize;
 
 /// The name of our subfield.
 const NAME: [u8; 2] = *b"AB";
+
+/// Where the time stands in a gzip header.
+const TIME: std::ops::Range<usize> = 4..8;
 
 /// How many bytes of lines are compressed at a time.
 const CHUNK: usize = 32 << 10;
@@ -75,6 +79,20 @@ impl Gzip {
         object.extend_from_slice(&self.crc.amount().to_le_bytes());
         Ok(object)
     }
+}
+
+/// Says in an object when its lines were taken away: in the time of its gzip header, which is otherwise not set.
+pub(super) fn empty(object: &mut [u8], at: DateTime<Utc>) {
+    let seconds = u32::try_from(at.timestamp()).unwrap_or(u32::MAX).max(1);
+    if let Some(time) = object.get_mut(TIME) {
+        time.copy_from_slice(&seconds.to_le_bytes());
+    }
+}
+
+/// When the lines of an object were taken away, if they were.
+pub(super) fn emptied(object: &[u8]) -> Option<DateTime<Utc>> {
+    let seconds = u32::from_le_bytes(object.get(TIME)?.try_into().ok()?);
+    DateTime::from_timestamp(seconds.into(), 0).filter(|_| seconds > 0)
 }
 
 /// Finds the header in an object's first bytes, of which [`HEAD`] are always enough.

@@ -2,10 +2,27 @@
 
 use std::sync::Arc;
 
+use flate2::read::GzDecoder;
 use serde::Serialize;
 
 use super::gzip::Gzip;
 use crate::{Error, ErrorKind};
+
+/// The first line of an object with comma-separated values.
+pub(super) fn columns_of(object: &[u8]) -> Result<Arc<[u8]>, Error> {
+    let damaged = |error: csv::Error| {
+        Error::new(ErrorKind::Invalid, "the columns of an epoch cannot be read")
+            .cure("the object is damaged: restore it from a copy")
+            .because(error)
+    };
+    let mut lines = csv::Reader::from_reader(GzDecoder::new(object));
+    let columns = lines.byte_headers().map_err(damaged)?;
+    let mut text = Vec::new();
+    let mut writer = csv::Writer::from_writer(&mut text);
+    writer.write_byte_record(columns).and_then(|()| Ok(writer.flush()?)).map_err(damaged)?;
+    drop(writer);
+    Ok(text.into())
+}
 
 /// A JSON object for each row.
 pub(in crate::epoch) struct JsonLines {

@@ -9,6 +9,8 @@ mod reading;
 use std::error::Error as StdError;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use self::lines::CsvLines;
@@ -226,6 +228,27 @@ impl Encoding {
             Self::JsonLines | Self::Csv => Range::First(gzip::HEAD),
             #[cfg(feature = "parquet")]
             Self::Parquet => Range::Last(END),
+        }
+    }
+
+    /// An object with the header and the columns of another, and no rows, that says when it was made.
+    pub(super) fn emptied_of(self, object: &Bytes, header: &[u8], at: DateTime<Utc>) -> Result<Vec<u8>, Error> {
+        let mut emptied = match self {
+            Self::JsonLines => JsonLines::new().finish(header)?,
+            Self::Csv => CsvLines::new(lines::columns_of(object)?)?.finish(header)?,
+            #[cfg(feature = "parquet")]
+            Self::Parquet => return parquet::emptied_of(object, header, at),
+        };
+        gzip::empty(&mut emptied, at);
+        Ok(emptied)
+    }
+
+    /// When the rows of an object were taken away, if they were, from as much of it as has its header.
+    pub(super) fn emptied(self, bytes: &[u8]) -> Option<DateTime<Utc>> {
+        match self {
+            Self::JsonLines | Self::Csv => gzip::emptied(bytes),
+            #[cfg(feature = "parquet")]
+            Self::Parquet => parquet::emptied(bytes),
         }
     }
 

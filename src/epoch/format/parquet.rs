@@ -1,8 +1,10 @@
 //! [`ParquetRows`]: rows as columns of a Parquet file.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Compression;
@@ -19,6 +21,9 @@ use crate::{Error, ErrorKind};
 
 /// The name of our entry in a file's metadata.
 const NAME: &str = "anabranch";
+
+/// The name of the entry that says when the rows were taken away.
+const EXPIRED: &str = "anabranch.expired";
 
 /// What stands behind a file's metadata: its length, and the magic number.
 const TAIL: usize = 8;
@@ -129,8 +134,35 @@ fn unwritable(error: impl Into<BoxError>) -> Error {
     Error::new(ErrorKind::Invalid, "rows cannot be written as Parquet").because(error)
 }
 
+/// A file with the header and the columns of another, and no rows.
+pub(super) fn emptied_of(object: &Bytes, header: &[u8], at: DateTime<Utc>) -> Result<Vec<u8>, Error> {
+    let damaged = |error: parquet::errors::ParquetError| {
+        Error::new(ErrorKind::Invalid, "the columns of an epoch cannot be read")
+            .cure("the object is damaged: restore it from a copy")
+            .because(error)
+    };
+    let schema = ParquetRecordBatchReaderBuilder::try_new(object.clone()).map_err(damaged)?.schema().as_ref().clone();
+    let header = String::from_utf8(header.to_vec()).map_err(unwritable)?;
+    let mut writer =
+        ArrowWriter::try_new(Vec::new(), Arc::new(schema.with_metadata(HashMap::new())), None).map_err(unwritable)?;
+    writer.append_key_value_metadata(KeyValue::new(NAME.to_owned(), header));
+    writer.append_key_value_metadata(KeyValue::new(EXPIRED.to_owned(), at.to_rfc3339()));
+    writer.into_inner().map_err(unwritable)
+}
+
+/// When a file's rows were taken away, if they were.
+pub(super) fn emptied(end: &[u8]) -> Option<DateTime<Utc>> {
+    let Found::Header(at) = entry(end, EXPIRED) else { return None };
+    DateTime::parse_from_rfc3339(str::from_utf8(&at).ok()?).ok().map(|at| at.to_utc())
+}
+
 /// Finds the header in a file's last bytes.
 pub(super) fn header(end: &[u8]) -> Found {
+    entry(end, NAME)
+}
+
+/// Finds an entry of the metadata in a file's last bytes.
+fn entry(end: &[u8], name: &str) -> Found {
     let Some((before, tail)) = end.split_last_chunk::<TAIL>() else { return Found::Nothing };
     let [a, b, c, d, magic @ ..] = *tail;
     let len = u32::from_le_bytes([a, b, c, d]) as usize;
@@ -140,7 +172,7 @@ pub(super) fn header(end: &[u8]) -> Found {
     let Some(at) = before.len().checked_sub(len) else { return Found::Longer(len + TAIL) };
     let Ok(metadata) = ParquetMetaDataReader::decode_metadata(&before[at..]) else { return Found::Nothing };
     let entries = metadata.file_metadata().key_value_metadata();
-    let ours = entries.into_iter().flatten().find(|entry| entry.key == NAME);
+    let ours = entries.into_iter().flatten().find(|entry| entry.key == name);
     ours.and_then(|entry| entry.value.clone()).map_or(Found::Nothing, |header| Found::Header(header.into_bytes()))
 }
 
