@@ -96,7 +96,7 @@ impl<S: TryStream> Flow<S> {
     /// | Ends | with upstream; all open groups end at the same instant, and can still be read to their end |
     /// | Errors | end it at once, and all open groups with it; what they hold is lost. A failing signal of [`Until::when`] fails its group alone |
     /// | Holds | key and buffer of each open group. At most [`max_groups`](Flow::max_groups) are open (1,048,576 unless set); beyond, the oldest is closed early, as if `until` had fired. At most 1,024 unread items a group and 65,536 in all, groups not yet taken included, unless set by [`buffers`](Flow::buffers); then upstream is held back |
-    /// | Ahead | up to those bounds: while one reader waits for its item, those for others are buffered |
+    /// | Ahead | up to those bounds: while one reader waits for its item, those for others are buffered; and a reader that polls upstream reads on, up to 256 items, as long as upstream gives them without waiting |
     /// | Dropped | a dropped group discards its items until it ends. When the outer stream is dropped, groups that it gave live on, and no more open |
     /// | Time | tokio's clock, read once a poll, and a poll reads at most 256 items; an item's time is when it was read from upstream. Deadlines are looked at even if upstream is always ready. Nothing runs unpolled: a consumer that polls late sees groups end late, with the items that were read before their deadline |
     ///
@@ -204,7 +204,8 @@ where
     }
 
     /// Bounds what sub-streams buffer: `each` unread items in one, `all` in all of them together, with groups that have
-    /// not been taken yet; 1,024 and 65,536 if not said. `*_each` buffer nothing.
+    /// not been taken yet; 1,024 and 65,536 if not said. `*_each` buffer nothing. When `all` was reached, the source goes on
+    /// as soon as more than a 256th of it is free again.
     ///
     /// # Panics
     ///
