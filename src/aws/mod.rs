@@ -5,6 +5,7 @@
 
 pub(crate) mod kinesis;
 pub(crate) mod retry;
+pub(crate) mod shards;
 
 use std::time::Duration;
 
