@@ -82,7 +82,7 @@ pub(super) struct Batcher {
     again: Vec<Again>,
     /// With the order of keys: for each key that has a message elsewhere, those that stand behind it.
     keys: Option<HashMap<CompactString, VecDeque<Entry>>>,
-    /// Aggregates that another shard took than the one they were for, and that shard.
+    /// Aggregates that a shard took that is not in the map, and that shard.
     stray: Vec<(String, Packed)>,
     /// Whether the map is known to be out of date.
     stale: bool,
@@ -193,13 +193,15 @@ impl Batcher {
                     }
                     refused.extend(packed.entries);
                 }
-                Verdict::Taken(Some(shard))
-                    if self.limits.need_map() && packed.shard.as_deref() != Some(shard.as_str()) =>
-                {
-                    self.stale = true;
-                    match packed.entries.len() {
-                        1 => self.accept(&packed),
-                        _ => self.stray.push((shard, packed)),
+                Verdict::Taken(Some(shard)) if self.limits.need_map() => {
+                    let expected = packed.entries.first().and_then(|first| self.map.id(self.map.index(first.hash)));
+                    self.stale |= expected.is_none_or(|expected| **expected != *shard);
+                    match self.map.range(&shard) {
+                        _ if packed.entries.len() == 1 => self.accept(&packed),
+                        Some(range) if packed.belongs_to(range) => self.accept(&packed),
+                        // Readers drop an aggregate with records of another shard.
+                        Some(_) => refused.extend(packed.entries),
+                        None => self.stray.push((shard, packed)),
                     }
                 }
                 Verdict::Taken(_) => self.accept(&packed),
@@ -213,9 +215,8 @@ impl Batcher {
         self.again(request.into_iter().flat_map(|packed| packed.entries).collect(), now, random);
     }
 
-    /// Takes a new map of the shards. Aggregates that went astray count as accepted where all in them belongs to the shard
-    /// that took them. The others are sent again, in other company: readers drop an aggregate with records of another
-    /// shard.
+    /// Takes a new map of the shards. Aggregates that a shard took that was not known count as accepted where all in them
+    /// belongs there; the others are sent again, in other company.
     pub(super) fn remap(&mut self, map: ShardMap, now: Instant, random: &mut impl Rng) {
         let lanes = lanes(&map, &self.limits, now);
         let before = std::mem::replace(&mut self.lanes, lanes);
@@ -232,8 +233,7 @@ impl Batcher {
         drop(known);
         before.into_iter().flat_map(Lane::into_entries).for_each(|entry| self.line_up(entry));
         for (shard, packed) in std::mem::take(&mut self.stray) {
-            let range = self.map.range(&shard);
-            if range.is_some_and(|range| packed.entries.iter().all(|entry| range.contains(entry.hash))) {
+            if self.map.range(&shard).is_some_and(|range| packed.belongs_to(range)) {
                 self.accept(&packed);
             } else {
                 self.again(packed.entries, now, random);
@@ -304,12 +304,11 @@ impl Batcher {
     fn pack(&mut self, index: usize, room: usize) -> Option<Packed> {
         let lane = &mut self.lanes[index];
         let first = lane.pop()?;
-        let shard = lane.shard.clone();
         // By a map that is out of date, an aggregate may go to a shard that some of its records do not belong to.
-        let limit = self.limits.aggregate.filter(|_| shard.is_some() && !self.stale).unwrap_or(0);
+        let limit = self.limits.aggregate.filter(|_| lane.shard.is_some() && !self.stale).unwrap_or(0);
         let mut packer = Packer::new(limit.min(room.saturating_sub(Packed::AGGREGATE_KEY.len())));
         if !packer.push(&first.sub_record()) {
-            return Some(Packed::alone(first, shard));
+            return Some(Packed::alone(first));
         }
         let mut entries = vec![first];
         loop {
@@ -327,7 +326,7 @@ impl Batcher {
             let lane = &mut self.lanes[index];
             match lane.front() {
                 Some(next) if packer.push(&next.sub_record()) => entries.extend(lane.pop()),
-                _ => return Some(Packed::new(entries, shard, packer)),
+                _ => return Some(Packed::new(entries, packer)),
             }
         }
     }

@@ -6,7 +6,7 @@
 //! | duplicates | a request whose answer was lost is sent again, and its messages may then be there twice. There is no id but what the message itself holds: to drop duplicates, put one into it |
 //! | order | none, not even within a key; with [`ordered_per_key`](KinesisSinkBuilder::ordered_per_key) messages of one key arrive in the order in which they were given, though one may come again |
 //! | what cannot be delivered | goes to [`dead_messages`](KinesisSinkBuilder::dead_messages), or is an error that names it; never dropped |
-//! | memory | the [`budget`](KinesisSinkBuilder::budget), and for each request under way up to 2.5 times its bytes for its form on the wire |
+//! | memory | the [`budget`](KinesisSinkBuilder::budget), and for each request under way up to 2.5 times its bytes for its form on the wire, 3.5 times with aggregates |
 //! | what holds the caller back | the budget alone: a shard that takes no more holds up its own messages until the budget is full of them |
 //! | failure | what passes is tried again for as long as it takes; what does not (no permission, no stream) is said at once, with the number of messages that were not delivered, and is final |
 //!

@@ -1,13 +1,12 @@
 //! What travels: an [`Entry`] is a message in hand, a [`Packed`] the record that it goes in, a [`Request`] many of these.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use compact_str::CompactString;
 use tokio::time::Instant;
 
 use super::lane::Load;
 use crate::Message;
+use crate::aws::shards::HashRange;
 use crate::codec::kpl::{Packer, SubRecord, hash_of};
 
 /// A message's size as Kinesis counts it.
@@ -55,8 +54,6 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct Packed {
     pub(super) entries: Vec<Entry>,
-    /// The shard that it is for, if that is known.
-    pub(super) shard: Option<Arc<str>>,
     pub(super) key: CompactString,
     pub(super) hash_key: Option<u128>,
     pub(super) data: Bytes,
@@ -67,26 +64,31 @@ impl Packed {
     pub(super) const AGGREGATE_KEY: &str = "a";
 
     /// A message as it is.
-    pub(super) fn alone(entry: Entry, shard: Option<Arc<str>>) -> Self {
+    pub(super) fn alone(entry: Entry) -> Self {
         let Message { key, data } = entry.message.clone();
-        Self { key, data, hash_key: entry.hash_key, shard, entries: vec![entry] }
+        Self { key, data, hash_key: entry.hash_key, entries: vec![entry] }
     }
 
     /// What is in the packer; a single message goes as it is.
-    pub(super) fn new(mut entries: Vec<Entry>, shard: Option<Arc<str>>, packer: Packer) -> Self {
+    pub(super) fn new(mut entries: Vec<Entry>, packer: Packer) -> Self {
         if entries.len() == 1
             && let Some(entry) = entries.pop()
         {
-            return Self::alone(entry, shard);
+            return Self::alone(entry);
         }
         // All in it belong to one shard, so it may stand where any of them does.
         let hash_key = entries.first().map(|entry| entry.hash);
-        Self { entries, shard, key: Self::AGGREGATE_KEY.into(), hash_key, data: packer.finish() }
+        Self { entries, key: Self::AGGREGATE_KEY.into(), hash_key, data: packer.finish() }
     }
 
     /// Its size as Kinesis counts it.
     pub(super) fn size(&self) -> usize {
         self.data.len() + self.key.len()
+    }
+
+    /// Whether all in it belongs to the shard of these hash keys.
+    pub(super) fn belongs_to(&self, range: HashRange) -> bool {
+        self.entries.iter().all(|entry| range.contains(entry.hash))
     }
 }
 
