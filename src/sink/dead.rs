@@ -1,7 +1,7 @@
 //! [`DeadMessage`]: what a sink cannot deliver, however often it tries.
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -45,8 +45,9 @@ struct Line<'a> {
 /// # Errors
 ///
 /// If the file cannot be opened for appending. The sink fails if it cannot be written.
-pub async fn dead_file(path: impl AsRef<Path>) -> Result<DeadSink, Error> {
-    let place: Arc<str> = path.as_ref().display().to_string().into();
+pub async fn dead_file(path: impl Into<PathBuf> + Send) -> Result<DeadSink, Error> {
+    let path = path.into();
+    let place: Arc<str> = path.display().to_string().into();
     let file = OpenOptions::new().create(true).append(true).open(&path).await;
     let file = file.map_err(|error| {
         Error::new(kind(&error), "the file for dead messages cannot be opened")
