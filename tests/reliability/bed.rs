@@ -211,9 +211,8 @@ impl Bed {
     /// The shards that are open.
     pub(crate) async fn open_shards(&self) -> Vec<Shard> {
         let listed = self.client.list_shards().stream_name(STREAM).max_results(10_000).send().await.unwrap();
-        let open = |shard: &Shard| {
-            shard.sequence_number_range().is_some_and(|range| range.ending_sequence_number().is_none())
-        };
+        let open =
+            |shard: &Shard| shard.sequence_number_range().is_some_and(|range| range.ending_sequence_number().is_none());
         let mut shards: Vec<_> = listed.shards.unwrap_or_default().into_iter().filter(open).collect();
         shards.sort_by_key(|shard| range(shard).0);
         shards

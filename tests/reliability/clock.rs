@@ -58,7 +58,7 @@ async fn the_clock_jumps_by_ten_minutes(size: &Size) {
             ended.push(said);
         }
     }
-    worker.stops_well().await;
+    worker.kill();
     let recovery = recover(&bed).await;
     for said in &ended {
         assert!(said.contains("clock"), "does not say what is wrong: {said}");

@@ -122,7 +122,9 @@ async fn every_step(fault: Fault) {
     assert!(steps > 15, "only {steps} steps were found");
     let (slowest, took) = (slowest.as_secs_f64(), begin.elapsed().as_secs());
     let peak = bed.peak.load(Ordering::Relaxed) / 1024;
-    println!("| a fault at every call to S3 | {fault:?}, {steps} steps | {verdict} | {slowest:.1} s | {peak} MB | {took} s |");
+    println!(
+        "| a fault at every call to S3 | {fault:?}, {steps} steps | {verdict} | {slowest:.1} s | {peak} MB | {took} s |"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -122,7 +122,8 @@ impl<'a> Worker<'a> {
         assert!(status.success(), "{status}: {said}");
     }
 
-    /// Asks it to stop, and waits until it has committed what it has read.
+    /// Asks one that has committed before to stop, and waits until it has committed what it has read. One that has just
+    /// been started may not listen yet.
     pub(crate) async fn stops_well(self) {
         self.signal("-TERM");
         self.ends_well().await;
