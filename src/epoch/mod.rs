@@ -7,15 +7,20 @@
 //!
 //! The result is the sum over all objects: each position lies in exactly one epoch.
 
+mod budget;
+mod clock;
 mod committed;
 mod dead;
 mod every;
 mod gap;
 mod gzip;
 mod header;
+mod hint;
 mod keys;
 mod ledger;
+mod partition;
 mod pipeline;
+mod progress;
 mod records;
 mod retry;
 mod stats;
