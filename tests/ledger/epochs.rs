@@ -176,6 +176,7 @@ async fn a_panic_of_the_closure_is_an_error_that_names_its_records_and_the_other
     assert!(error.to_string().contains(&place), "{error}");
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("three is too much"));
     assert_eq!((sizes(&store(&dir), "p").await, sizes(&store(&dir), "q").await), (vec![], vec![1]));
+    source.edit(|script| script.steps.insert("q".to_owned(), vec![Batch(1)]));
     run(&source, &store(&dir), records(4)).await.unwrap();
     is_exact(&source, &store(&dir)).await;
 }
