@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anabranch::ErrorKind;
 use anabranch::epoch::{Epoch, Every, Ledger, SourceExt};
-use anabranch::store::{About, Store};
+use anabranch::store::About;
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 use tempfile::TempDir;

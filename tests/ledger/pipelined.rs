@@ -67,7 +67,7 @@ async fn what_was_computed_ahead_is_thrown_away_when_its_epoch_is_lost() {
     let slow = Scripted::one([Batch(10), Wait(SECOND), Batch(10), Forever]);
     let quick = Scripted::one([Batch(7)]);
     let late = Faulty::new(store(&dir), |_| Fate::Pass).slow(commits_take(10 * SECOND));
-    let pipeline = slow.clone().epochs(records(10)).commit_to(Ledger::new(late.clone(), "test"), each);
+    let pipeline = slow.clone().epochs(records(10)).commit_to(Ledger::new(Arc::<Faulty>::clone(&late), "test"), each);
     let stats = pipeline.stats();
     let place = store(&dir);
     let (report, ()) = tokio::join!(pipeline.run(sleep(100 * SECOND)), async {
