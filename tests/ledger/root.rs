@@ -212,6 +212,19 @@ async fn is_refused_by_a_store_that_overwrites() {
     assert_eq!(keys(&store(&dir)).await, [ROOT], "nothing was committed");
 }
 
+/// A ledger may be moved to another server.
+#[tokio::test(start_paused = true)]
+async fn that_is_there_already_is_refused_by_a_store_that_overwrites_too() {
+    let (dir, source) = (dir(), Scripted::one([Batch(1)]));
+    run(&source, &store(&dir), records(5)).await.unwrap();
+    source.edit(|script| script.steps.insert("p".to_owned(), vec![Batch(2)]));
+    let (before, first) = (keys(&store(&dir)).await, root(&dir).await);
+    let careless: Arc<dyn Store> = Arc::new(Careless(store(&dir), dir.path().to_owned()));
+    let error = run(&source, &careless, records(5)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!((keys(&store(&dir)).await, root(&dir).await), (before, first), "it is as it was");
+}
+
 #[tokio::test(start_paused = true)]
 async fn is_one_for_all_who_begin_at_once() {
     for _ in 0..5 {
