@@ -228,7 +228,7 @@ impl Audit {
         if let Some(key) = missed {
             self.verdict.add(Finding::Gone { key, found: found.to_owned() });
         }
-        self.chains.go_on(&header.partition, header);
+        self.chains.go_on(&header.partition, found, header);
         self.count(found, header);
     }
 

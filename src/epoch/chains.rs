@@ -123,7 +123,7 @@ impl Chains {
         let head = self.begin(&partition);
         if head.key == key && !head.end {
             let flaw = flaw(&partition, head, header);
-            self.go_on(&partition, header);
+            self.go_on(&partition, key, header);
             return flaw.map_or(Place::Next, Place::Flawed);
         }
         let own = Hour::of_key(key)
@@ -135,8 +135,9 @@ impl Chains {
     }
 
     /// Goes on behind an epoch, whatever came before it.
-    pub(super) fn go_on(&mut self, partition: &Partition, header: &Header) {
-        let head = Head::behind(header);
+    pub(super) fn go_on(&mut self, partition: &Partition, key: &str, header: &Header) {
+        let seen = self.heads.get(partition).and_then(|head| head.seen);
+        let head = Head::behind(header, key, seen);
         if !head.end {
             self.next.insert(head.key.clone(), partition.clone());
         }

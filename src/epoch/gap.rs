@@ -1,11 +1,9 @@
 //! Ends the chain of a partition that is gone before it was read to its end.
 
-use chrono::Utc;
 use futures::TryStreamExt;
 
 use super::header::{Gap, Root};
-use super::ledger::{Committed, Head, Ledger, Outcome};
-use super::records::Taken;
+use super::ledger::{Committed, Ledger, Outcome};
 use crate::source::Source;
 use crate::{Error, ErrorKind, Partition};
 
@@ -29,9 +27,8 @@ pub(super) async fn end(
     if root.partitions.contains(child) && !root.partitions.contains(parent) {
         return Ok(0);
     }
-    let mut head = Head::first(root, parent);
+    let (mut head, _) = ledger.resume(root, parent).await?;
     loop {
-        head = ledger.walk(parent, head).await?;
         if head.end {
             return Ok(0);
         }
@@ -44,16 +41,16 @@ pub(super) async fn end(
                     .cure("run again: the list of partitions was not complete"));
             }
         }
-        let gap = Gap { after: head.seen, until: Utc::now() };
+        let gap = Gap { after: head.seen, until: ledger.now() };
         tracing::error!(
             partition = %parent, after = ?gap.after, until = %gap.until,
             "the source has this partition no more, and it was not read to its end: records may be lost"
         );
         let gap = Some(gap);
-        let outcome = Outcome { taken: Taken::default(), rows: ledger.rows()?, dead: None, end: true, tip: None, gap };
+        let outcome = Outcome { end: true, gap, ..Outcome::empty(ledger.rows()?, None) };
         match ledger.commit(parent, &head, outcome).await? {
             Committed::Ours(_) => return Ok(1),
-            Committed::Theirs(theirs) => head = theirs,
+            Committed::Theirs(theirs) => head = ledger.walk(parent, theirs).await?,
         }
     }
 }

@@ -29,8 +29,8 @@ pub(super) async fn ends(old: &Arc<dyn Store>, source: &dyn Source) -> Result<(R
     })?;
     let mut chains = Chains::new(root.clone());
     let mut headers = headers(Arc::clone(old));
-    while let Some((_, header)) = headers.try_next().await? {
-        chains.go_on(&header.partition, &header);
+    while let Some((key, header)) = headers.try_next().await? {
+        chains.go_on(&header.partition, &key, &header);
     }
     // What was committed while that was read.
     let ledger = Ledger::new(Arc::clone(old), root.pipeline.as_str());

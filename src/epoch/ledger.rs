@@ -1,21 +1,28 @@
 //! [`Ledger`]: the chain of committed epochs of each partition, in an object store.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::OnceCell;
 
 use super::chains::flaw;
+use super::clock::Clock;
 use super::committed;
 use super::format::{Encoding, Format, Found, JsonLines, Rows};
 use super::header::{Dead, Gap, Header, Root, SCHEMA, parse};
+use super::hint::Hint;
 use super::import;
 use super::keys::{self, Hour};
 use super::records::Taken;
-use super::retry::retried;
+use super::retry::{Patience, retried};
 use crate::source::{Source, Start};
 use crate::store::{About, Put, Store};
-use crate::{Error, ErrorKind, Partition, Position};
+use crate::{Counter, Error, ErrorKind, Partition, Position};
+
+/// What is said of the ledger's own objects.
+pub(super) static JSON: About = About { content_type: "application/json", metadata: Vec::new() };
 
 /// The results of one pipeline in one store, which count every record exactly once.
 ///
@@ -30,6 +37,10 @@ pub struct Ledger {
     format: Format,
     /// The store of the ledger that this one goes on from.
     continued: Option<Arc<dyn Store>>,
+    clock: Clock,
+    pub(super) patience: Patience,
+    /// The escaped names of the partitions that had epochs when that was asked for the first time in a run.
+    pub(super) begun: Arc<OnceCell<HashSet<String>>>,
 }
 
 /// The end of a partition's chain: what the next epoch begins with.
@@ -42,6 +53,8 @@ pub(super) struct Head {
     pub(super) end: bool,
     /// Until when nothing of the partition is lost.
     pub(super) seen: Option<DateTime<Utc>>,
+    /// The last epoch.
+    pub(super) last: Option<Hint>,
 }
 
 impl Head {
@@ -52,13 +65,15 @@ impl Head {
             .imported_end(partition)
             .map_or((None, None, false), |imported| (imported.to.clone(), imported.seen, imported.end));
         let key = keys::epoch(&Hour::of(root.created), partition, 0, from.as_ref(), &root.format);
-        Self { n: 0, key, from, end, seen }
+        Self { n: 0, key, from, end, seen, last: None }
     }
 
-    pub(super) fn behind(header: &Header) -> Self {
-        let seen = header.tip.max(header.last_arrival);
+    /// What is behind the epoch under `key`, in a chain of which `seen` was known.
+    pub(super) fn behind(header: &Header, key: &str, seen: Option<DateTime<Utc>>) -> Self {
+        let seen = seen.max(header.tip).max(header.last_arrival);
+        let last = Some(Hint { schema: SCHEMA, n: header.n, key: key.to_owned(), nonce: header.nonce.clone() });
         let n = header.n.saturating_add(1);
-        Self { n, key: header.next.clone(), from: header.to.clone(), end: header.end, seen }
+        Self { n, key: header.next.clone(), from: header.to.clone(), end: header.end, seen, last }
     }
 
     /// Where the source is to be read for the next epoch.
@@ -77,6 +92,13 @@ pub(super) struct Outcome {
     pub(super) gap: Option<Gap>,
 }
 
+impl Outcome {
+    /// That of no records, with an object that has no rows, behind which there was nothing at this time.
+    pub(super) fn empty(rows: Rows, tip: Option<DateTime<Utc>>) -> Self {
+        Self { taken: Taken::default(), rows, dead: None, end: false, tip, gap: None }
+    }
+}
+
 /// How a commit ended.
 pub(super) enum Committed {
     /// The epoch is committed, by us.
@@ -89,7 +111,16 @@ impl Ledger {
     /// The ledger of the pipeline of that name, in its own store: a bucket's prefix or a directory that nothing else
     /// writes to. Nothing is read or written yet.
     pub fn new(store: Arc<dyn Store>, pipeline: impl Into<Arc<str>>) -> Self {
-        Self { store, pipeline: pipeline.into(), version: 1, format: Format::json_lines(), continued: None }
+        Self {
+            store,
+            pipeline: pipeline.into(),
+            version: 1,
+            format: Format::json_lines(),
+            continued: None,
+            clock: Clock::default(),
+            patience: Patience::default(),
+            begun: Arc::default(),
+        }
     }
 
     /// Says which version of the pipeline this is, 1 if not said. Each epoch's header tells which version made it.
@@ -135,6 +166,30 @@ impl Ledger {
         self.format.encoding().ext()
     }
 
+    /// Says what time of day it is, in the place of this machine's clock: for tests. It decides in which hour's folder an
+    /// epoch lies, and stands in headers; what is counted never depends on it.
+    #[must_use]
+    pub fn clock(mut self, now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
+        self
+    }
+
+    /// For a pipeline that runs: waits for its store for as long as it takes.
+    pub(super) fn patient(mut self, retries: Counter) -> Self {
+        self.patience = Patience::endless(retries);
+        self.begun = Arc::default();
+        self
+    }
+
+    pub(super) fn its_clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
+    /// The time of day.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
     /// The store.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
@@ -157,13 +212,15 @@ impl Ledger {
     /// # Errors
     ///
     /// [`Conflict`](ErrorKind::Conflict) if the ledger was made for another pipeline, format or source;
-    /// [`Invalid`](ErrorKind::Invalid) if the store does not keep to put-if-absent, which is tried when the root is made.
+    /// [`Invalid`](ErrorKind::Invalid) if the store does not keep to put-if-absent, which is tried each time.
     pub(super) async fn open(&self, source: &dyn Source) -> Result<Root, Error> {
-        let root = match self.root().await? {
-            Some(root) => root,
+        let body = match self.root().await? {
+            Some(body) => body,
             None => self.make_root(source).await?,
         };
+        let root = parse("the ledger's root", &self.place(keys::ROOT), &body)?;
         self.check(&root)?;
+        self.probe(body).await?;
         match source.recognise(&root.source).await {
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 let cure = "choose another sink for another source, or delete this one to begin anew";
@@ -176,8 +233,8 @@ impl Ledger {
         }
     }
 
-    async fn make_root(&self, source: &dyn Source) -> Result<Root, Error> {
-        let has_epochs = !retried(|| self.store.list_after("dt=", None)).await?.is_empty();
+    async fn make_root(&self, source: &dyn Source) -> Result<Bytes, Error> {
+        let has_epochs = !self.patience.retried("a listing", || self.store.list_after("dt=", None)).await?.is_empty();
         if has_epochs && self.root().await?.is_none() {
             // Nothing says any more where their chains begin: a new root would begin others beside them.
             return Err(Error::new(ErrorKind::Conflict, "this sink has epochs, and the ledger's root of them is gone")
@@ -200,21 +257,11 @@ impl Ledger {
             format: self.ext().to_owned(),
             source: described,
             partitions,
-            created: Utc::now(),
+            created: self.now(),
             imported,
         };
         let json = serde_json::to_vec_pretty(&root).map_err(|error| self.unwritable(keys::ROOT, error))?;
-        let about = About { content_type: "application/json", metadata: Vec::new() };
-        let body = Bytes::from(json);
-        retried(|| self.store.put_if_absent(keys::ROOT, body.clone(), &about)).await?;
-        // A server that ignores the condition says that it was created, each time: then two workers would
-        // overwrite each other's epochs. It is the same root, unless another worker was first.
-        if retried(|| self.store.put_if_absent(keys::ROOT, body.clone(), &about)).await? != Put::Exists {
-            let what = "this store overwrites what it is told to put only if it is absent";
-            return Err(Error::new(ErrorKind::Invalid, what)
-                .at(self.place(keys::ROOT))
-                .cure("use a server with conditional writes (If-None-Match), and an empty prefix"));
-        }
+        self.put_root(Bytes::from(json)).await?;
         // Whoever was first: what is there counts.
         self.root().await?.ok_or_else(|| {
             Error::new(ErrorKind::Unavailable, "the ledger's root was written, and is not there")
@@ -223,8 +270,27 @@ impl Ledger {
         })
     }
 
-    async fn root(&self) -> Result<Option<Root>, Error> {
-        root_of(&*self.store).await
+    async fn root(&self) -> Result<Option<Bytes>, Error> {
+        self.patience.retried("the ledger's root", || self.store.get(keys::ROOT)).await
+    }
+
+    async fn put_root(&self, body: Bytes) -> Result<Put, Error> {
+        let put = || self.store.put_if_absent(keys::ROOT, body.clone(), &JSON);
+        self.patience.retried("the put of the ledger's root", put).await
+    }
+
+    /// Puts the root that is there once more. A server that ignores the condition says that it was created: then two
+    /// workers would overwrite each other's epochs.
+    async fn probe(&self, body: Bytes) -> Result<(), Error> {
+        match self.put_root(body).await? {
+            Put::Exists => Ok(()),
+            Put::Created => {
+                let what = "this store overwrites what it is told to put only if it is absent";
+                Err(Error::new(ErrorKind::Invalid, what)
+                    .at(self.place(keys::ROOT))
+                    .cure("use a server with conditional writes (If-None-Match), and an empty prefix"))
+            }
+        }
     }
 
     fn check(&self, root: &Root) -> Result<(), Error> {
@@ -276,7 +342,7 @@ impl Ledger {
                 .at(self.place(&head.key))
                 .cure("the ledger was tampered with: restore it, or begin with another sink"));
         }
-        Ok(Head::behind(header))
+        Ok(Head::behind(header, &head.key, head.seen))
     }
 
     /// Writes an epoch, if nobody else has.
@@ -288,7 +354,7 @@ impl Ledger {
     ) -> Result<Committed, Error> {
         let Outcome { taken, rows, dead, end, tip, gap } = outcome;
         let nonce = format!("{:032x}", rand::random::<u128>());
-        let committed = Utc::now();
+        let committed = self.now();
         let dead = match dead {
             Some(lines) => Some(self.put_dead(partition, head, &nonce, lines).await?),
             None => None,
@@ -318,8 +384,9 @@ impl Ledger {
         let json = serde_json::to_vec(&header).map_err(|error| self.unwritable(&head.key, error))?;
         let body = Bytes::from(rows.finish(&json)?);
         let about = about(&header, self.format.encoding());
-        match retried(|| self.store.put_if_absent(&head.key, body.clone(), &about)).await? {
-            Put::Created => Ok(Committed::Ours(Head::behind(&header))),
+        let put = || self.store.put_if_absent(&head.key, body.clone(), &about);
+        match self.patience.retried(&head.key, put).await? {
+            Put::Created => Ok(Committed::Ours(Head::behind(&header, &head.key, head.seen))),
             Put::Exists => {
                 // Ours, if an earlier attempt got through and only its answer was lost.
                 let winner = self.header(&head.key).await?.ok_or_else(|| {
@@ -336,7 +403,7 @@ impl Ledger {
 
     /// The header of an epoch, if it is committed.
     pub(super) async fn header(&self, key: &str) -> Result<Option<Header>, Error> {
-        match head(&*self.store, key).await? {
+        match head_with(&self.patience, &*self.store, key).await? {
             Some(bytes) => header_of(&*self.store, key, &bytes).map(Some),
             None => Ok(None),
         }
@@ -349,8 +416,16 @@ impl Ledger {
         let about = serde_json::json!({ "schema": SCHEMA, "partition": partition, "n": head.n, "nonce": nonce });
         let body = Bytes::from(lines.finish(about.to_string().as_bytes())?);
         let about = About { content_type: Encoding::JsonLines.content_type(), metadata: Vec::new() };
-        retried(|| self.store.put_if_absent(&dead.key, body.clone(), &about)).await?;
+        let put = || self.store.put_if_absent(&dead.key, body.clone(), &about);
+        self.patience.retried(&dead.key, put).await?;
         Ok(dead)
+    }
+
+    /// Whether an epoch with rows is to lie under a newer key: those who look for what is new look into the present hour
+    /// and the one before.
+    pub(super) fn is_old(&self, head: &Head) -> bool {
+        let before = Hour::of(self.now() - TimeDelta::hours(1));
+        Hour::of_key(&head.key).is_some_and(|hour| hour < before)
     }
 
     /// The hour of the epoch behind `head`. It never goes back, so that listings of new hours show all that is new.
@@ -359,7 +434,7 @@ impl Ledger {
         Hour::of_key(&head.key).map_or_else(|| latest.clone(), |before| before.max(latest.clone()))
     }
 
-    fn place(&self, key: &str) -> String {
+    pub(super) fn place(&self, key: &str) -> String {
         place(&*self.store, key)
     }
 
@@ -393,10 +468,14 @@ pub(super) fn about(header: &Header, encoding: Encoding) -> About {
 
 /// As much of an object as has its header, if there is one; some of its bytes if there is none in it.
 pub(super) async fn head(store: &dyn Store, key: &str) -> Result<Option<Bytes>, Error> {
+    head_with(&Patience::default(), store, key).await
+}
+
+async fn head_with(patience: &Patience, store: &dyn Store, key: &str) -> Result<Option<Bytes>, Error> {
     let Ok(encoding) = Encoding::of_key(key) else { return Ok(Some(Bytes::new())) };
     let mut range = encoding.range();
     loop {
-        let Some(bytes) = retried(|| store.get_range(key, range)).await? else { return Ok(None) };
+        let Some(bytes) = patience.retried(key, || store.get_range(key, range)).await? else { return Ok(None) };
         match encoding.header(&bytes) {
             Found::Longer(len) if len > bytes.len() => range = range.of_length(len),
             _ => return Ok(Some(bytes)),

@@ -8,7 +8,9 @@
 //! The result is the sum over all objects: each position lies in exactly one epoch.
 
 mod audit;
+mod budget;
 mod chains;
+mod clock;
 mod committed;
 mod dead;
 mod every;
@@ -16,10 +18,13 @@ mod expire;
 mod format;
 mod gap;
 mod header;
+mod hint;
 mod import;
 mod keys;
 mod ledger;
+mod partition;
 mod pipeline;
+mod progress;
 mod records;
 mod redrive;
 mod retry;

@@ -1,16 +1,20 @@
 //! [`EpochRecords`]: the records of one epoch, cut out of a partition.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::Stream;
+use futures::future::select;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, sleep_until};
 
+use super::budget::Budget;
+use super::clock::Clock;
 use super::every::Every;
+use super::progress::Lag;
 use super::stats::Stats;
 use crate::source::Batch;
 use crate::{BoxFlow, Error, Position, Record};
@@ -26,8 +30,8 @@ pub struct EpochRecords {
     reader: Option<Reader>,
     taken: Taken,
     limits: Limits,
-    /// Until when the epoch may last; made with its first record.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// Ready when the epoch's time is over, or the budget used up; made with its first record.
+    over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     back: Option<oneshot::Sender<(Reader, Taken)>>,
 }
 
@@ -42,6 +46,8 @@ pub(super) struct Limits {
     pub(super) once: bool,
     pub(super) stop: Stop,
     pub(super) stats: Stats,
+    pub(super) budget: Budget,
+    pub(super) clock: Clock,
 }
 
 /// Tells all partitions when reading is to stop.
@@ -76,6 +82,8 @@ pub(super) struct Reader {
     batches: BoxFlow<'static, Batch, Error>,
     records: std::vec::IntoIter<Record>,
     behind: Option<Duration>,
+    /// When that was so.
+    asked: Instant,
     /// When the end of the partition was reached, by this machine's clock; unset if it was not, or if more has come.
     tip: Option<DateTime<Utc>>,
     /// The source's failure, which the closure may have swallowed.
@@ -91,6 +99,8 @@ pub(super) struct Reader {
 pub(super) enum More {
     /// There are records.
     Records,
+    /// There are none, and that is worth an epoch.
+    Idle,
     /// There are none, and none will come in this run.
     Over,
 }
@@ -102,6 +112,7 @@ impl Reader {
             batches,
             records: Vec::new().into_iter(),
             behind: None,
+            asked: Instant::now(),
             tip: None,
             failure: None,
             stopped,
@@ -123,7 +134,8 @@ impl Reader {
             match ready!(Pin::new(&mut self.batches).poll_next(cx)).transpose()? {
                 Some(batch) => {
                     (self.behind, self.closed) = (batch.behind, batch.closed);
-                    self.tip = batch.behind.is_some_and(|behind| behind.is_zero()).then(Utc::now);
+                    self.asked = Instant::now();
+                    self.tip = batch.behind.is_some_and(|behind| behind.is_zero()).then(|| limits.clock.now());
                     self.ended |= batch.closed;
                     self.records = batch.records.into_iter();
                 }
@@ -138,6 +150,11 @@ impl Reader {
         self.tip.filter(|_| self.records.as_slice().is_empty())
     }
 
+    /// How far behind the end of the partition what has been taken is, about.
+    pub(super) fn lag(&self) -> Lag {
+        self.behind.map(|behind| (self.asked, behind))
+    }
+
     /// Whether the partition is closed for good behind what has been taken.
     pub(super) fn is_at_its_end(&self) -> bool {
         self.closed && self.records.as_slice().is_empty()
@@ -149,7 +166,7 @@ impl EpochRecords {
     pub(super) fn begin(reader: Reader, limits: Limits) -> (Self, oneshot::Receiver<(Reader, Taken)>) {
         let (back, returned) = oneshot::channel();
         let taken = Taken::default();
-        (Self { reader: Some(reader), taken, limits, timer: None, back: Some(back) }, returned)
+        (Self { reader: Some(reader), taken, limits, over: None, back: Some(back) }, returned)
     }
 
     /// Whether it is to be closed: never before it has a record, whatever the limits are.
@@ -158,9 +175,9 @@ impl EpochRecords {
         records > 0 && (bytes >= self.limits.every.bytes || records >= self.limits.every.records)
     }
 
-    /// Whether its time is over, or reading is to stop.
+    /// Whether its time is over, the budget is used up, or reading is to stop.
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
-        self.limits.stop.is_set() || self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
+        self.limits.stop.is_set() || self.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready())
     }
 
     fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Record, Error>>> {
@@ -178,8 +195,13 @@ impl EpochRecords {
         }
         let Some(record) = reader.records.next() else { return Poll::Ready(None) };
         if self.taken.records == 0 {
-            let until = Instant::now().checked_add(self.limits.every.span);
-            self.timer = until.map(|until| Box::pin(tokio::time::sleep_until(until)));
+            let full = Box::pin(self.limits.budget.clone().full());
+            self.over = Some(match Instant::now().checked_add(self.limits.every.span) {
+                Some(until) => Box::pin(async move {
+                    select(pin!(sleep_until(until)), full).await;
+                }),
+                None => full,
+            });
         }
         self.taken.records += 1;
         self.taken.bytes += record.data.len() as u64;

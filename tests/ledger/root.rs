@@ -183,12 +183,12 @@ impl Store for Careless {
         self.0.put_if_absent(key, body, about)
     }
 
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
-        self.0.get(key)
-    }
-
     fn put<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<(), Error>> {
         self.0.put(key, body, about)
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        self.0.get(key)
     }
 
     fn get_range<'a>(&'a self, key: &'a str, range: Range) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
@@ -210,6 +210,19 @@ async fn is_refused_by_a_store_that_overwrites() {
         assert!(error.to_string().contains(text), "{error}");
     }
     assert_eq!(keys(&store(&dir)).await, [ROOT], "nothing was committed");
+}
+
+/// A ledger may be moved to another server.
+#[tokio::test(start_paused = true)]
+async fn that_is_there_already_is_refused_by_a_store_that_overwrites_too() {
+    let (dir, source) = (dir(), Scripted::one([Batch(1)]));
+    run(&source, &store(&dir), records(5)).await.unwrap();
+    source.edit(|script| script.steps.insert("p".to_owned(), vec![Batch(2)]));
+    let (before, first) = (keys(&store(&dir)).await, root(&dir).await);
+    let careless: Arc<dyn Store> = Arc::new(Careless(store(&dir), dir.path().to_owned()));
+    let error = run(&source, &careless, records(5)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert_eq!((keys(&store(&dir)).await, root(&dir).await), (before, first), "it is as it was");
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,6 +41,11 @@ impl Gzip {
         Self { deflate, crc: Crc::new(), text: Vec::new() }
     }
 
+    /// How many bytes it holds.
+    pub(super) fn held(&self) -> usize {
+        self.deflate.get_ref().len() + self.text.len()
+    }
+
     /// Adds what `write` writes, or nothing if that fails.
     pub(super) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>) -> Result<(), Error> {
         let before = self.text.len();

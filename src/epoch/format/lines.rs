@@ -39,6 +39,11 @@ impl JsonLines {
         self.lines
     }
 
+    /// How many bytes it holds.
+    pub(in crate::epoch) fn held(&self) -> usize {
+        self.gzip.held()
+    }
+
     pub(in crate::epoch) fn push(&mut self, row: &impl Serialize) -> Result<(), Error> {
         self.gzip.push(|text| {
             serde_json::to_writer(&mut *text, row).map_err(|error| {
@@ -80,6 +85,10 @@ impl CsvLines {
 
     pub(super) const fn lines(&self) -> u64 {
         self.lines
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.gzip.held()
     }
 
     pub(super) fn push(&mut self, row: &impl Serialize) -> Result<(), Error> {

@@ -138,6 +138,16 @@ impl Rows {
         }
     }
 
+    /// How many bytes it holds.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::JsonLines(rows) => rows.held(),
+            Self::Csv(rows) => rows.held(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(rows) => rows.held(),
+        }
+    }
+
     /// Adds a row. After an error the object must not be used.
     pub(super) fn push(&mut self, row: &impl Serialize) -> Result<(), Error> {
         match self {

@@ -85,7 +85,8 @@ fn widen(schema: &mut Value) {
 /// A Parquet file, encoded as rows come.
 pub(in crate::epoch) struct ParquetRows {
     batch: ArrayBuilder,
-    held: usize,
+    /// How many rows are in it.
+    waiting: usize,
     writer: ArrowWriter<Vec<u8>>,
     rows: u64,
 }
@@ -96,11 +97,16 @@ impl ParquetRows {
         let schema = batch.to_record_batch().map_err(|error| unwritable(error.to_string()))?.schema();
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
         let writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(unwritable)?;
-        Ok(Self { batch, held: 0, writer, rows: 0 })
+        Ok(Self { batch, waiting: 0, writer, rows: 0 })
     }
 
     pub(super) const fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// How many bytes it holds, but for the rows that are still to be encoded.
+    pub(super) fn held(&self) -> usize {
+        self.writer.memory_size() + self.writer.bytes_written()
     }
 
     pub(super) fn push(&mut self, row: &impl Serialize) -> Result<(), Error> {
@@ -109,19 +115,19 @@ impl ParquetRows {
                 .cure("let the pipeline give rows of the example's type, with whole numbers below 2^63, or use JSON lines")
                 .because(error.to_string())
         })?;
-        self.held += 1;
+        self.waiting += 1;
         self.rows += 1;
-        if self.held == BATCH { self.encode() } else { Ok(()) }
+        if self.waiting == BATCH { self.encode() } else { Ok(()) }
     }
 
     fn encode(&mut self) -> Result<(), Error> {
-        self.held = 0;
+        self.waiting = 0;
         let batch = self.batch.to_record_batch().map_err(|error| unwritable(error.to_string()))?;
         self.writer.write(&batch).map_err(unwritable)
     }
 
     pub(super) fn finish(mut self, header: &[u8]) -> Result<Vec<u8>, Error> {
-        if self.held > 0 {
+        if self.waiting > 0 {
             self.encode()?;
         }
         let header = String::from_utf8(header.to_vec()).map_err(unwritable)?;
