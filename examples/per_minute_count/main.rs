@@ -25,12 +25,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch::codec::{Event, EventDecoder, Minute, Undecodable};
-use anabranch::epoch::{Every, Ledger, Report, SourceExt};
+use anabranch::epoch::{Every, Format, Ledger, Report, SourceExt};
 use anabranch::group::Until;
 use anabranch::source::{self, Source};
 use anabranch::store::{self, Store};
 use anabranch::{BoxFlow, Error, ErrorKind, Flow, Message, Record, sink};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use compact_str::CompactString;
 use futures::{Sink, TryStream};
 use serde::{Deserialize, Serialize};
@@ -73,6 +73,10 @@ struct Options {
     #[arg(long, value_name = "N", default_value = "250000", value_parser = clap::value_parser!(u32).range(1..u32::MAX.into()))]
     max_groups: u32,
 
+    /// How counts are written to dir: and s3:. A prefix or directory keeps to the one that it was begun with.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Written::Jsonl, requires = "sink")]
+    format: Written,
+
     /// Reads what is there, commits it, and ends.
     #[arg(long)]
     once: bool,
@@ -84,6 +88,30 @@ struct Options {
     /// In the place of reading the source: puts the events once more that were set aside, and ends.
     #[arg(long, requires = "sink", conflicts_with = "continue_from")]
     redrive: bool,
+}
+
+/// How counts are written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Written {
+    /// Lines of JSON, gzipped.
+    Jsonl,
+    /// Comma-separated values, gzipped.
+    Csv,
+    /// Parquet.
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+impl Written {
+    fn format(self) -> Result<Format, Error> {
+        let example = Count { kind: "UA".into(), minute: Minute::of(Default::default()), count: 1 };
+        match self {
+            Self::Jsonl => Ok(Format::json_lines()),
+            Self::Csv => Format::csv(&example),
+            #[cfg(feature = "parquet")]
+            Self::Parquet => Format::parquet(&example),
+        }
+    }
 }
 
 /// A row of the result: so many events of this type in this minute. Rows add up.
@@ -120,6 +148,7 @@ async fn count_exactly(
 ) -> Result<Report, Error> {
     // Counts of other columns are other results: a store that has some refuses them.
     let pipeline = format!("per_minute_count of {} by {}", options.time_column, options.key_column);
+    let ledger = Ledger::new(store, pipeline).format(options.format.format()?);
     let each = options.clone();
     let mut ledger = Ledger::new(store, pipeline);
     if let Some(old) = &options.continue_from {

@@ -83,7 +83,7 @@ pub(crate) async fn show(store: Arc<dyn Store>, report: Report) -> Result<(), Er
         Ok(Some(totals)) => totals.check(&uri),
         Ok(None) => {
             println!("In all:   more than {MOST_OBJECTS} objects under {uri}, which are not read here.");
-            println!("They are gzipped lines of JSON, by the hour of their commit: dt=…/hour=…/…/….jsonl.gz");
+            println!("They lie by the hour of their commit, dt=…/hour=…/…; docs/query.md says how to read them.");
             Ok(())
         }
         Err(error) => {

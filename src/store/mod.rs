@@ -16,6 +16,8 @@ use futures::future::BoxFuture;
 pub use self::dir::DirStore;
 #[cfg(feature = "s3")]
 pub use self::s3::{S3Builder, S3Store};
+#[cfg(feature = "s3")]
+use crate::uri::Uri;
 use crate::{Error, ErrorKind};
 
 /// A place for objects under keys, with put-if-absent: a bucket, a directory.
@@ -28,8 +30,8 @@ use crate::{Error, ErrorKind};
 /// - a key is `/`-separated segments of `A-Z a-z 0-9 - _ . = %`, none of them empty and none starting with a dot: anything
 ///   else is an error, and names of other shapes that others put there are not listed;
 /// - no key is a folder of another: once `a` is there, a put of `a/b` may fail, and the other way round;
-/// - temporary trouble comes out as a [transient](Error::is_transient) error *after* the client's own retries; the outcome
-///   of a put is then unknown.
+/// - temporary trouble comes out as a [transient](Error::is_transient) error, after a few seconds in which the store itself tries
+///   again; the outcome of a put is then unknown. Who has more patience asks again.
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Where this is, as a user would write it: `s3://bucket/prefix`, `dir:/path`.
     fn uri(&self) -> String;
@@ -98,7 +100,7 @@ pub struct Options {
 }
 
 /// Opens the store that a URI names, and checks that it is there: `dir:PATH` or, with the feature `s3`,
-/// `s3://BUCKET/PREFIX`.
+/// `s3://BUCKET/PREFIX`, with `?checksums=when_required` for a server that does not know checksums in trailers.
 ///
 /// A directory is made if need be; a bucket is not.
 ///
@@ -129,8 +131,16 @@ pub async fn open(uri: &str, options: Options) -> Result<Arc<dyn Store>, Error> 
         }
         #[cfg(feature = "s3")]
         Some(("s3", place)) if place.starts_with("//") => {
-            let (bucket, prefix) = place[2..].split_once('/').unwrap_or((&place[2..], ""));
-            let store = S3Store::builder(bucket, prefix).settings(options.s3).build().await?;
+            let mut uri = Uri::parse(uri)?;
+            let place = &uri.place[2..];
+            let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+            let mut builder = S3Store::builder(bucket, prefix).settings(options.s3);
+            let when_required = |value: &str| (value == "when_required").then_some(());
+            if uri.option("checksums", "when_required, or leave it out", when_required)?.is_some() {
+                builder = builder.checksums_when_required();
+            }
+            uri.finish(&["checksums"])?;
+            let store = builder.build().await?;
             store.check().await?;
             Ok(Arc::new(store))
         }

@@ -24,6 +24,7 @@ macro_rules! behaviours {
             puts_one_of_many_whole
             refuses_what_is_no_key
             keeps_large_objects
+            tells_one_of_many_writers_of_a_large_object_that_it_created
             shows_objects_whole_or_not_at_all
             takes_keys_of_data_percent_encoded
         }
@@ -216,6 +217,22 @@ pub(crate) async fn keeps_large_objects(store: &dyn Store) {
     assert!(store.get("large").await.unwrap().unwrap() == body);
     assert!(store.get_range("large", Range::First(65_536)).await.unwrap().unwrap() == body.slice(..65_536));
     assert!(store.get_range("large", Range::Last(65_536)).await.unwrap().unwrap() == body.slice(body.len() - 65_536..));
+}
+
+pub(crate) async fn tells_one_of_many_writers_of_a_large_object_that_it_created(store: &dyn Store) {
+    // Large enough for S3 to take it in parts.
+    let body = |writer: u8| Bytes::from(vec![writer; (8 << 20) + 1 + usize::from(writer)]);
+    for round in 0..3 {
+        let key = format!("large-{round}");
+        let puts = (0..6).map(|writer| put(store, &key, body(writer)));
+        let puts: Vec<_> = join_all(puts).await.into_iter().map(Result::unwrap).collect();
+        let winners: Vec<_> = (0..6).filter(|writer| puts[usize::from(*writer)] == Put::Created).collect();
+        assert_eq!(winners.len(), 1, "{winners:?}");
+        assert!(store.get(&key).await.unwrap().unwrap() == body(winners[0]));
+        assert_eq!(put(store, &key, "small").await.unwrap(), Put::Exists);
+        store.put(&key, body(7), &About::default()).await.unwrap();
+        assert!(store.get(&key).await.unwrap().unwrap() == body(7));
+    }
 }
 
 pub(crate) async fn shows_objects_whole_or_not_at_all(store: &dyn Store) {

@@ -49,6 +49,9 @@ enum Kind {
 
 impl Format {
     /// A JSON object for each row, compressed with gzip: the format of a ledger that is not told another one.
+    ///
+    /// Fractions are written so that they can be read exactly; [`Epoch::rows`](super::Epoch::rows) reads them to within their last
+    /// bit.
     pub const fn json_lines() -> Self {
         Self(Kind::JsonLines)
     }

@@ -21,7 +21,6 @@ enum State<T> {
     Csv(csv::DeserializeRecordsIntoIter<Text, T>),
     #[cfg(feature = "parquet")]
     Parquet(Box<super::parquet::Reading<T>>),
-    #[cfg(feature = "parquet")]
     Damaged(BoxError),
     Over,
 }
@@ -31,7 +30,14 @@ impl<T: DeserializeOwned> Reading<T> {
         let text = |object: Bytes| BufReader::new(GzDecoder::new(object.reader()));
         Self(match encoding {
             Encoding::JsonLines => State::JsonLines(serde_json::Deserializer::from_reader(text(object)).into_iter()),
-            Encoding::Csv => State::Csv(csv::Reader::from_reader(text(object)).into_deserialize()),
+            Encoding::Csv => {
+                let mut rows = csv::Reader::from_reader(text(object));
+                // Rows alone would not tell that the line with their names cannot be read.
+                match rows.headers().map(drop) {
+                    Ok(()) => State::Csv(rows.into_deserialize()),
+                    Err(error) => State::Damaged(error.into()),
+                }
+            }
             #[cfg(feature = "parquet")]
             Encoding::Parquet => match super::parquet::Reading::new(object) {
                 Ok(reading) => State::Parquet(Box::new(reading)),
@@ -50,7 +56,6 @@ impl<T: DeserializeOwned> Iterator for Reading<T> {
             State::Csv(rows) => rows.next().map(|row| row.map_err(BoxError::from)),
             #[cfg(feature = "parquet")]
             State::Parquet(rows) => rows.next().transpose(),
-            #[cfg(feature = "parquet")]
             State::Damaged(_) => match std::mem::replace(&mut self.0, State::Over) {
                 State::Damaged(error) => Some(Err(error)),
                 _ => None,
