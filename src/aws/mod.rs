@@ -10,6 +10,8 @@ pub(crate) mod kinesis;
 pub(crate) mod retry;
 #[cfg(feature = "s3")]
 pub(crate) mod s3;
+#[cfg(feature = "kinesis")]
+pub(crate) mod shards;
 
 use std::time::Duration;
 
