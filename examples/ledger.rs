@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch::epoch::{self, Expire, Summary, Verify};
-use anabranch::store::{self, Store};
+use anabranch::store::{self, DirStore, Store};
 use anabranch::{Error, ErrorKind, Position};
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use clap::{Args, Parser, Subcommand};
@@ -76,7 +76,11 @@ struct Place {
 
 impl Place {
     async fn open(&self) -> Result<Arc<dyn Store>, Error> {
-        let store = store::open(&self.uri, store::Options::default()).await?;
+        // A directory is only read by most of what this does, and is not to be made.
+        let store: Arc<dyn Store> = match self.uri.strip_prefix("dir:").filter(|path| !path.is_empty()) {
+            Some(path) => Arc::new(DirStore::new(path)),
+            None => store::open(&self.uri, store::Options::default()).await?,
+        };
         epoch::root(&*store).await?;
         Ok(store)
     }

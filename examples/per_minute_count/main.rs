@@ -152,9 +152,8 @@ async fn count_exactly(
 ) -> Result<Report, Error> {
     // Counts of other columns are other results: a store that has some refuses them.
     let pipeline = format!("per_minute_count of {} by {}", options.time_column, options.key_column);
-    let ledger = Ledger::new(store, pipeline).format(options.format.format()?);
     let each = options.clone();
-    let mut ledger = Ledger::new(store, pipeline);
+    let mut ledger = Ledger::new(store, pipeline).format(options.format.format()?);
     if let Some(old) = &options.continue_from {
         ledger = ledger.continue_from(store::open(old, store::Options::default()).await?);
     }

@@ -129,7 +129,11 @@ mod tests {
     fn object(rows: &[String], header: &[u8]) -> Vec<u8> {
         let mut gzip = Gzip::new();
         for row in rows {
-            gzip.push(|text| Ok(text.extend_from_slice(row.as_bytes()))).unwrap();
+            gzip.push(|text| {
+                text.extend_from_slice(row.as_bytes());
+                Ok(())
+            })
+            .unwrap();
         }
         gzip.finish(header).unwrap()
     }
