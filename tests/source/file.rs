@@ -1,31 +1,24 @@
-//! The sources that need no service: the suite, and what is particular to each.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-#[path = "support/source_suite.rs"]
-mod suite;
+//! Files: formats, positions, growth, and what is wrong with them.
 
 use std::fs;
 use std::io::Write;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use anabranch::codec::EventDecoder;
-use anabranch::source::{self, Batch, Description, FileFormat, FileSource, Listed, RandomSource, Source, Start};
-use anabranch::{BoxFlow, Error, ErrorKind, Layout, Origin, Partition, Position, Record, from_results};
-use chrono::DateTime;
+use anabranch::source::{self, FileFormat, FileSource, Source, Start};
+use anabranch::{ErrorKind, Layout, Position};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures::TryStreamExt;
-use futures::future::BoxFuture;
 use tempfile::TempDir;
 
-struct Files(TempDir);
+use crate::{all, data, suite};
+
+pub(crate) struct Files(TempDir);
 
 impl Files {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
@@ -33,7 +26,7 @@ impl Files {
         self.0.path().join(name)
     }
 
-    fn file(&self, name: &str, text: impl AsRef<[u8]>) -> FileSource {
+    pub(crate) fn file(&self, name: &str, text: impl AsRef<[u8]>) -> FileSource {
         fs::write(self.path(name), text).unwrap();
         FileSource::builder(self.path(name)).build().unwrap()
     }
@@ -64,15 +57,6 @@ fn long_text(delimiter: char, end: &str) -> String {
     text
 }
 
-async fn all(source: &dyn Source, start: Start) -> Result<Vec<Record>, Error> {
-    let listed = source.partitions().await?;
-    suite::to_the_tip(source.read(&listed[0].partition, start)).await
-}
-
-fn data(records: &[Record]) -> Vec<&[u8]> {
-    records.iter().map(|record| &record.data[..]).collect()
-}
-
 #[tokio::test]
 async fn files_behave() {
     let files = Files::new();
@@ -81,12 +65,6 @@ async fn files_behave() {
     suite::behaves(Arc::new(files.file("zipped.tsv.gz", gzip(&text)))).await;
     suite::behaves(Arc::new(files.file("dos.csv", long_text(',', "\r\n")))).await;
     suite::behaves(Arc::new(files.file("no-end.csv", text.replace('\t', ",").trim_end()))).await;
-}
-
-#[tokio::test]
-async fn random_events_behave() {
-    suite::behaves(Arc::new(RandomSource::builder().count(5_000).build().unwrap())).await;
-    suite::behaves(source::open("random:?count=50&seed=7&types=3&step_ms=60000").await.unwrap()).await;
 }
 
 #[tokio::test]
@@ -372,159 +350,4 @@ async fn a_line_that_is_no_record_is_kept_aside_and_the_rest_is_read() {
     for (text, (line, why)) in refused.iter().zip(found) {
         assert!(text.starts_with("a.tsv-") && text.contains(line) && text.contains(why), "{text}");
     }
-}
-
-#[tokio::test]
-async fn an_event_is_the_same_whatever_was_read_before() {
-    let more = RandomSource::builder().seed(7).count(3_000).build().unwrap();
-    let few = RandomSource::builder().seed(7).count(2_000).build().unwrap();
-    let (more, few) = (all(&more, Start::Beginning).await.unwrap(), all(&few, Start::Beginning).await.unwrap());
-    assert_eq!(data(&more)[..2_000], data(&few)[..]);
-    let other = all(&RandomSource::builder().seed(8).count(2_000).build().unwrap(), Start::Beginning).await.unwrap();
-    assert_ne!(data(&few), data(&other));
-    // What is read again next year must be the same, so it is written down here.
-    assert_eq!(few[1999].data, r#"{"departed_at":"2013-01-01T00:03:19.900Z","carrier":"AA","flight":801}"#);
-}
-
-#[tokio::test]
-async fn random_types_are_all_drawn_the_first_most_often() {
-    let source = RandomSource::builder().count(20_000).types(30).build().unwrap();
-    let mut decode = EventDecoder::new("departed_at", "carrier").to_fn();
-    let mut counts = std::collections::BTreeMap::new();
-    for record in all(&source, Start::Beginning).await.unwrap() {
-        let arrived = record.arrived;
-        let event = decode(record).unwrap();
-        assert_eq!(event.time, arrived);
-        *counts.entry(event.kind).or_insert(0) += 1;
-    }
-    assert_eq!(counts.len(), 30);
-    let share = |kind: &str| f64::from(counts[kind]) / 20_000.0;
-    // 1 / (1 + 1/2 + ... + 1/30) is 0.25.
-    assert!((share("AA") - 0.25).abs() < 0.02 && (share("AB") - 0.125).abs() < 0.02, "{counts:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_rate_is_kept_from_the_first_poll_on() {
-    let source = RandomSource::builder().rate(NonZeroU32::new(10).unwrap()).build().unwrap();
-    let partition = source.partitions().await.unwrap()[0].partition.clone();
-    let mut flow = source.read(&partition, Start::Beginning);
-    tokio::time::advance(Duration::from_secs(5)).await;
-    let begin = tokio::time::Instant::now();
-    for number in 1..=20 {
-        let batch = TryStreamExt::try_next(&mut flow).await.unwrap().unwrap();
-        assert_eq!((batch.records.len(), batch.behind), (1, Some(Duration::ZERO)));
-        let late = begin.elapsed().saturating_sub(Duration::from_millis(100 * number));
-        assert!(late < Duration::from_millis(3), "{number}: {late:?}");
-    }
-    tokio::time::advance(Duration::from_secs(3)).await;
-    let batch = TryStreamExt::try_next(&mut flow).await.unwrap().unwrap();
-    assert_eq!(batch.records.len(), 30);
-}
-
-#[tokio::test]
-async fn random_events_can_begin_at_an_instant() {
-    let source = RandomSource::builder().count(100).build().unwrap();
-    let events = all(&source, Start::Beginning).await.unwrap();
-    for (nanos, first) in [(0, 50), (1, 51)] {
-        let start = Start::At(events[50].arrived + chrono::Duration::nanoseconds(nanos));
-        assert_eq!(all(&source, start).await.unwrap()[0].position, events[first].position);
-    }
-}
-
-#[tokio::test]
-async fn another_source_is_not_recognised() {
-    let files = Files::new();
-    let file = files.file("a.csv", "a,b\n");
-    let random = RandomSource::builder().build().unwrap();
-    let seeded = RandomSource::builder().seed(7).build().unwrap();
-    let error = seeded.recognise(&random.describe().await.unwrap()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Conflict);
-    assert!(error.to_string().contains("its seed was \"42\": random:, whose seed is \"7\""), "{error}");
-    assert!(seeded.recognise(&file.describe().await.unwrap()).await.is_err());
-    assert!(file.recognise(&random.describe().await.unwrap()).await.is_err());
-}
-
-#[tokio::test]
-async fn a_uri_that_names_no_source_is_refused_with_what_there_is() {
-    for (uri, what, cure) in [
-        ("", "this names no source", "use file:PATH, random: or kinesis:STREAM"),
-        ("flights.tsv", "this names no source", "use file:PATH, random: or kinesis:STREAM"),
-        ("ftp://x", "this names no source", "use file:PATH, random: or kinesis:STREAM"),
-        ("file:", "no path of a file", "name a file"),
-        ("file:a.tsv?fromat=csv", "there is no option \"fromat\"", "file: has format"),
-        ("file:a.tsv?format=xls", "\"xls\" is no value for the option \"format\"", "give csv or tsv"),
-        ("file:a.tsv?format=csv&format=tsv", "the option \"format\" is given twice", "give it once"),
-        ("random:x", "random: names no place", "random: and its options"),
-        ("random:?rate=0", "\"0\" is no value for the option \"rate\"", "from 1"),
-        ("random:?count=-1", "\"-1\" is no value for the option \"count\"", "a whole number"),
-        ("random:?types=0", "0 types cannot be drawn from", "1 to 1048576"),
-        ("random:?start=noon", "\"noon\" is no value for the option \"start\"", "2013-01-01T00:00:00Z"),
-        ("random:?speed=1", "there is no option \"speed\"", "seed, count, rate, types, start, step_ms"),
-    ] {
-        let error = source::open(uri).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Usage);
-        let text = error.to_string();
-        assert!(text.contains(what) && text.contains(cure), "{text}");
-    }
-}
-
-/// Two shards that are merged, and what came of them, of which nothing is listed before both are closed.
-#[derive(Debug)]
-struct Merged {
-    origin: Arc<Origin>,
-    closed: AtomicUsize,
-}
-
-impl Source for Merged {
-    fn describe(&self) -> BoxFuture<'_, Result<Description, Error>> {
-        let start = Start::At(DateTime::UNIX_EPOCH);
-        Box::pin(async { Ok(Description { identity: Default::default(), start }) })
-    }
-
-    fn recognise<'a>(&'a self, _: &'a Description) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>> {
-        let listed = |name: &str, parents: &[&str]| Listed {
-            gone: Vec::new(),
-            partition: Partition::new(name),
-            parents: parents.iter().map(|parent| Partition::new(*parent)).collect(),
-        };
-        let mut all = vec![listed("child", &["left", "right", "long gone"]), listed("left", &[]), listed("right", &[])];
-        if self.closed.load(Ordering::Relaxed) == 0 {
-            all.remove(0);
-        }
-        Box::pin(async { Ok(all) })
-    }
-
-    fn read(&self, partition: &Partition, start: Start) -> BoxFlow<'static, Batch, Error> {
-        let parent = partition.as_str() != "child";
-        let expected = if parent { Start::At(DateTime::UNIX_EPOCH) } else { Start::Beginning };
-        assert_eq!(start, expected);
-        self.closed.fetch_add(1, Ordering::Relaxed);
-        let batch = |n: u64, closed| Batch {
-            records: vec![Record {
-                data: partition.as_str().to_owned().into(),
-                origin: Arc::clone(&self.origin),
-                position: Position::new(n, 0),
-                arrived: DateTime::UNIX_EPOCH,
-                key: "".into(),
-            }],
-            behind: None,
-            closed,
-        };
-        from_results(futures::stream::iter([Ok(batch(1, false)), Ok(batch(2, parent))])).boxed()
-    }
-}
-
-#[tokio::test]
-async fn all_partitions_are_read_children_behind_their_parents() {
-    let origin = Arc::new(Origin { partition: Partition::new("any"), layout: Layout::Json });
-    let source = Merged { origin, closed: AtomicUsize::new(0) };
-    let records: Vec<Record> = TryStreamExt::try_collect(source::records(Arc::new(source))).await.unwrap();
-    let mut names = data(&records);
-    assert_eq!(names.split_off(4), [b"child"; 2]);
-    names.sort();
-    assert_eq!(names, [&b"left"[..], b"left", b"right", b"right"]);
 }
