@@ -25,8 +25,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch::codec::{Event, EventDecoder, Minute, Undecodable};
-use anabranch::epoch::{Every, Ledger, Report, SourceExt};
-use anabranch::group::Until;
+use anabranch::epoch::{Every, Ledger, Report, SourceExt, State, carry_groups};
+use anabranch::group::{Carrier, Until};
 use anabranch::source::{self, Source};
 use anabranch::store::{self, Store};
 use anabranch::{BoxFlow, Error, ErrorKind, Flow, Message, Record, sink};
@@ -61,13 +61,18 @@ struct Options {
     #[arg(long, value_name = "NAME", default_value = "carrier")]
     key_column: String,
 
-    /// A count is given when no event has come for it for so long, or with the end of its epoch.
+    /// A count is given when no event has come for it for so long, or with the end of its epoch: see --carry.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = positive)]
     timeout: Duration,
 
     /// Counts are committed this long after the first event that they count.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = positive)]
     epoch: Duration,
+
+    /// Lets counts outlive their epochs: one for each type and minute and timeout, however short the epochs are. What is
+    /// open when the program is asked to stop goes on in the next run. A ledger that has begun so stays so.
+    #[arg(long)]
+    carry: bool,
 
     /// How many counts may be open at once in a partition; beyond, the oldest is given early.
     #[arg(long, value_name = "N", default_value = "250000", value_parser = clap::value_parser!(u32).range(1..u32::MAX.into()))]
@@ -87,11 +92,20 @@ struct Count {
     count: usize,
 }
 
-/// The pipeline, from records to counts.
-fn counts<S, D>(records: Flow<S>, dead: D, options: &Options) -> impl TryStream<Ok = Count, Error = Error> + use<S, D>
+/// What is counted: a type and a minute.
+type Cell = (CompactString, Minute);
+
+/// The pipeline, from records to counts; `open` is where counts go on that outlive their epoch.
+fn counts<S, D, C>(
+    records: Flow<S>,
+    dead: D,
+    options: &Options,
+    open: C,
+) -> impl TryStream<Ok = Count, Error = Error> + use<S, D, C>
 where
     S: TryStream<Ok = Record, Error = Error>,
     D: Sink<Undecodable, Error = Error>,
+    C: Carrier<Cell, usize>,
 {
     let decoder = EventDecoder::new(&*options.time_column, &*options.key_column);
     records
@@ -100,6 +114,7 @@ where
         .group_until(|event: &Event| (event.kind.clone(), event.minute()), Until::idle(options.timeout))
         .max_groups(options.max_groups as usize)
         .count_each() // fan out per key, count, merge
+        .carried(open)
         .map(|((kind, minute), count)| Count { kind, minute, count })
 }
 
@@ -113,11 +128,16 @@ async fn count_exactly(
     // Counts of other columns are other results: a store that has some refuses them.
     let pipeline = format!("per_minute_count of {} by {}", options.time_column, options.key_column);
     let each = options.clone();
-    let pipeline = source
-        .epochs(Every::span(options.epoch))
-        .commit_to(Ledger::new(store, pipeline), move |records, dead| counts(records, dead, &each))
-        .once(options.once);
-    view::with_progress(pipeline.stats(), pipeline.run(shutdown)).await
+    let (epochs, ledger) = (source.epochs(Every::span(options.epoch)), Ledger::new(store, pipeline));
+    if options.carry {
+        let chain = move |records, dead, open: State<_>| counts(records, dead, &each, open);
+        let pipeline = epochs.commit_to_with_state(ledger, carry_groups(), chain).once(options.once);
+        view::with_progress(pipeline.stats(), pipeline.run(shutdown)).await
+    } else {
+        let pipeline =
+            epochs.commit_to(ledger, move |records, dead| counts(records, dead, &each, ())).once(options.once);
+        view::with_progress(pipeline.stats(), pipeline.run(shutdown)).await
+    }
 }
 
 /// Counts into a sink that takes messages: what a crash loses is lost.
@@ -128,7 +148,7 @@ async fn count_loosely(source: Arc<dyn Source>, sink: &str, options: &Options) -
         eprintln!("set aside: {undecodable}");
         Ok::<_, Error>(())
     });
-    let messages = anabranch::from_results(counts(records, complain, options)).try_map(|count| {
+    let messages = anabranch::from_results(counts(records, complain, options, ())).try_map(|count| {
         let data = serde_json::to_vec(&count)
             .map_err(|error| Error::new(ErrorKind::Invalid, "a count cannot be written as JSON").because(error))?;
         Ok(Message { key: partition_key(&count.kind), data: data.into() })

@@ -49,6 +49,12 @@ pub(super) fn dead(partition: &Partition, n: u64, from: Option<&Position>, nonce
     format!("_dead/{}/{n:020}-{}-{nonce}.{ext}", escape(partition), from_text(from))
 }
 
+/// The key of the state behind an epoch, where it does not fit into the header. It follows from what the state is, so two
+/// attempts share it only if their states are the same.
+pub(super) fn state(partition: &Partition, n: u64, sha256: &str) -> String {
+    format!("_ledger/{}/state/{n:020}-{sha256}", escape(partition))
+}
+
 fn from_text(from: Option<&Position>) -> String {
     from.map_or_else(|| "start".to_owned(), Position::to_string)
 }
@@ -92,6 +98,8 @@ mod tests {
             dead(&shard, 0, None, "beef", "jsonl.gz"),
             "_dead/events%2FshardId-000000000003/00000000000000000000-start-beef.jsonl.gz"
         );
+        let expected = "_ledger/events%2FshardId-000000000003/state/00000000000000000007-cafe";
+        assert_eq!(state(&shard, 7, "cafe"), expected);
     }
 
     #[test]

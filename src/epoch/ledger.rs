@@ -10,6 +10,7 @@ use super::header::{Dead, Gap, Header, Root, SCHEMA, parse};
 use super::keys::{self, Hour};
 use super::records::Taken;
 use super::retry::retried;
+use super::saved::{self, SavedState, StateAt, Unsaved};
 use crate::source::{Source, Start};
 use crate::store::{About, Put, Store};
 use crate::{Error, ErrorKind, Partition, Position};
@@ -41,12 +42,14 @@ pub(super) struct Head {
     pub(super) end: bool,
     /// Until when nothing of the partition is lost.
     pub(super) seen: Option<DateTime<Utc>>,
+    /// What the epochs up to here have left to the next.
+    pub(super) state: Option<SavedState>,
 }
 
 impl Head {
     fn behind(header: Header) -> Self {
         let seen = header.tip.max(header.last_arrival);
-        Self { n: header.n + 1, key: header.next, from: header.to, end: header.end, seen }
+        Self { n: header.n + 1, key: header.next, from: header.to, end: header.end, seen, state: header.state }
     }
 
     /// Where the source is to be read for the next epoch.
@@ -63,6 +66,15 @@ pub(super) struct Outcome {
     pub(super) end: bool,
     pub(super) tip: Option<DateTime<Utc>>,
     pub(super) gap: Option<Gap>,
+    /// The state behind the epoch; unset if it is as it was before.
+    pub(super) state: Option<Unsaved>,
+}
+
+impl Outcome {
+    /// Whether there is nothing to say: the chain can stay where it is.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.taken.records == 0 && self.rows.lines() == 0 && self.dead.is_none() && !self.end && self.gap.is_none()
+    }
 }
 
 /// How a commit ended.
@@ -184,7 +196,7 @@ impl Ledger {
     /// that it came from, is listed no more some day, and then the chain would begin a second time under another key.
     pub(super) fn first(&self, root: &Root, partition: &Partition) -> Head {
         let hour = Hour::of(root.created);
-        Head { n: 0, key: keys::epoch(&hour, partition, 0, None, EXT), from: None, end: false, seen: None }
+        Head { n: 0, key: keys::epoch(&hour, partition, 0, None, EXT), from: None, end: false, seen: None, state: None }
     }
 
     /// Follows a partition's chain from its first epoch to its end, reading headers only.
@@ -218,12 +230,16 @@ impl Ledger {
         head: &Head,
         outcome: Outcome,
     ) -> Result<Committed, Error> {
-        let Outcome { taken, rows, dead, end, tip, gap } = outcome;
+        let Outcome { taken, rows, dead, end, tip, gap, state } = outcome;
         let nonce = format!("{:032x}", rand::random::<u128>());
         let committed = Utc::now();
         let dead = match dead {
             Some(lines) => Some(self.put_dead(partition, head, &nonce, lines).await?),
             None => None,
+        };
+        let state = match state {
+            Some(unsaved) => Some(self.put_state(partition, head.n, unsaved).await?),
+            None => head.state.clone(),
         };
         let to = taken.to.or_else(|| head.from.clone());
         let n = head.n + 1;
@@ -241,6 +257,7 @@ impl Ledger {
             records: taken.records,
             rows: rows.lines(),
             dead,
+            state,
             end,
             gap,
             last_arrival: taken.last_arrival,
@@ -293,6 +310,21 @@ impl Ledger {
         Ok(dead)
     }
 
+    /// Puts the state behind an epoch where it does not fit into the header. It exists only once a committed epoch names it.
+    async fn put_state(&self, partition: &Partition, n: u64, unsaved: Unsaved) -> Result<SavedState, Error> {
+        let fits_inline = unsaved.fits_inline();
+        let Unsaved { version, json } = unsaved;
+        if fits_inline {
+            return Ok(SavedState { version, at: StateAt::Inline(json) });
+        }
+        let sha256 = saved::hash(json.as_bytes());
+        let key = keys::state(partition, n, &sha256);
+        let body = Bytes::from(json);
+        let about = About { content_type: "application/json", metadata: Vec::new() };
+        retried(|| self.store.put_if_absent(&key, body.clone(), &about)).await?;
+        Ok(SavedState { version, at: StateAt::Object { key, sha256 } })
+    }
+
     /// The hour of the epoch behind `head`. It never goes back, so that listings of new hours show all that is new.
     fn hour_behind(&self, head: &Head, last_arrival: Option<DateTime<Utc>>, committed: DateTime<Utc>) -> Hour {
         let latest = Hour::of(last_arrival.map_or(committed, |arrival| arrival.max(committed)));
@@ -307,6 +339,22 @@ impl Ledger {
         Error::new(ErrorKind::Invalid, "the ledger's own data cannot be written as JSON")
             .at(self.place(key))
             .because(error)
+    }
+}
+
+/// The JSON of a state that a header names.
+pub(super) async fn load_state(store: &dyn Store, saved: &SavedState) -> Result<Bytes, Error> {
+    match &saved.at {
+        StateAt::Inline(json) => Ok(Bytes::copy_from_slice(json.as_bytes())),
+        StateAt::Object { key, sha256 } => {
+            let json = retried(|| store.get(key)).await?.ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, "the state of a partition is gone")
+                    .at(place(store, key))
+                    .cure("restore the object: the header of an epoch names it")
+            })?;
+            saved::verify(&json, sha256, place(store, key))?;
+            Ok(json)
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! The result is the sum over all objects: each position lies in exactly one epoch.
 
 mod committed;
+mod course;
 mod dead;
 mod every;
 mod gap;
@@ -15,9 +16,12 @@ mod gzip;
 mod header;
 mod keys;
 mod ledger;
+mod open_groups;
 mod pipeline;
 mod records;
 mod retry;
+mod saved;
+mod state;
 mod stats;
 
 pub use self::committed::{Epoch, committed, dead_letters};
@@ -25,6 +29,9 @@ pub use self::dead::{DeadLetter, DeadLetters, DeadLine};
 pub use self::every::Every;
 pub use self::header::{Dead, Gap, Header, Root};
 pub use self::ledger::Ledger;
+pub use self::open_groups::{GroupsIn, OpenGroups, carry_groups};
 pub use self::pipeline::{Epochs, Pipeline, SourceExt};
 pub use self::records::EpochRecords;
+pub use self::saved::{SavedState, StateAt};
+pub use self::state::{Carry, Inherited, State, saved_state};
 pub use self::stats::{Report, Stats};

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,10 +11,11 @@ use futures::Stream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
+use super::course::Course;
 use super::every::Every;
 use super::stats::Stats;
 use crate::source::Batch;
-use crate::{BoxFlow, Error, Position, Record};
+use crate::{BoxFlow, Error, Position, Record, from_results};
 
 /// The records of one epoch: what [`commit_to`](super::Epochs::commit_to) gives to the pipeline's closure.
 ///
@@ -26,7 +28,8 @@ pub struct EpochRecords {
     reader: Option<Reader>,
     taken: Taken,
     limits: Limits,
-    /// Until when the epoch may last; made with its first record.
+    course: Arc<Course>,
+    /// Until when the epoch may last; made with its first record or its first row.
     timer: Option<Pin<Box<Sleep>>>,
     back: Option<oneshot::Sender<(Reader, Taken)>>,
 }
@@ -110,14 +113,19 @@ impl Reader {
         }
     }
 
+    /// A partition that is closed for good, with nothing left to read.
+    pub(super) fn closed(limits: &Limits) -> Self {
+        let nothing = from_results(futures::stream::empty()).boxed();
+        Self { ended: true, closed: true, ..Self::new(nothing, limits) }
+    }
+
     /// Reads until there are records to give or it is clear that there will be none.
     pub(super) fn poll_more(&mut self, cx: &mut Context<'_>, limits: &Limits) -> Poll<Result<More, Error>> {
         if limits.stop.is_set() {
             return Poll::Ready(Ok(More::Over));
         }
         while self.records.as_slice().is_empty() {
-            let caught_up = limits.once && self.behind.is_some_and(|behind| behind.is_zero());
-            if self.ended || caught_up || self.stopped.as_mut().poll(cx).is_ready() {
+            if self.is_spent(limits) || self.stopped.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(More::Over));
             }
             match ready!(Pin::new(&mut self.batches).poll_next(cx)).transpose()? {
@@ -138,6 +146,12 @@ impl Reader {
         self.tip.filter(|_| self.records.as_slice().is_empty())
     }
 
+    /// Whether nothing comes in this run behind what has been taken, even if it is not stopped.
+    fn is_spent(&self, limits: &Limits) -> bool {
+        let caught_up = limits.once && self.behind.is_some_and(|behind| behind.is_zero());
+        (self.ended || caught_up) && self.records.as_slice().is_empty()
+    }
+
     /// Whether the partition is closed for good behind what has been taken.
     pub(super) fn is_at_its_end(&self) -> bool {
         self.closed && self.records.as_slice().is_empty()
@@ -146,16 +160,25 @@ impl Reader {
 
 impl EpochRecords {
     /// The next epoch of a reader. The reader comes back when this is dropped.
-    pub(super) fn begin(reader: Reader, limits: Limits) -> (Self, oneshot::Receiver<(Reader, Taken)>) {
+    pub(super) fn begin(
+        reader: Reader,
+        limits: Limits,
+        course: Arc<Course>,
+    ) -> (Self, oneshot::Receiver<(Reader, Taken)>) {
         let (back, returned) = oneshot::channel();
         let taken = Taken::default();
-        (Self { reader: Some(reader), taken, limits, timer: None, back: Some(back) }, returned)
+        (Self { reader: Some(reader), taken, limits, course, timer: None, back: Some(back) }, returned)
     }
 
     /// Whether it is to be closed: never before it has a record, whatever the limits are.
     fn is_full(&self) -> bool {
         let Taken { records, bytes, .. } = self.taken;
         records > 0 && (bytes >= self.limits.every.bytes || records >= self.limits.every.records)
+    }
+
+    fn begin_time(&mut self) {
+        let until = Instant::now().checked_add(self.limits.every.span);
+        self.timer = until.map(|until| Box::pin(tokio::time::sleep_until(until)));
     }
 
     /// Whether its time is over, or reading is to stop.
@@ -168,6 +191,12 @@ impl EpochRecords {
             return Poll::Ready(None);
         }
         let exhausted = self.reader.as_ref().is_none_or(|reader| reader.records.as_slice().is_empty());
+        if exhausted && self.timer.is_none() {
+            self.course.wake_at_first_row(cx.waker());
+            if self.course.has_rows() {
+                self.begin_time();
+            }
+        }
         if (exhausted || self.taken.records.is_multiple_of(LOOK_EVERY)) && self.is_over(cx) {
             return Poll::Ready(None);
         }
@@ -177,9 +206,8 @@ impl EpochRecords {
             return Poll::Ready(Some(Err(error)));
         }
         let Some(record) = reader.records.next() else { return Poll::Ready(None) };
-        if self.taken.records == 0 {
-            let until = Instant::now().checked_add(self.limits.every.span);
-            self.timer = until.map(|until| Box::pin(tokio::time::sleep_until(until)));
+        if self.timer.is_none() && self.taken.records == 0 {
+            self.begin_time();
         }
         self.taken.records += 1;
         self.taken.bytes += record.data.len() as u64;
@@ -199,6 +227,9 @@ impl Stream for EpochRecords {
         }
         let record = ready!(self.poll_record(cx));
         self.taken.done = !matches!(record, Some(Ok(_)));
+        if record.is_none() && self.reader.as_ref().is_some_and(|reader| reader.is_spent(&self.limits)) {
+            self.course.set_last();
+        }
         Poll::Ready(record)
     }
 }

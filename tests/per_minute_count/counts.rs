@@ -31,6 +31,23 @@ fn of_the_flights() {
     are_same(&sums(&place.out()), &expected);
 }
 
+/// Each epoch ends at once, and the counts are as few as if there was one; what is stopped goes on.
+#[test]
+fn carried_from_epoch_to_epoch() {
+    let rows = |more: &[&str]| {
+        let place = Place::new();
+        let source = format!("file:{FLIGHTS}");
+        let ended = place.run(&source, &[&["--epoch", "1ms", "--timeout", "1h"], more].concat()).well();
+        assert!(ended.out.contains("26483 events read = 26483 counted + 0 set aside"), "{}", ended.out);
+        are_same(&sums(&place.out()), &flights().1);
+        let again = place.run(&source, more).well();
+        assert!(again.out.contains("This run: 0 events in 0 epochs"), "{}", again.out);
+        lines(&place.out(), "dt=").len()
+    };
+    assert_eq!(rows(&["--carry"]), flights().1.len());
+    assert!(rows(&[]) > flights().1.len());
+}
+
 #[test]
 fn of_other_columns() {
     let place = Place::new();

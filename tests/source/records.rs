@@ -31,6 +31,7 @@ impl Source for Merged {
     fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>> {
         let listed = |name: &str, parents: &[&str]| Listed {
             gone: Vec::new(),
+            keys: None,
             partition: Partition::new(name),
             parents: parents.iter().map(|parent| Partition::new(*parent)).collect(),
         };

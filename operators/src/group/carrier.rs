@@ -150,7 +150,12 @@ where
     where
         C: Carrier<K, A::State>,
     {
-        const { assert!(!W::PRESENT, "groups that end by Until::when cannot be carried: their streams cannot be handed over") };
+        const {
+            assert!(
+                !W::PRESENT,
+                "groups that end by Until::when cannot be carried: their streams cannot be handed over"
+            )
+        };
         Flow::new(self.into_inner().with_carrier(carrier))
     }
 }

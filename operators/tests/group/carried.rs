@@ -39,8 +39,12 @@ impl Carrier<u8, Option<Vec<usize>>> for Hand {
 
     fn keep(&mut self, open: Vec<OpenGroup<u8, Option<Vec<usize>>>>) {
         self.kept.add(1);
-        let open = open.into_iter().map(|OpenGroup { key, state, age, idle, items }| {
-            OpenGroup { key, state: state.unwrap(), age, idle, items }
+        let open = open.into_iter().map(|OpenGroup { key, state, age, idle, items }| OpenGroup {
+            key,
+            state: state.unwrap(),
+            age,
+            idle,
+            items,
         });
         self.open.replace(open.collect());
     }
@@ -67,7 +71,9 @@ fn lists<W: GroupSignal<u8, Failed>>(
         list
     };
     let flow = flow.group_until(|(_, key)| *key, until).max_groups(3).fold_each(Vec::new, append).carried(hand);
-    virtual_time(observe(flow, 1_000)).events().to_vec()
+    let mut events = virtual_time(observe(flow, 1_000)).into_events();
+    events.retain(|(_, event)| !matches!(event, Event::Dropped));
+    events
 }
 
 fn script(items: impl IntoIterator<Item = (u64, u8)>, over: Option<u64>) -> Flow<Script<(usize, u8), Failed>> {
