@@ -20,11 +20,7 @@ use crate::{Records, SECOND, chains, dir, done, last, ledger, records, refused, 
 type Open = OpenGroups<u64, usize>;
 
 /// Counts records by their numbers: ten to a cell.
-fn counts<C>(
-    records: Records,
-    until: Until<impl anabranch::group::GroupSignal<u64, Error> + Send + 'static>,
-    open: C,
-) -> BoxFlow<'static, (u64, usize), Error>
+fn counts<C>(records: Records, until: Until, open: C) -> BoxFlow<'static, (u64, usize), Error>
 where
     C: Carrier<u64, usize> + Send + 'static,
 {
@@ -39,7 +35,9 @@ struct Run {
     once: bool,
 }
 
-const RUN: Run = Run { every: Every::secs(60), idle: Duration::from_secs(5), once: false };
+fn usual() -> Run {
+    Run { every: Every::secs(60), idle: Duration::from_secs(5), once: false }
+}
 
 impl Run {
     async fn carried(self, source: &Scripted, store: &Arc<dyn Store>, shutdown: impl Future<Output = ()>) -> Report {
@@ -88,14 +86,14 @@ async fn a_group_gives_one_row_however_short_the_epochs_are() {
     for every in [Every::secs(60), Every::secs(2), records(1), Every::secs(600)] {
         let (dir, source) = (dir(), Scripted::one(steps()));
         let place = store(&dir);
-        Run { every, ..RUN }.carried(&source, &place, never()).await;
+        Run { every, ..usual() }.carried(&source, &place, never()).await;
         let rows = rows(&place).await.remove("p").unwrap();
         assert_eq!(rows.len(), expected(100).len(), "{every:?}");
         assert_eq!(cells(&rows), expected(100));
     }
     let (dir, source) = (dir(), Scripted::one(steps()));
     let place = store(&dir);
-    Run { every: Every::secs(2), ..RUN }.each(&source, &place, never()).await;
+    Run { every: Every::secs(2), ..usual() }.each(&source, &place, never()).await;
     let rows = rows(&place).await.remove("p").unwrap();
     assert!(rows.len() > 2 * expected(100).len(), "without it, each epoch gives what it has");
     assert_eq!(cells(&rows), expected(100));
@@ -106,14 +104,14 @@ async fn a_run_that_is_stopped_leaves_groups_open_for_the_next() {
     let (dir, source) = (dir(), Scripted::one((0..100).flat_map(|_| [Batch(1), Wait(SECOND)])));
     let place = store(&dir);
     for stop in [1_500, 2_500, 4_500, 12_500, 30_500] {
-        Run { every: Every::secs(2), ..RUN }.carried(&source, &place, sleep(Duration::from_millis(stop))).await;
+        Run { every: Every::secs(2), ..usual() }.carried(&source, &place, sleep(Duration::from_millis(stop))).await;
     }
     let so_far: usize = rows(&place).await["p"].iter().map(|(_, count)| count).sum();
     let open: usize = last::<Open>(&place, "p").await.iter().map(|(_, count)| count).sum();
     let records: u64 = chains(&place).await["p"].iter().map(|epoch| epoch.header.records).sum();
     assert!(open > 0 && so_far > 0);
     assert_eq!((so_far + open) as u64, records);
-    Run { every: Every::secs(2), ..RUN }.carried(&source, &place, never()).await;
+    Run { every: Every::secs(2), ..usual() }.carried(&source, &place, never()).await;
     let rows = rows(&place).await.remove("p").unwrap();
     assert_eq!((rows.len(), cells(&rows)), (expected(100).len(), expected(100)));
     assert!(last::<Open>(&place, "p").await.is_empty(), "the source has ended");
@@ -124,7 +122,7 @@ async fn the_timeout_of_a_group_closes_it_while_nothing_comes() {
     let (dir, source) = (dir(), Scripted::one([Batch(3), Forever]));
     let place = store(&dir);
     let begin = Instant::now();
-    let run = Run { every: Every::secs(2), idle: 10 * SECOND, ..RUN };
+    let run = Run { every: Every::secs(2), idle: 10 * SECOND, ..usual() };
     let watched = Arc::clone(&place);
     let watch = async move {
         loop {
@@ -151,7 +149,7 @@ async fn the_end_of_a_closed_partition_closes_its_groups() {
         let source = Scripted::one(steps).with("child", &["p"], [Batch(12), Forever]);
         let dir = dir();
         let place = store(&dir);
-        let run = Run { every: records(5), idle: 1_000 * SECOND, ..RUN };
+        let run = Run { every: records(5), idle: 1_000 * SECOND, ..usual() };
         run.carried(&source, &place, sleep(500 * SECOND)).await;
         let rows = rows(&place).await;
         assert_eq!(rows["p"], [(0, 9), (1, 4)]);
@@ -166,7 +164,7 @@ async fn the_end_of_a_closed_partition_closes_its_groups() {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_run_that_reads_what_is_there_closes_all_groups() {
     let source = Scripted::one([Batch(7), Tip(5), Wait(SECOND), Tip(6), Forever]);
-    let (dir, run) = (dir(), Run { once: true, idle: 1_000 * SECOND, ..RUN });
+    let (dir, run) = (dir(), Run { once: true, idle: 1_000 * SECOND, ..usual() });
     let place = store(&dir);
     for every in [records(5), records(4)] {
         run.carried(&source, &place, never()).await;
@@ -181,7 +179,7 @@ async fn the_end_of_a_run_that_reads_what_is_there_closes_all_groups() {
 async fn a_partition_that_is_gone_gives_its_groups_with_its_gap() {
     let dir = dir();
     let place = store(&dir);
-    let run = Run { idle: 1_000 * SECOND, ..RUN };
+    let run = Run { idle: 1_000 * SECOND, ..usual() };
     run.carried(&Scripted::one([Batch(13), Forever]), &place, sleep(100 * SECOND)).await;
     assert_eq!(rows(&place).await["p"], []);
     let after = Scripted::new().with("child", &[], [Batch(1)]);
@@ -220,9 +218,9 @@ async fn open_groups_can_be_a_part_of_a_state() {
 async fn a_ledger_with_open_groups_is_refused_by_a_pipeline_that_carries_none() {
     let (dir, source) = (dir(), Scripted::one([Batch(5), Forever]));
     let place = store(&dir);
-    RUN.carried(&source, &place, sleep(SECOND)).await;
+    usual().carried(&source, &place, sleep(SECOND)).await;
     let chain = |records: Records, _: DeadLetters| counts(records, Until::end(), ());
-    let pipeline = source.epochs(RUN.every).commit_to(ledger(&place), chain);
+    let pipeline = source.epochs(usual().every).commit_to(ledger(&place), chain);
     refused(done(pipeline.run(never())).await, "this pipeline keeps none");
 }
 
@@ -248,7 +246,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let every = Every::span(Duration::from_millis(span)).or_records(each.try_into().unwrap());
-            let run = Run { every, idle: Duration::from_millis(idle), ..RUN };
+            let run = Run { every, idle: Duration::from_millis(idle), ..usual() };
             let source = Scripted::one(steps);
             let (carried, cut) = (dir(), dir());
             for stop in stops {

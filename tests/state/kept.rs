@@ -60,7 +60,7 @@ async fn is_folded(store: &Arc<dyn Store>, all: u64) -> usize {
         assert_eq!(state::<Sum>(store, epoch).await.sum, sum);
         assert_eq!(epoch.header.state.as_ref().unwrap().version, 1);
     }
-    assert_eq!(sum, (1..=all).sum());
+    assert_eq!(sum, (1..=all).sum::<u64>());
     chain.len()
 }
 
