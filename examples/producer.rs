@@ -15,6 +15,10 @@
 //! Ctrl-C stops reading, sends what was read, and ends. The exit code is 0 if all was sent or set aside, 1 if something
 //! failed, and 2 if the program was asked for what it cannot do.
 
+#[allow(dead_code, reason = "another example asks by itself")]
+#[path = "support/shutdown.rs"]
+mod shutdown;
+
 use std::error::Error as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,6 +35,8 @@ use serde_json::{Map, Value};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use self::shutdown::shutdown;
 
 /// A partition key may have so many characters in Kinesis.
 const MAX_KEY_CHARS: usize = 256;
@@ -138,7 +144,7 @@ async fn run(options: Options) -> Result<(), Error> {
         async { Ok::<_, Error>(()) }
     });
     let outcome = source::records(source)
-        .take_until(shutdown())
+        .take_until(shutdown("sending what was read"))
         .take(options.count.unwrap_or(usize::MAX))
         .map(|record| messages.message(record))
         .dead_letters(Box::pin(set_aside))
@@ -162,29 +168,6 @@ fn progress() -> ProgressBar {
     }
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
-}
-
-/// Ready when the program is asked to stop: what was read is then sent. Asked twice, it stops at once.
-async fn shutdown() {
-    asked().await;
-    eprintln!("stopping: sending what was read; once more stops at once");
-    tokio::spawn(async {
-        asked().await;
-        std::process::exit(130);
-    });
-}
-
-/// Ctrl-C, or the signal by which other programs end this one.
-async fn asked() {
-    #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        return;
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// Shows the library's warnings, such as that of a call which is tried again, on standard error.

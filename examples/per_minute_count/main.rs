@@ -17,6 +17,8 @@
 //! ```
 
 mod demo;
+#[path = "../support/shutdown.rs"]
+mod shutdown;
 mod view;
 
 use std::error::Error as _;
@@ -37,6 +39,8 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use self::shutdown::{asked, shutdown};
 
 /// A partition key may have so many characters in Kinesis.
 const MAX_KEY_CHARS: usize = 256;
@@ -143,7 +147,8 @@ async fn count_exactly(
 /// Counts into a sink that takes messages: what a crash loses is lost.
 async fn count_loosely(source: Arc<dyn Source>, sink: &str, options: &Options) -> Result<(), Error> {
     let sink = sink::open(sink).await?;
-    let records: BoxFlow<'static, Record, Error> = source::records(source).take_until(shutdown()).boxed();
+    let records: BoxFlow<'static, Record, Error> =
+        source::records(source).take_until(shutdown("sending what was read")).boxed();
     let complain = futures::sink::unfold((), |(), undecodable: Undecodable| async move {
         eprintln!("set aside: {undecodable}");
         Ok::<_, Error>(())
@@ -169,7 +174,7 @@ async fn run(options: Options) -> Result<(), Error> {
         .map_err(|error| error.at(from))?;
     if to.starts_with("dir:") || to.starts_with("s3:") {
         let store = store::open(to, store::Options::default()).await?;
-        let report = count_exactly(source, Arc::clone(&store), &options, shutdown()).await?;
+        let report = count_exactly(source, Arc::clone(&store), &options, shutdown("committing what was read")).await?;
         tokio::select! {
             shown = view::show(store, report) => shown,
             // All is committed by then.
@@ -182,31 +187,6 @@ async fn run(options: Options) -> Result<(), Error> {
     } else {
         count_loosely(source, to, &options).await
     }
-}
-
-/// Ready when the program is asked to stop: what was read is then committed. Asked twice, it stops at once.
-async fn shutdown() {
-    asked().await;
-    eprintln!("stopping: committing what was read; once more stops at once");
-    tokio::spawn(async move {
-        // One request may come as several signals: from the terminal, and from what runs this program in it.
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        asked().await;
-        std::process::exit(130);
-    });
-}
-
-/// Ctrl-C, or the signal by which other programs end this one.
-async fn asked() {
-    #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        return;
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 fn positive(text: &str) -> Result<Duration, String> {

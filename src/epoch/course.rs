@@ -10,6 +10,7 @@ use futures::task::AtomicWaker;
 pub(super) struct Course {
     has_rows: AtomicBool,
     is_last: AtomicBool,
+    has_open_groups: AtomicBool,
     /// Of whoever waits for records.
     waits: AtomicWaker,
 }
@@ -29,6 +30,15 @@ impl Course {
     /// Wakes the waker when the first row has come.
     pub(super) fn wake_at_first_row(&self, waker: &Waker) {
         self.waits.register(waker);
+    }
+
+    /// Groups are handed to the next epoch.
+    pub(super) fn set_open_groups(&self) {
+        self.has_open_groups.store(true, Ordering::Release);
+    }
+
+    pub(super) fn has_open_groups(&self) -> bool {
+        self.has_open_groups.load(Ordering::Acquire)
     }
 
     /// Nothing follows the epoch in this run.

@@ -11,6 +11,7 @@ use compact_str::CompactString;
 use futures::Sink;
 use serde::{Deserialize, Serialize};
 
+use super::budget::Held;
 use super::gzip::GzipLines;
 use crate::codec::{MAX_RECORD, Undecodable};
 use crate::{Error, Layout, Origin, Partition, Position, Record};
@@ -92,6 +93,7 @@ struct Letters {
     lines: Option<GzipLines>,
     /// Whose layout was written last.
     origin: Option<Arc<Origin>>,
+    held: Held,
 }
 
 impl Letters {
@@ -99,13 +101,20 @@ impl Letters {
         let origin = Arc::clone(&letter.record.origin);
         let said = self.origin.as_ref().is_some_and(|last| Arc::ptr_eq(last, &origin) || last.layout == origin.layout);
         let line = DeadLine::new(letter, (!said).then(|| origin.layout.clone()));
-        self.lines.get_or_insert_with(GzipLines::new).push(&line)?;
+        let lines = self.lines.get_or_insert_with(GzipLines::new);
+        lines.push(&line)?;
+        self.held.set(lines.held());
         self.origin = Some(origin);
         Ok(())
     }
 }
 
 impl DeadLetters {
+    /// A place for those of an epoch that takes from a budget.
+    pub(super) fn within(held: Held) -> Self {
+        Self(Arc::new(Mutex::new(Letters { held, ..Letters::default() })))
+    }
+
     /// Adds one.
     ///
     /// # Errors

@@ -1,6 +1,5 @@
 //! Finds partitions that are gone before they were read to their end.
 
-use chrono::Utc;
 use futures::TryStreamExt;
 
 use super::header::{Gap, Root};
@@ -27,7 +26,7 @@ pub(super) async fn behind(
     if root.partitions.contains(child) && !root.partitions.contains(parent) {
         return Ok(None);
     }
-    let head = ledger.walk(parent, ledger.first(root, parent)).await?;
+    let (head, _) = ledger.resume(root, parent).await?;
     if head.end {
         return Ok(None);
     }
@@ -40,7 +39,7 @@ pub(super) async fn behind(
                 .cure("run again: the list of partitions was not complete"));
         }
     }
-    let gap = Gap { after: head.seen, until: Utc::now() };
+    let gap = Gap { after: head.seen, until: ledger.now() };
     tracing::error!(
         partition = %parent, after = ?gap.after, until = %gap.until,
         "the source has this partition no more, and it was not read to its end: records may be lost"

@@ -43,6 +43,11 @@ impl GzipLines {
         self.lines
     }
 
+    /// How many bytes it holds.
+    pub(super) fn held(&self) -> usize {
+        self.deflate.get_ref().len() + self.text.len()
+    }
+
     pub(super) fn push(&mut self, row: &impl Serialize) -> Result<(), Error> {
         let whole = self.text.len();
         if let Err(error) = serde_json::to_writer(&mut self.text, row) {

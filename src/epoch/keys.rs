@@ -52,7 +52,30 @@ pub(super) fn dead(partition: &Partition, n: u64, from: Option<&Position>, nonce
 /// The key of the state behind an epoch, where it does not fit into the header. It follows from what the state is, so two
 /// attempts share it only if their states are the same.
 pub(super) fn state(partition: &Partition, n: u64, sha256: &str) -> String {
-    format!("_ledger/{}/state/{n:020}-{sha256}", escape(partition))
+    format!("{}/state/{n:020}-{sha256}", kept(partition))
+}
+
+/// The key of a partition's hint.
+pub(super) fn hint(partition: &Partition) -> String {
+    format!("{}/hint", kept(partition))
+}
+
+/// Where the ledger keeps things of a partition. A segment of its own even beside the [`ROOT`]: an escaped name has no
+/// escaped letters.
+fn kept(partition: &Partition) -> String {
+    let name = escape(partition);
+    let name = if name == "root" { "%72oot" } else { &name };
+    format!("_ledger/{name}")
+}
+
+/// The partition in the key of an epoch, escaped.
+pub(super) fn partition_of(key: &str) -> Option<&str> {
+    Hour::of_key(key).and_then(|_| key.split('/').nth(2))
+}
+
+/// Whether the keys of a partition's epochs have this for it.
+pub(super) fn is_name_of(segment: &str, partition: &Partition) -> bool {
+    escape(partition) == segment
 }
 
 fn from_text(from: Option<&Position>) -> String {
@@ -94,6 +117,10 @@ mod tests {
         let expected = "dt=2026-11-21/hour=05/events%2FshardId-000000000003/00000000000000000007-4096.12.jsonl.gz";
         assert_eq!(key, expected);
         assert_eq!(Hour::of_key(&key), Some(hour));
+        assert_eq!(partition_of(&key), Some("events%2FshardId-000000000003"));
+        assert!(is_name_of("events%2FshardId-000000000003", &shard));
+        assert_eq!(hint(&shard), "_ledger/events%2FshardId-000000000003/hint");
+        assert_eq!(hint(&Partition::new("root")), "_ledger/%72oot/hint");
         assert_eq!(
             dead(&shard, 0, None, "beef", "jsonl.gz"),
             "_dead/events%2FshardId-000000000003/00000000000000000000-start-beef.jsonl.gz"

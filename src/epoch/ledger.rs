@@ -1,24 +1,31 @@
 //! [`Ledger`]: the chain of committed epochs of each partition, in an object store.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::OnceCell;
 
+use super::clock::Clock;
 use super::gzip::{self, GzipLines};
 use super::header::{Dead, Gap, Header, Root, SCHEMA, parse};
+use super::hint::Hint;
 use super::keys::{self, Hour};
 use super::records::Taken;
-use super::retry::retried;
+use super::retry::Patience;
 use super::saved::{self, SavedState, StateAt, Unsaved};
 use crate::source::{Source, Start};
 use crate::store::{About, Put, Store};
-use crate::{Error, ErrorKind, Partition, Position};
+use crate::{Counter, Error, ErrorKind, Partition, Position};
 
 /// The extension of objects with JSON lines, compressed with gzip.
 const EXT: &str = "jsonl.gz";
 
 const CONTENT_TYPE: &str = "application/gzip";
+
+/// What is said of the ledger's own objects.
+pub(super) static JSON: About = About { content_type: "application/json", metadata: Vec::new() };
 
 /// The results of one pipeline in one store, which count every record exactly once.
 ///
@@ -30,6 +37,10 @@ pub struct Ledger {
     store: Arc<dyn Store>,
     pipeline: Arc<str>,
     version: u32,
+    clock: Clock,
+    pub(super) patience: Patience,
+    /// The escaped names of the partitions that had epochs when that was asked for the first time in a run.
+    pub(super) begun: Arc<OnceCell<HashSet<String>>>,
 }
 
 /// The end of a partition's chain: what the next epoch begins with.
@@ -42,14 +53,18 @@ pub(super) struct Head {
     pub(super) end: bool,
     /// Until when nothing of the partition is lost.
     pub(super) seen: Option<DateTime<Utc>>,
+    /// The last epoch.
+    pub(super) last: Option<Hint>,
     /// What the epochs up to here have left to the next.
     pub(super) state: Option<SavedState>,
 }
 
 impl Head {
-    fn behind(header: Header) -> Self {
-        let seen = header.tip.max(header.last_arrival);
-        Self { n: header.n + 1, key: header.next, from: header.to, end: header.end, seen, state: header.state }
+    /// What is behind the epoch under `key`, in a chain of which `seen` was known.
+    pub(super) fn behind(header: Header, key: &str, seen: Option<DateTime<Utc>>) -> Self {
+        let seen = seen.max(header.tip).max(header.last_arrival);
+        let last = Some(Hint { schema: SCHEMA, n: header.n, key: key.to_owned(), nonce: header.nonce });
+        Self { n: header.n + 1, key: header.next, from: header.to, end: header.end, seen, last, state: header.state }
     }
 
     /// Where the source is to be read for the next epoch.
@@ -75,6 +90,12 @@ impl Outcome {
     pub(super) const fn is_empty(&self) -> bool {
         self.taken.records == 0 && self.rows.lines() == 0 && self.dead.is_none() && !self.end && self.gap.is_none()
     }
+
+    /// That of no records, behind which there was nothing at this time, and which leaves the state as it was.
+    pub(super) fn empty(tip: Option<DateTime<Utc>>) -> Self {
+        let rows = GzipLines::new();
+        Self { taken: Taken::default(), rows, dead: None, end: false, tip, gap: None, state: None }
+    }
 }
 
 /// How a commit ended.
@@ -89,7 +110,8 @@ impl Ledger {
     /// The ledger of the pipeline of that name, in its own store: a bucket's prefix or a directory that nothing else
     /// writes to. Nothing is read or written yet.
     pub fn new(store: Arc<dyn Store>, pipeline: impl Into<Arc<str>>) -> Self {
-        Self { store, pipeline: pipeline.into(), version: 1 }
+        let (clock, patience) = (Clock::default(), Patience::default());
+        Self { store, pipeline: pipeline.into(), version: 1, clock, patience, begun: Arc::default() }
     }
 
     /// Says which version of the pipeline this is, 1 if not said. Each epoch's header tells which version made it.
@@ -97,6 +119,30 @@ impl Ledger {
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
         self
+    }
+
+    /// Says what time of day it is, in the place of this machine's clock: for tests. It decides in which hour's folder an
+    /// epoch lies, and stands in headers; what is counted never depends on it.
+    #[must_use]
+    pub fn clock(mut self, now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
+        self
+    }
+
+    /// For a pipeline that runs: waits for its store for as long as it takes.
+    pub(super) fn patient(mut self, retries: Counter) -> Self {
+        self.patience = Patience::endless(retries);
+        self.begun = Arc::default();
+        self
+    }
+
+    pub(super) fn its_clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
+    /// The time of day.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 
     /// The store.
@@ -109,13 +155,15 @@ impl Ledger {
     /// # Errors
     ///
     /// [`Conflict`](ErrorKind::Conflict) if the ledger was made for another pipeline, format or source;
-    /// [`Invalid`](ErrorKind::Invalid) if the store does not keep to put-if-absent, which is tried when the root is made.
+    /// [`Invalid`](ErrorKind::Invalid) if the store does not keep to put-if-absent, which is tried each time.
     pub(super) async fn open(&self, source: &dyn Source) -> Result<Root, Error> {
-        let root = match self.root().await? {
-            Some(root) => root,
+        let body = match self.root().await? {
+            Some(body) => body,
             None => self.make_root(source).await?,
         };
+        let root = parse("the ledger's root", &self.place(keys::ROOT), &body)?;
         self.check(&root)?;
+        self.probe(body).await?;
         match source.recognise(&root.source).await {
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 let cure = "choose another sink for another source, or delete this one to begin anew";
@@ -128,8 +176,8 @@ impl Ledger {
         }
     }
 
-    async fn make_root(&self, source: &dyn Source) -> Result<Root, Error> {
-        let has_epochs = !retried(|| self.store.list_after("dt=", None)).await?.is_empty();
+    async fn make_root(&self, source: &dyn Source) -> Result<Bytes, Error> {
+        let has_epochs = !self.patience.retried("a listing", || self.store.list_after("dt=", None)).await?.is_empty();
         if has_epochs && self.root().await?.is_none() {
             // Nothing says any more where their chains begin: a new root would begin others beside them.
             return Err(Error::new(ErrorKind::Conflict, "this sink has epochs, and the ledger's root of them is gone")
@@ -145,20 +193,10 @@ impl Ledger {
             format: EXT.to_owned(),
             source: described,
             partitions: listed.into_iter().map(|listed| listed.partition).collect(),
-            created: Utc::now(),
+            created: self.now(),
         };
         let json = serde_json::to_vec_pretty(&root).map_err(|error| self.unwritable(keys::ROOT, error))?;
-        let about = About { content_type: "application/json", metadata: Vec::new() };
-        let body = Bytes::from(json);
-        retried(|| self.store.put_if_absent(keys::ROOT, body.clone(), &about)).await?;
-        // A server that ignores the condition says that it was created, each time: then two workers would
-        // overwrite each other's epochs. It is the same root, unless another worker was first.
-        if retried(|| self.store.put_if_absent(keys::ROOT, body.clone(), &about)).await? != Put::Exists {
-            let what = "this store overwrites what it is told to put only if it is absent";
-            return Err(Error::new(ErrorKind::Invalid, what)
-                .at(self.place(keys::ROOT))
-                .cure("use a server with conditional writes (If-None-Match), and an empty prefix"));
-        }
+        self.put_root(Bytes::from(json)).await?;
         // Whoever was first: what is there counts.
         self.root().await?.ok_or_else(|| {
             Error::new(ErrorKind::Unavailable, "the ledger's root was written, and is not there")
@@ -167,10 +205,26 @@ impl Ledger {
         })
     }
 
-    async fn root(&self) -> Result<Option<Root>, Error> {
-        match retried(|| self.store.get(keys::ROOT)).await? {
-            Some(json) => parse("the ledger's root", &self.place(keys::ROOT), &json).map(Some),
-            None => Ok(None),
+    async fn root(&self) -> Result<Option<Bytes>, Error> {
+        self.patience.retried("the ledger's root", || self.store.get(keys::ROOT)).await
+    }
+
+    async fn put_root(&self, body: Bytes) -> Result<Put, Error> {
+        let put = || self.store.put_if_absent(keys::ROOT, body.clone(), &JSON);
+        self.patience.retried("the put of the ledger's root", put).await
+    }
+
+    /// Puts the root that is there once more. A server that ignores the condition says that it was created: then two
+    /// workers would overwrite each other's epochs.
+    async fn probe(&self, body: Bytes) -> Result<(), Error> {
+        match self.put_root(body).await? {
+            Put::Exists => Ok(()),
+            Put::Created => {
+                let what = "this store overwrites what it is told to put only if it is absent";
+                Err(Error::new(ErrorKind::Invalid, what)
+                    .at(self.place(keys::ROOT))
+                    .cure("use a server with conditional writes (If-None-Match), and an empty prefix"))
+            }
         }
     }
 
@@ -196,7 +250,8 @@ impl Ledger {
     /// that it came from, is listed no more some day, and then the chain would begin a second time under another key.
     pub(super) fn first(&self, root: &Root, partition: &Partition) -> Head {
         let hour = Hour::of(root.created);
-        Head { n: 0, key: keys::epoch(&hour, partition, 0, None, EXT), from: None, end: false, seen: None, state: None }
+        let key = keys::epoch(&hour, partition, 0, None, EXT);
+        Head { n: 0, key, from: None, end: false, seen: None, last: None, state: None }
     }
 
     /// Follows a partition's chain from its first epoch to its end, reading headers only.
@@ -220,7 +275,7 @@ impl Ledger {
                 .at(self.place(&head.key))
                 .cure("the ledger was tampered with: restore it, or begin with another sink"));
         }
-        Ok(Head::behind(header))
+        Ok(Head::behind(header, &head.key, head.seen))
     }
 
     /// Writes an epoch, if nobody else has.
@@ -232,7 +287,7 @@ impl Ledger {
     ) -> Result<Committed, Error> {
         let Outcome { taken, rows, dead, end, tip, gap, state } = outcome;
         let nonce = format!("{:032x}", rand::random::<u128>());
-        let committed = Utc::now();
+        let committed = self.now();
         let dead = match dead {
             Some(lines) => Some(self.put_dead(partition, head, &nonce, lines).await?),
             None => None,
@@ -277,8 +332,9 @@ impl Ledger {
                 ("nonce", header.nonce.clone()),
             ],
         };
-        match retried(|| self.store.put_if_absent(&head.key, body.clone(), &about)).await? {
-            Put::Created => Ok(Committed::Ours(Head::behind(header))),
+        let put = || self.store.put_if_absent(&head.key, body.clone(), &about);
+        match self.patience.retried(&head.key, put).await? {
+            Put::Created => Ok(Committed::Ours(Head::behind(header, &head.key, head.seen))),
             Put::Exists => {
                 // Ours, if an earlier attempt got through and only its answer was lost.
                 let winner = self.header(&head.key).await?.ok_or_else(|| {
@@ -294,8 +350,9 @@ impl Ledger {
     }
 
     /// The header of an epoch, if it is committed.
-    async fn header(&self, key: &str) -> Result<Option<Header>, Error> {
-        let Some(object) = retried(|| self.store.get_head(key, gzip::HEAD)).await? else { return Ok(None) };
+    pub(super) async fn header(&self, key: &str) -> Result<Option<Header>, Error> {
+        let get = || self.store.get_head(key, gzip::HEAD);
+        let Some(object) = self.patience.retried(key, get).await? else { return Ok(None) };
         header_of(&*self.store, key, &object).map(Some)
     }
 
@@ -306,7 +363,8 @@ impl Ledger {
         let about = serde_json::json!({ "schema": SCHEMA, "partition": partition, "n": head.n, "nonce": nonce });
         let body = Bytes::from(lines.finish(about.to_string().as_bytes())?);
         let about = About { content_type: CONTENT_TYPE, metadata: Vec::new() };
-        retried(|| self.store.put_if_absent(&dead.key, body.clone(), &about)).await?;
+        let put = || self.store.put_if_absent(&dead.key, body.clone(), &about);
+        self.patience.retried(&dead.key, put).await?;
         Ok(dead)
     }
 
@@ -320,9 +378,16 @@ impl Ledger {
         let sha256 = saved::hash(json.as_bytes());
         let key = keys::state(partition, n, &sha256);
         let body = Bytes::from(json);
-        let about = About { content_type: "application/json", metadata: Vec::new() };
-        retried(|| self.store.put_if_absent(&key, body.clone(), &about)).await?;
+        let put = || self.store.put_if_absent(&key, body.clone(), &JSON);
+        self.patience.retried(&key, put).await?;
         Ok(SavedState { version, at: StateAt::Object { key, sha256 } })
+    }
+
+    /// Whether an epoch with rows is to lie under a newer key: those who look for what is new look into the present hour
+    /// and the one before.
+    pub(super) fn is_old(&self, head: &Head) -> bool {
+        let before = Hour::of(self.now() - TimeDelta::hours(1));
+        Hour::of_key(&head.key).is_some_and(|hour| hour < before)
     }
 
     /// The hour of the epoch behind `head`. It never goes back, so that listings of new hours show all that is new.
@@ -331,7 +396,7 @@ impl Ledger {
         Hour::of_key(&head.key).map_or_else(|| latest.clone(), |before| before.max(latest.clone()))
     }
 
-    fn place(&self, key: &str) -> String {
+    pub(super) fn place(&self, key: &str) -> String {
         place(&*self.store, key)
     }
 
@@ -343,11 +408,11 @@ impl Ledger {
 }
 
 /// The JSON of a state that a header names.
-pub(super) async fn load_state(store: &dyn Store, saved: &SavedState) -> Result<Bytes, Error> {
+pub(super) async fn load_state(store: &dyn Store, patience: &Patience, saved: &SavedState) -> Result<Bytes, Error> {
     match &saved.at {
         StateAt::Inline(json) => Ok(Bytes::copy_from_slice(json.as_bytes())),
         StateAt::Object { key, sha256 } => {
-            let json = retried(|| store.get(key)).await?.ok_or_else(|| {
+            let json = patience.retried(key, || store.get(key)).await?.ok_or_else(|| {
                 Error::new(ErrorKind::NotFound, "the state of a partition is gone")
                     .at(place(store, key))
                     .cure("restore the object: the header of an epoch names it")

@@ -7,6 +7,8 @@
 //!
 //! The result is the sum over all objects: each position lies in exactly one epoch.
 
+mod budget;
+mod clock;
 mod committed;
 mod course;
 mod dead;
@@ -14,10 +16,13 @@ mod every;
 mod gap;
 mod gzip;
 mod header;
+mod hint;
 mod keys;
 mod ledger;
 mod open_groups;
+mod partition;
 mod pipeline;
+mod progress;
 mod records;
 mod retry;
 mod saved;

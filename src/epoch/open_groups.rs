@@ -107,6 +107,9 @@ impl<K, A> Carrier<K, A> for State<OpenGroups<K, A>> {
     }
 
     fn keep(&mut self, open: Vec<OpenGroup<K, A>>) {
+        if !open.is_empty() {
+            self.set_open_groups();
+        }
         self.with(|groups| groups.keep(open));
     }
 }
@@ -135,6 +138,9 @@ impl<S, K, A> Carrier<K, A> for GroupsIn<S, K, A> {
     }
 
     fn keep(&mut self, open: Vec<OpenGroup<K, A>>) {
+        if !open.is_empty() {
+            self.state.set_open_groups();
+        }
         self.state.with(|state| (self.part)(state).keep(open));
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::TryStream;
@@ -14,24 +14,29 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::course::Course;
+use super::budget::Budget;
 use super::dead::DeadLetters;
 use super::every::Every;
-use super::gap;
-use super::gzip::GzipLines;
 use super::header::Root;
-use super::ledger::{Committed, Head, Ledger, Outcome};
-use super::records::{EpochRecords, Limits, More, Reader, Stop};
-use super::state::{Carry, Inherited, State};
+use super::ledger::Ledger;
+use super::partition::panicked;
+use super::records::{EpochRecords, Limits, Stop};
+use super::state::{Carry, State};
 use super::stats::{Report, Stats};
 use crate::create::FromResults;
 use crate::source::{Listed, Source};
-use crate::{Error, ErrorKind, Flow, FlowExt, Partition};
+use crate::{Error, ErrorKind, Flow, Partition};
 
-type Records = Flow<FromResults<EpochRecords>>;
+pub(super) type Records = Flow<FromResults<EpochRecords>>;
 
 /// How often the source is asked for new partitions.
 const DISCOVERY: Duration = Duration::from_secs(10);
+
+/// See [`Pipeline::stop_within`].
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// See [`Pipeline::hold_at_most`].
+const HELD: u64 = 256 << 20;
 
 /// Cuts the partitions of a source into epochs: [`epochs`](Self::epochs) as a method of sources.
 pub trait SourceExt {
@@ -100,7 +105,8 @@ impl Epochs {
         R::Ok: Serialize + Send,
     {
         let Self { source, every } = self;
-        Pipeline { source, every, ledger, carry, chain, once: false, stats: Stats::default() }
+        let (once, heartbeat, stats) = (false, None, Stats::default());
+        Pipeline { source, every, ledger, carry, chain, once, heartbeat, stop_within: STOP_WITHIN, most: HELD, stats }
     }
 }
 
@@ -113,6 +119,9 @@ pub struct Pipeline<C, S> {
     carry: Carry<S>,
     chain: C,
     once: bool,
+    heartbeat: Option<Duration>,
+    stop_within: Duration,
+    most: u64,
     stats: Stats,
 }
 
@@ -124,6 +133,9 @@ impl<C, S> fmt::Debug for Pipeline<C, S> {
             .field("ledger", &self.ledger)
             .field("carry", &self.carry)
             .field("once", &self.once)
+            .field("heartbeat", &self.heartbeat)
+            .field("stop_within", &self.stop_within)
+            .field("hold_at_most", &self.most)
             .finish_non_exhaustive()
     }
 }
@@ -142,6 +154,34 @@ where
         self
     }
 
+    /// Says "nothing is missing" once in a while: a partition that has had nothing new for so long, and of which all is
+    /// read, commits an epoch without records that tells until when that was so. Without it, a quiet partition and one
+    /// that nobody reads look the same in the store.
+    ///
+    /// An object for each quiet partition and period: an hour is a good one.
+    pub const fn heartbeat(mut self, every: Duration) -> Self {
+        self.heartbeat = Some(every);
+        self
+    }
+
+    /// How long the pipeline may take to stop, 30 seconds if not said: to finish the epochs that are open, and to commit
+    /// them. After that it fails.
+    pub const fn stop_within(mut self, within: Duration) -> Self {
+        self.stop_within = within;
+        self
+    }
+
+    /// How many bytes of rows and dead letters, compressed, may be made and not committed, over all partitions: 256 MiB if
+    /// not said. When they are reached, open epochs are closed early, and none is begun before some are committed. So a
+    /// store that is slow or away stops the reading.
+    ///
+    /// What a chain still gives when its epoch is closed, such as its open groups, comes on top, and so does what it holds
+    /// itself. While an object is put together, it is there twice.
+    pub const fn hold_at_most(mut self, bytes: u64) -> Self {
+        self.most = bytes;
+        self
+    }
+
     /// What the pipeline has done, to be read while it runs.
     pub fn stats(&self) -> Stats {
         self.stats.clone()
@@ -150,40 +190,83 @@ where
     /// Runs until the source has nothing more, or until `shutdown` is ready; then reading stops, what was read is
     /// committed, and the pipeline ends. The next run goes on from there.
     ///
-    /// Each partition runs on its own task, parents before the children that came of them. Dropping the future stops at
+    /// Each partition runs on its own task, parents before the children that came of them. While an epoch is put, the
+    /// next of its partition is read and computed; it is put when that one is committed. Dropping the future stops at
     /// once; what was not committed is read again by the next run.
+    ///
+    /// A store that is away is waited for, for ever; at the start, for a minute.
     ///
     /// # Errors
     ///
-    /// The first failure of the source, of the closure's flow or of the store. The other partitions stop reading and
-    /// commit what they have read; the epoch that failed is not committed.
+    /// The first failure of the source, of the closure or its flow, which may be a panic, or of the store. The other
+    /// partitions stop reading and commit what they have read; the epoch that failed is not committed.
+    ///
+    /// [`Unavailable`](ErrorKind::Unavailable) if not all that was read could be committed before the time of
+    /// [`stop_within`](Self::stop_within) was over.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Report, Error> {
-        let Self { source, every, ledger, carry, chain, once, stats } = self;
-        let root = ledger.open(&*source).await?;
+        let Self { source, every, ledger, carry, chain, once, heartbeat, stop_within, most, stats } = self;
+        let mut shutdown = pin!(shutdown);
+        let root = match select(pin!(ledger.open(&*source)), shutdown.as_mut()).await {
+            Either::Left((root, _)) => root?,
+            Either::Right(((), _)) => return Ok(stats.report()),
+        };
+        let ledger = ledger.patient(stats.retries.clone());
         let (stop, stopped) = watch::channel(false);
-        let limits = Limits { every, once, stop: Stop(stopped), stats: stats.clone() };
-        let worker = Arc::new(Worker { source, ledger, root, carry, chain, limits, stop });
-        let mut work = pin!(Arc::clone(&worker).run_all());
-        match select(&mut work, pin!(shutdown)).await {
-            Either::Left((outcome, _)) => outcome,
-            Either::Right(((), work)) => {
-                worker.stop.send_replace(true);
-                work.await
-            }
-        }?;
+        let (budget, clock) = (Budget::new(most, stats.held.clone()), ledger.its_clock());
+        let limits = Limits { every, once, stop: Stop(stopped.clone()), stats: stats.clone(), budget, clock };
+        let failure = OnceLock::new();
+        let worker = Arc::new(Worker { source, ledger, root, carry, chain, limits, heartbeat, stop, failure });
+        let too_late = async {
+            select(shutdown, pin!(Stop(stopped).wait())).await;
+            worker.stop.send_replace(true);
+            tokio::time::sleep(stop_within).await;
+        };
+        match select(pin!(Arc::clone(&worker).run_all()), pin!(too_late)).await {
+            Either::Left((outcome, _)) => outcome?,
+            Either::Right(_) => return Err(worker.too_late(stop_within)),
+        }
         Ok(stats.report())
     }
 }
 
 /// What the tasks of all partitions share.
-struct Worker<C, S> {
-    source: Arc<dyn Source>,
-    ledger: Ledger,
-    root: Root,
-    carry: Carry<S>,
-    chain: C,
-    limits: Limits,
+pub(super) struct Worker<C, S> {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) ledger: Ledger,
+    pub(super) root: Root,
+    pub(super) carry: Carry<S>,
+    pub(super) chain: C,
+    pub(super) limits: Limits,
+    pub(super) heartbeat: Option<Duration>,
     stop: watch::Sender<bool>,
+    /// The first.
+    failure: OnceLock<Error>,
+}
+
+impl<C, S> Worker<C, S> {
+    fn fail(&self, error: Error) {
+        // Only the first counts: those behind it often follow from it.
+        let _ = self.failure.set(error);
+        self.stop.send_replace(true);
+    }
+
+    /// Why a run that did not stop in time failed.
+    fn too_late(&self, within: Duration) -> Error {
+        let uncommitted = self.limits.stats.progress.uncommitted();
+        let uncommitted = uncommitted.unwrap_or_else(|| "nothing that was read".to_owned());
+        if let Some(failure) = self.failure.get() {
+            tracing::error!(uncommitted, "what was read could not be committed in time; the next run reads it again");
+            return failure.clone();
+        }
+        let what = format!("the pipeline could not stop within {within:?}, and has not committed: {uncommitted}");
+        let error = Error::new(ErrorKind::Unavailable, what).at(self.ledger.store().uri()).cure(
+            "run again when the store answers: what is not committed is read again; or give it more time to stop",
+        );
+        match self.ledger.patience.trouble() {
+            Some(trouble) => error.because(trouble),
+            None => error,
+        }
+    }
 }
 
 /// What is known of a partition in this run.
@@ -206,7 +289,6 @@ where
     async fn run_all(self: Arc<Self>) -> Result<(), Error> {
         let mut known = HashMap::new();
         let mut tasks = JoinSet::new();
-        let mut failure = None;
         let mut listing = Some(self.source.partitions());
         let mut stopped = pin!(self.limits.stop.clone().wait());
         let mut goes_on = true;
@@ -219,7 +301,7 @@ where
                         Some(Err(error)) if error.is_transient() && !tasks.is_empty() => {
                             tracing::warn!(%error, "partitions cannot be listed; those that are known go on");
                         }
-                        Some(Err(error)) => failure = failure.or(Some(error)),
+                        Some(Err(error)) => self.fail(error),
                         None => {}
                     }
                 }
@@ -229,9 +311,9 @@ where
                         // It may have left children.
                         listing = goes_on.then(|| self.source.partitions());
                     }
-                    Ok((_, Err(error))) => failure = failure.or(Some(error)),
+                    Ok((_, Err(error))) => self.fail(error),
                     Err(error) => match error.try_into_panic() {
-                        Ok(panic) => std::panic::resume_unwind(panic),
+                        Ok(panic) => self.fail(panicked(&*panic)),
                         Err(_cancelled) => {}
                     },
                 },
@@ -243,11 +325,8 @@ where
                     listing = None;
                 }
             }
-            if failure.is_some() {
-                self.stop.send_replace(true);
-            }
         }
-        failure.map_or(Ok(()), Err)
+        self.failure.get().cloned().map_or(Ok(()), Err)
     }
 
     fn start(self: &Arc<Self>, listed: Vec<Listed>, known: &mut HashMap<Partition, Known>, tasks: &mut Tasks) {
@@ -269,154 +348,6 @@ where
                 (listed.partition, end)
             });
         }
-    }
-
-    /// Runs a partition as far as it goes now; whether that is its end for good.
-    async fn run_partition(&self, listed: &Listed) -> Result<bool, Error> {
-        let partition = &listed.partition;
-        let mut head = self.ledger.first(&self.root, partition);
-        loop {
-            // Whoever has lost an epoch may be several behind.
-            let stopped = pin!(self.limits.stop.clone().wait());
-            head = match select(pin!(self.ledger.walk(partition, head)), stopped).await {
-                Either::Left((head, _)) => head?,
-                Either::Right(((), _)) => return Ok(false),
-            };
-            if head.end {
-                return Ok(true);
-            }
-            if head.n == 0 {
-                for parent in &listed.gone {
-                    self.end_gone(partition, parent).await?;
-                }
-            }
-            let state = self.resume(listed, &head).await?;
-            let batches = self.source.read(partition, head.start(&self.root, partition));
-            let reader = Reader::new(batches, &self.limits);
-            let (reached, over) = self.run_epochs(partition, head, reader, state).await?;
-            head = reached;
-            if over {
-                return Ok(head.end);
-            }
-        }
-    }
-
-    /// The state that the next epoch of a partition begins with.
-    async fn resume(&self, listed: &Listed, head: &Head) -> Result<S, Error> {
-        let store = &**self.ledger.store();
-        if let Some(saved) = &head.state {
-            return self.carry.read(store, &listed.partition, saved).await;
-        }
-        let mut inherited = Vec::new();
-        if head.n == 0 && self.carry.inherits() {
-            for parent in listed.parents.iter().chain(&listed.gone) {
-                let last = self.ledger.walk(parent, self.ledger.first(&self.root, parent)).await?;
-                if let Some(saved) = &last.state {
-                    let state = self.carry.read(store, parent, saved).await?;
-                    inherited.push(Inherited { partition: parent.clone(), state });
-                }
-            }
-        }
-        Ok(self.carry.begin(inherited, listed.keys))
-    }
-
-    /// Ends the chain of a parent that is gone before it was read to its end, with an epoch that has the gap, and what its
-    /// state still gives.
-    async fn end_gone(&self, child: &Partition, parent: &Partition) -> Result<(), Error> {
-        loop {
-            let found = gap::behind(&self.ledger, &*self.source, &self.root, child, parent).await?;
-            let Some((head, gap)) = found else { return Ok(()) };
-            let listed = Listed { partition: parent.clone(), parents: Vec::new(), gone: Vec::new(), keys: None };
-            let state = self.resume(&listed, &head).await?;
-            let (_, mut outcome, _) = self.run_epoch(parent, Reader::closed(&self.limits), state).await?;
-            outcome.gap = Some(gap);
-            if let Committed::Ours(_) = self.commit(parent, &head, outcome).await? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Commits epoch after epoch until the reader has nothing more, and then says that the partition is over for this
-    /// run, or until another worker has committed one: then reading has to begin anew behind it.
-    async fn run_epochs(
-        &self,
-        partition: &Partition,
-        mut head: Head,
-        mut reader: Reader,
-        mut state: S,
-    ) -> Result<(Head, bool), Error> {
-        loop {
-            // What waits in a state may come out while no records come.
-            if !self.carry.is_some() {
-                let more = poll_fn(|cx| reader.poll_more(cx, &self.limits)).await?;
-                if matches!(more, More::Over) && !reader.is_at_its_end() {
-                    return Ok((head, true));
-                }
-            }
-            let (returned, outcome, left) = self.run_epoch(partition, reader, state).await?;
-            (reader, state) = (returned, left);
-            if outcome.is_empty() {
-                return Ok((head, true));
-            }
-            match self.commit(partition, &head, outcome).await? {
-                Committed::Ours(next) => head = next,
-                Committed::Theirs(next) => return Ok((next, false)),
-            }
-            if head.end {
-                return Ok((head, true));
-            }
-        }
-    }
-
-    async fn commit(&self, partition: &Partition, head: &Head, outcome: Outcome) -> Result<Committed, Error> {
-        let (records, rows) = (outcome.taken.records, outcome.rows.lines());
-        let letters = outcome.dead.as_ref().map_or(0, GzipLines::lines);
-        let gaps = u64::from(outcome.gap.is_some());
-        let committed = self.ledger.commit(partition, head, outcome).await?;
-        let stats = &self.limits.stats;
-        match &committed {
-            Committed::Ours(_) => {
-                stats.committed.add(records);
-                stats.rows.add(rows);
-                stats.dead_letters.add(letters);
-                stats.gaps.add(gaps);
-                stats.epochs.add(1);
-            }
-            Committed::Theirs(_) => stats.lost.add(1),
-        }
-        Ok(committed)
-    }
-
-    async fn run_epoch(&self, partition: &Partition, reader: Reader, state: S) -> Result<(Reader, Outcome, S), Error> {
-        let course = Arc::new(Course::default());
-        let (records, returned) = EpochRecords::begin(reader, self.limits.clone(), Arc::clone(&course));
-        let state = State::new(state, Arc::clone(&course));
-        let dead = DeadLetters::default();
-        let mut rows = GzipLines::new();
-        {
-            let mut chain = pin!((self.chain)(records.try_into_flow(), dead.clone(), state.clone()));
-            while let Some(row) = poll_fn(|cx| chain.as_mut().try_poll_next(cx)).await.transpose()? {
-                rows.push(&row)?;
-                course.add_row();
-            }
-        }
-        let unread = |what: &str| {
-            Error::new(ErrorKind::Usage, what)
-                .at(partition)
-                .cure("let the closure of commit_to give a flow that reads its records to their end")
-        };
-        let (reader, taken) = returned.await.map_err(|_| unread("the records of an epoch were not given back"))?;
-        if let Some(failure) = reader.failure {
-            return Err(failure);
-        }
-        if !taken.done {
-            return Err(unread("a pipeline ended its epoch without reading all of its records"));
-        }
-        let state = state.take().ok_or_else(|| unread("the state of an epoch was not given back"))?;
-        let unsaved = self.carry.write(partition, &state)?;
-        let (end, tip) = (reader.is_at_its_end(), reader.tip());
-        let outcome = Outcome { taken, rows, dead: dead.take(), end, tip, gap: None, state: unsaved };
-        Ok((reader, outcome, state))
     }
 }
 

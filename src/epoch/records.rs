@@ -1,18 +1,22 @@
 //! [`EpochRecords`]: the records of one epoch, cut out of a partition.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::Stream;
+use futures::future::select;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::budget::Budget;
+use super::clock::Clock;
 use super::course::Course;
 use super::every::Every;
+use super::progress::Lag;
 use super::stats::Stats;
 use crate::source::Batch;
 use crate::{BoxFlow, Error, Position, Record, from_results};
@@ -29,8 +33,10 @@ pub struct EpochRecords {
     taken: Taken,
     limits: Limits,
     course: Arc<Course>,
-    /// Until when the epoch may last; made with its first record or its first row.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// When it is to end if it has nothing by then.
+    due: Option<Pin<Box<Sleep>>>,
+    /// Ready when the epoch's time is over, or the budget used up; made with its first record or its first row.
+    over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     back: Option<oneshot::Sender<(Reader, Taken)>>,
 }
 
@@ -45,6 +51,8 @@ pub(super) struct Limits {
     pub(super) once: bool,
     pub(super) stop: Stop,
     pub(super) stats: Stats,
+    pub(super) budget: Budget,
+    pub(super) clock: Clock,
 }
 
 /// Tells all partitions when reading is to stop.
@@ -79,6 +87,8 @@ pub(super) struct Reader {
     batches: BoxFlow<'static, Batch, Error>,
     records: std::vec::IntoIter<Record>,
     behind: Option<Duration>,
+    /// When that was so.
+    asked: Instant,
     /// When the end of the partition was reached, by this machine's clock; unset if it was not, or if more has come.
     tip: Option<DateTime<Utc>>,
     /// The source's failure, which the closure may have swallowed.
@@ -94,6 +104,8 @@ pub(super) struct Reader {
 pub(super) enum More {
     /// There are records.
     Records,
+    /// There are none, and that is worth an epoch.
+    Idle,
     /// There are none, and none will come in this run.
     Over,
 }
@@ -105,6 +117,7 @@ impl Reader {
             batches,
             records: Vec::new().into_iter(),
             behind: None,
+            asked: Instant::now(),
             tip: None,
             failure: None,
             stopped,
@@ -131,7 +144,8 @@ impl Reader {
             match ready!(Pin::new(&mut self.batches).poll_next(cx)).transpose()? {
                 Some(batch) => {
                     (self.behind, self.closed) = (batch.behind, batch.closed);
-                    self.tip = batch.behind.is_some_and(|behind| behind.is_zero()).then(Utc::now);
+                    self.asked = Instant::now();
+                    self.tip = batch.behind.is_some_and(|behind| behind.is_zero()).then(|| limits.clock.now());
                     self.ended |= batch.closed;
                     self.records = batch.records.into_iter();
                 }
@@ -152,6 +166,16 @@ impl Reader {
         (self.ended || caught_up) && self.records.as_slice().is_empty()
     }
 
+    /// Whether nothing comes in this run behind what has been taken.
+    pub(super) fn is_over(&self, limits: &Limits) -> bool {
+        limits.stop.is_set() || self.is_spent(limits)
+    }
+
+    /// How far behind the end of the partition what has been taken is, about.
+    pub(super) fn lag(&self) -> Lag {
+        self.behind.map(|behind| (self.asked, behind))
+    }
+
     /// Whether the partition is closed for good behind what has been taken.
     pub(super) fn is_at_its_end(&self) -> bool {
         self.closed && self.records.as_slice().is_empty()
@@ -164,10 +188,12 @@ impl EpochRecords {
         reader: Reader,
         limits: Limits,
         course: Arc<Course>,
+        due: Option<Instant>,
     ) -> (Self, oneshot::Receiver<(Reader, Taken)>) {
         let (back, returned) = oneshot::channel();
         let taken = Taken::default();
-        (Self { reader: Some(reader), taken, limits, course, timer: None, back: Some(back) }, returned)
+        let due = due.map(|due| Box::pin(sleep_until(due)));
+        (Self { reader: Some(reader), taken, limits, course, due, over: None, back: Some(back) }, returned)
     }
 
     /// Whether it is to be closed: never before it has a record, whatever the limits are.
@@ -177,13 +203,18 @@ impl EpochRecords {
     }
 
     fn begin_time(&mut self) {
-        let until = Instant::now().checked_add(self.limits.every.span);
-        self.timer = until.map(|until| Box::pin(tokio::time::sleep_until(until)));
+        let full = Box::pin(self.limits.budget.clone().full());
+        self.over = Some(match Instant::now().checked_add(self.limits.every.span) {
+            Some(until) => Box::pin(async move {
+                select(pin!(sleep_until(until)), full).await;
+            }),
+            None => full,
+        });
     }
 
-    /// Whether its time is over, or reading is to stop.
+    /// Whether its time is over, the budget is used up, or reading is to stop.
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
-        self.limits.stop.is_set() || self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
+        self.limits.stop.is_set() || self.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready())
     }
 
     fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Record, Error>>> {
@@ -191,10 +222,12 @@ impl EpochRecords {
             return Poll::Ready(None);
         }
         let exhausted = self.reader.as_ref().is_none_or(|reader| reader.records.as_slice().is_empty());
-        if exhausted && self.timer.is_none() {
+        if exhausted && self.over.is_none() {
             self.course.wake_at_first_row(cx.waker());
             if self.course.has_rows() {
                 self.begin_time();
+            } else if self.due.as_mut().is_some_and(|due| due.as_mut().poll(cx).is_ready()) {
+                return Poll::Ready(None);
             }
         }
         if (exhausted || self.taken.records.is_multiple_of(LOOK_EVERY)) && self.is_over(cx) {
@@ -206,7 +239,7 @@ impl EpochRecords {
             return Poll::Ready(Some(Err(error)));
         }
         let Some(record) = reader.records.next() else { return Poll::Ready(None) };
-        if self.timer.is_none() && self.taken.records == 0 {
+        if self.over.is_none() {
             self.begin_time();
         }
         self.taken.records += 1;

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::course::Course;
 use super::header::Header;
-use super::ledger::load_state;
+use super::ledger::{Ledger, load_state};
+use super::retry::Patience;
 use super::saved::{SavedState, Unsaved};
 use crate::source::KeyRange;
 use crate::store::Store;
@@ -49,6 +50,11 @@ impl<S> State<S> {
     /// false before. A run that is asked to stop is to be gone on with, so it has no last epoch.
     pub fn is_last(&self) -> bool {
         self.course.is_last()
+    }
+
+    /// Tells that groups are open in it, which may end before the next record.
+    pub(super) fn set_open_groups(&self) {
+        self.course.set_open_groups();
     }
 
     /// Takes the state away from all clones, when the epoch's flow has ended.
@@ -170,14 +176,17 @@ impl<S: Serialize + DeserializeOwned> Carry<S> {
     }
 
     /// Reads a state back.
-    pub(super) async fn read(&self, store: &dyn Store, partition: &Partition, saved: &SavedState) -> Result<S, Error> {
+    pub(super) async fn read(&self, ledger: &Ledger, partition: &Partition, saved: &SavedState) -> Result<S, Error> {
+        let store = &**ledger.store();
         let wrong = |what: String| {
             Error::new(ErrorKind::Conflict, what)
                 .at(format!("{partition}, {}", store.uri()))
                 .cure("run the version of the pipeline that wrote it, or begin anew with another sink")
         };
         match self.version {
-            Some(version) if version == saved.version => parse(store, saved, &load_state(store, saved).await?),
+            Some(version) if version == saved.version => {
+                parse(store, saved, &load_state(store, &ledger.patience, saved).await?)
+            }
             Some(version) => Err(wrong(format!(
                 "the state of this partition has version {}, and this pipeline knows version {version}",
                 saved.version
@@ -206,7 +215,7 @@ impl<S> fmt::Debug for Carry<S> {
 /// If it is no `S`, or its object is gone or was changed.
 pub async fn saved_state<S: DeserializeOwned>(store: &dyn Store, header: &Header) -> Result<Option<S>, Error> {
     match &header.state {
-        Some(saved) => parse(store, saved, &load_state(store, saved).await?).map(Some),
+        Some(saved) => parse(store, saved, &load_state(store, &Patience::default(), saved).await?).map(Some),
         None => Ok(None),
     }
 }

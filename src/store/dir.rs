@@ -86,6 +86,15 @@ impl Store for DirStore {
         async move {
             key::check(key)?;
             let key = key.to_owned();
+            self.blocking(move |root| put_if_absent(root, &key, &body)).await
+        }
+        .boxed()
+    }
+
+    fn put<'a>(&'a self, key: &'a str, body: Bytes, _: &'a About) -> BoxFuture<'a, Result<(), Error>> {
+        async move {
+            key::check(key)?;
+            let key = key.to_owned();
             self.blocking(move |root| put(root, &key, &body)).await
         }
         .boxed()
@@ -124,7 +133,7 @@ impl Store for DirStore {
     }
 }
 
-fn put(root: &Path, key: &str, body: &[u8]) -> Result<Put, Error> {
+fn put_if_absent(root: &Path, key: &str, body: &[u8]) -> Result<Put, Error> {
     let path = root.join(key);
     let put = || {
         let parent = path.parent().unwrap_or(root);
@@ -138,13 +147,29 @@ fn put(root: &Path, key: &str, body: &[u8]) -> Result<Put, Error> {
                 Err(error) => return Err(error),
             };
         }
-        // Also those that were there: whoever made them may not have come to sync them yet.
-        for folder in parent.ancestors().take_while(|folder| folder.starts_with(root)) {
-            sync(folder)?;
-        }
+        sync_up_to(root, parent)?;
         Ok(put)
     };
     put().map_err(|error| failed("cannot write the object", &path, error))
+}
+
+fn put(root: &Path, key: &str, body: &[u8]) -> Result<(), Error> {
+    let path = root.join(key);
+    let put = || {
+        let parent = path.parent().unwrap_or(root);
+        make(parent)?;
+        // Renamed, it is not there any more when it is dropped.
+        let scratch = Scratch::write(root, body)?;
+        fs::rename(&scratch.0, &path)?;
+        sync_up_to(root, parent)
+    };
+    put().map_err(|error| failed("cannot write the object", &path, error))
+}
+
+/// Makes the names stay that lead to a file. Also those that were there: whoever made them may not have come to sync them
+/// yet.
+fn sync_up_to(root: &Path, folder: &Path) -> io::Result<()> {
+    folder.ancestors().take_while(|folder| folder.starts_with(root)).try_for_each(sync)
 }
 
 /// Whether there is an object of that name. A directory of that name is an error: nothing can be put there.

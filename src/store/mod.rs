@@ -24,7 +24,7 @@ use crate::{Error, ErrorKind};
 ///
 /// - an object is seen whole or not at all;
 /// - of several callers that put the same absent key, exactly one is told [`Put::Created`], also across processes;
-/// - what a `put_if_absent` was told to be created is still there after a crash of this machine;
+/// - what a put was told to be there is still there after a crash of this machine;
 /// - a key is `/`-separated segments of `A-Z a-z 0-9 - _ . = %`, none of them empty and none starting with a dot: anything
 ///   else is an error, and names of other shapes that others put there are not listed;
 /// - no key is a folder of another: once `a` is there, a put of `a/b` may fail, and the other way round;
@@ -36,6 +36,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Puts an object if there is none under its key.
     fn put_if_absent<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<Put, Error>>;
+
+    /// Puts an object, in the place of what is under its key. Of several callers, one is the last.
+    fn put<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<(), Error>>;
 
     /// The object under a key, or `None` if there is none.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Error>>;

@@ -15,8 +15,8 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_types::service_config::ServiceConfigKey;
 use bytes::Bytes;
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
 
 use super::key;
 use crate::store::{About, Options, Put, Store};
@@ -175,11 +175,12 @@ impl S3Store {
         format!("{}{key}", self.prefix)
     }
 
-    async fn put(&self, key: &str, body: Bytes, about: &About) -> Result<Put, Error> {
+    async fn write(&self, key: &str, body: Bytes, about: &About, if_none_match: Option<&str>) -> Result<Put, Error> {
         key::check(key)?;
         let mut conflicts = 0;
         loop {
-            let put = self.client.put_object().bucket(&self.bucket).key(self.key(key)).if_none_match("*");
+            let put = self.client.put_object().bucket(&self.bucket).key(self.key(key));
+            let put = put.set_if_none_match(if_none_match.map(str::to_owned));
             let metadata = about.metadata.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
             let content_type = (!about.content_type.is_empty()).then(|| about.content_type.to_owned());
             let put = put.set_metadata(Some(metadata)).set_content_type(content_type);
@@ -312,7 +313,11 @@ impl Store for S3Store {
     }
 
     fn put_if_absent<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<Put, Error>> {
-        self.put(key, body, about).boxed()
+        self.write(key, body, about, Some("*")).boxed()
+    }
+
+    fn put<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<(), Error>> {
+        self.write(key, body, about, None).map_ok(drop).boxed()
     }
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {

@@ -1,18 +1,16 @@
 //! When an epoch is closed, and what becomes of it when something fails.
 
 use std::num::NonZeroU64;
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anabranch::epoch::{Every, Ledger, SourceExt};
-use anabranch::{Error, ErrorKind, from_iter};
-use futures::FutureExt;
+use anabranch::{BoxFlow, Error, ErrorKind, from_iter};
 use tokio::time::{Instant, sleep};
 
-use crate::scripted::Scripted;
 use crate::scripted::Step::{Batch, Close, Fail, Forever, Tip, Wait};
+use crate::scripted::{Scripted, position};
 use crate::{Row, dir, each, is_exact, records, run, sizes, store};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -152,27 +150,52 @@ async fn a_failing_partition_lets_the_others_commit_what_they_have_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_of_the_closure_is_that_of_the_run_and_its_epoch_is_not_committed() {
+async fn a_failure_of_the_closure_names_partition_and_records_and_its_epoch_is_not_committed() {
     let (dir, source) = (dir(), Scripted::one([Batch(10)]));
     let pipeline = source.clone().epochs(records(4)).commit_to(Ledger::new(store(&dir), "test"), |records, dead| {
         each(records, dead).try_map(|row| if row.number == 7 { Err(broken()) } else { Ok(row) })
     });
     let error = pipeline.run(std::future::pending()).await.unwrap_err();
-    assert!(error.to_string().contains("the source broke"), "{error}");
+    assert_eq!(error.kind(), broken().kind());
+    let place = format!("p, records behind {} up to {}", position(4), position(7));
+    assert!(error.to_string().contains(&place) && error.to_string().contains("as a dead letter"), "{error}");
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), broken().to_string());
     assert_eq!(sizes(&store(&dir), "p").await, [4]);
     run(&source, &store(&dir), records(4)).await.unwrap();
     is_exact(&source, &store(&dir)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_of_the_closure_goes_on_in_run() {
+async fn a_panic_of_the_closure_is_an_error_that_names_its_records_and_the_others_commit_and_stop() {
     let (dir, source) = (dir(), Scripted::one([Batch(10)]).with("q", &[], [Batch(1), Forever]));
     let pipeline = source.clone().epochs(records(4)).commit_to(Ledger::new(store(&dir), "test"), |records, dead| {
-        each(records, dead).inspect(|row| assert!(row.number != 7, "seven is too much"))
+        each(records, dead).inspect(|row| assert!(row.number != 3 || row.partition == "q", "three is too much"))
     });
-    let panic = AssertUnwindSafe(pipeline.run(std::future::pending())).catch_unwind().await.unwrap_err();
-    assert!(panic.downcast_ref::<&str>().is_some_and(|panic| panic.contains("seven is too much")));
-    assert_eq!(sizes(&store(&dir), "p").await, [4]);
+    let error = pipeline.run(std::future::pending()).await.unwrap_err();
+    let place = format!("p, records from its start up to {}", position(3));
+    assert!(error.to_string().contains(&place), "{error}");
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("three is too much"));
+    assert_eq!((sizes(&store(&dir), "p").await, sizes(&store(&dir), "q").await), (vec![], vec![1]));
+    source.edit(|script| script.steps.insert("q".to_owned(), vec![Batch(1)]));
+    run(&source, &store(&dir), records(4)).await.unwrap();
+    is_exact(&source, &store(&dir)).await;
+}
+
+/// The closure itself, before it has made a flow; and a chain that runs on a task of its own.
+#[tokio::test(start_paused = true)]
+async fn a_panic_elsewhere_in_the_closure_is_an_error_too() {
+    let (dir, source) = (dir(), Scripted::one([Batch(10)]));
+    let at_once = |_, _| -> BoxFlow<'static, Row, Error> { panic!("not today") };
+    let spawned = |records, dead| -> BoxFlow<'static, Row, Error> {
+        each(records, dead).inspect(|row| assert!(row.number != 3, "not today")).spawn().boxed()
+    };
+    for chain in [at_once as fn(_, _) -> _, spawned] {
+        let pipeline = source.clone().epochs(records(4)).commit_to(Ledger::new(store(&dir), "test"), chain);
+        let error = pipeline.run(std::future::pending()).await.unwrap_err();
+        assert!(error.to_string().contains("p, records from its start"), "{error}");
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("not today"));
+        assert!(sizes(&store(&dir), "p").await.is_empty());
+    }
 }
 
 #[tokio::test(start_paused = true)]

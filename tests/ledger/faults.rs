@@ -61,17 +61,6 @@ async fn every_call_is_tried_again_while_its_trouble_may_pass() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_does_not_come_back_is_given_up_after_a_quarter_of_an_hour() {
-    let (dir, source, begin) = (dir(), Scripted::one([Batch(10)]), Instant::now());
-    let faulty = Faulty::new(store(&dir), fate(Call::is_commit, Fate::Refuse, usize::MAX));
-    let error = run(&source, &(faulty as _), records(4)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!((14..=16).contains(&(begin.elapsed().as_secs() / 60)), "{:?}", begin.elapsed());
-    run(&source, &store(&dir), records(4)).await.unwrap();
-    is_exact(&source, &store(&dir)).await;
-}
-
-#[tokio::test(start_paused = true)]
 async fn what_would_fail_again_is_not_tried_again() {
     let (dir, source, begin) = (dir(), Scripted::one([Batch(10)]), Instant::now());
     let faulty = Faulty::new(store(&dir), fate(Call::is_commit, Fate::Deny, usize::MAX));

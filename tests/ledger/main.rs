@@ -14,6 +14,10 @@ mod dead;
 mod epochs;
 mod faults;
 mod form;
+mod hint;
+mod hours;
+mod patience;
+mod pipelined;
 mod root;
 
 use std::collections::BTreeMap;

@@ -183,6 +183,10 @@ impl Store for Careless {
         self.0.put_if_absent(key, body, about)
     }
 
+    fn put<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<(), Error>> {
+        self.0.put(key, body, about)
+    }
+
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
         self.0.get(key)
     }

@@ -20,6 +20,8 @@ macro_rules! behaviours {
             lists_behind_a_key_and_under_a_prefix
             lists_all_of_many_keys_in_pages
             gives_heads_of_objects
+            puts_in_the_place_of_what_was_there
+            puts_one_of_many_whole
             refuses_what_is_no_key
             keeps_large_objects
             shows_objects_whole_or_not_at_all
@@ -138,6 +140,28 @@ pub(crate) async fn gives_heads_of_objects(store: &dyn Store) {
     assert_eq!(store.get_head("none", 0).await.unwrap().unwrap(), "");
 }
 
+pub(crate) async fn puts_in_the_place_of_what_was_there(store: &dyn Store) {
+    let about = About::default();
+    for body in ["first", "second, which is longer", "third", ""] {
+        store.put("a/b", body.into(), &about).await.unwrap();
+        assert_eq!(store.get("a/b").await.unwrap().unwrap(), body);
+    }
+    assert_eq!(put(store, "a/b", "late").await.unwrap(), Put::Exists);
+    assert_eq!(put(store, "c", "absent").await.unwrap(), Put::Created);
+    store.put("c", "replaced".into(), &about).await.unwrap();
+    assert_eq!(store.get("c").await.unwrap().unwrap(), "replaced");
+    assert_eq!(store.list_after("", None).await.unwrap(), ["a/b", "c"]);
+}
+
+pub(crate) async fn puts_one_of_many_whole(store: &dyn Store) {
+    let about = About::default();
+    let bodies: Vec<_> = (0..16_u8).map(|writer| Bytes::from(vec![writer; 100_000 + usize::from(writer)])).collect();
+    for put in join_all(bodies.iter().map(|body| store.put("hint", body.clone(), &about))).await {
+        put.unwrap();
+    }
+    assert!(bodies.contains(&store.get("hint").await.unwrap().unwrap()));
+}
+
 pub(crate) async fn refuses_what_is_no_key(store: &dyn Store) {
     let long = "k".repeat(1_025);
     let keys = [
@@ -171,6 +195,7 @@ pub(crate) async fn refuses_what_is_no_key(store: &dyn Store) {
             put(store, key, "x").await.unwrap_err(),
             store.get(key).await.unwrap_err(),
             store.get_head(key, 1).await.unwrap_err(),
+            store.put(key, "x".into(), &About::default()).await.unwrap_err(),
         ] {
             assert_eq!(error.kind(), ErrorKind::Usage, "{key:?}: {error}");
             assert!(error.to_string().len() < 400, "{error}");
