@@ -28,6 +28,10 @@ pub mod failure {}
 pub mod sharing {}
 
 #[cfg_attr(not(doctest), doc = include_str!("links.md"))]
+#[doc = include_str!("../docs/state.md")]
+pub mod state {}
+
+#[cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #[doc = include_str!("../docs/writing-an-operator.md")]
 pub mod writing_an_operator {}
 

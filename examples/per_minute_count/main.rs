@@ -27,14 +27,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch::codec::{Event, EventDecoder, Minute, Undecodable};
-use anabranch::epoch::{Every, Format, Ledger, Report, SourceExt};
-use anabranch::group::Until;
+use anabranch::epoch::{Every, Format, Ledger, Report, SourceExt, State, carry_groups};
+use anabranch::group::{Carrier, Until};
 use anabranch::source::{self, Source};
 use anabranch::store::{self, Store};
 use anabranch::{BoxFlow, Error, ErrorKind, Flow, Message, Record, sink};
 use clap::{Parser, ValueEnum};
 use compact_str::CompactString;
-use futures::{Sink, TryStream};
+use futures::{FutureExt, Sink, TryStream};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -65,13 +65,18 @@ struct Options {
     #[arg(long, value_name = "NAME", default_value = "carrier")]
     key_column: String,
 
-    /// A count is given when no event has come for it for so long, or with the end of its epoch.
+    /// A count is given when no event has come for it for so long, or with the end of its epoch: see --carry.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = positive)]
     timeout: Duration,
 
     /// Counts are committed this long after the first event that they count.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = positive)]
     epoch: Duration,
+
+    /// Lets counts outlive their epochs: one for each type and minute and timeout, however short the epochs are. What is
+    /// open when the program is asked to stop goes on in the next run. A ledger that has begun so stays so.
+    #[arg(long)]
+    carry: bool,
 
     /// How many counts may be open at once in a partition; beyond, the oldest is given early.
     #[arg(long, value_name = "N", default_value = "250000", value_parser = clap::value_parser!(u32).range(1..u32::MAX.into()))]
@@ -127,11 +132,20 @@ struct Count {
     count: usize,
 }
 
-/// The pipeline, from records to counts.
-fn counts<S, D>(records: Flow<S>, dead: D, options: &Options) -> impl TryStream<Ok = Count, Error = Error> + use<S, D>
+/// What is counted: a type and a minute.
+type Cell = (CompactString, Minute);
+
+/// The pipeline, from records to counts; `open` is where counts go on that outlive their epoch.
+fn counts<S, D, C>(
+    records: Flow<S>,
+    dead: D,
+    options: &Options,
+    open: C,
+) -> impl TryStream<Ok = Count, Error = Error> + use<S, D, C>
 where
     S: TryStream<Ok = Record, Error = Error>,
     D: Sink<Undecodable, Error = Error>,
+    C: Carrier<Cell, usize>,
 {
     let decoder = EventDecoder::new(&*options.time_column, &*options.key_column);
     records
@@ -140,6 +154,7 @@ where
         .group_until(|event: &Event| (event.kind.clone(), event.minute()), Until::idle(options.timeout))
         .max_groups(options.max_groups as usize)
         .count_each() // fan out per key, count, merge
+        .carried(open)
         .map(|((kind, minute), count)| Count { kind, minute, count })
 }
 
@@ -148,7 +163,7 @@ async fn count_exactly(
     source: Arc<dyn Source>,
     store: Arc<dyn Store>,
     options: &Options,
-    shutdown: impl Future<Output = ()>,
+    shutdown: impl Future<Output = ()> + Send,
 ) -> Result<Report, Error> {
     // Counts of other columns are other results: a store that has some refuses them.
     let pipeline = format!("per_minute_count of {} by {}", options.time_column, options.key_column);
@@ -157,16 +172,19 @@ async fn count_exactly(
     if let Some(old) = &options.continue_from {
         ledger = ledger.continue_from(store::open(old, store::Options::default()).await?);
     }
-    let pipeline = source
-        .epochs(Every::span(options.epoch))
-        .commit_to(ledger, move |records, dead| counts(records, dead, &each))
-        .once(options.once);
-    let stats = pipeline.stats();
-    if options.redrive {
-        view::with_progress(stats, pipeline.redrive(shutdown)).await
+    let epochs = source.epochs(Every::span(options.epoch));
+    let (stats, run) = if options.carry {
+        let chain = move |records, dead, open: State<_>| counts(records, dead, &each, open);
+        let pipeline = epochs.commit_to_with_state(ledger, carry_groups(), chain).once(options.once);
+        let stats = pipeline.stats();
+        (stats, if options.redrive { pipeline.redrive(shutdown).boxed() } else { pipeline.run(shutdown).boxed() })
     } else {
-        view::with_progress(stats, pipeline.run(shutdown)).await
-    }
+        let chain = move |records, dead| counts(records, dead, &each, ());
+        let pipeline = epochs.commit_to(ledger, chain).once(options.once);
+        let stats = pipeline.stats();
+        (stats, if options.redrive { pipeline.redrive(shutdown).boxed() } else { pipeline.run(shutdown).boxed() })
+    };
+    view::with_progress(stats, run).await
 }
 
 /// Counts into a sink that takes messages: what a crash loses is lost.
@@ -178,7 +196,7 @@ async fn count_loosely(source: Arc<dyn Source>, sink: &str, options: &Options) -
         eprintln!("set aside: {undecodable}");
         Ok::<_, Error>(())
     });
-    let messages = anabranch::from_results(counts(records, complain, options)).try_map(|count| {
+    let messages = anabranch::from_results(counts(records, complain, options, ())).try_map(|count| {
         let data = serde_json::to_vec(&count)
             .map_err(|error| Error::new(ErrorKind::Invalid, "a count cannot be written as JSON").because(error))?;
         Ok(Message { key: partition_key(&count.kind), data: data.into() })

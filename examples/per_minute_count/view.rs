@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch::codec::Minute;
-use anabranch::epoch::{self, Report, Stats};
+use anabranch::epoch::{self, Header, OpenGroups, Report, Stats};
 use anabranch::store::Store;
-use anabranch::{Error, ErrorKind};
+use anabranch::{Error, ErrorKind, Partition};
 use comfy_table::{CellAlignment, Table, presets};
 use compact_str::CompactString;
 use indicatif::{ProgressBar, ProgressStyle};
 use textplots::{Chart, Plot, Shape};
 
-use crate::Count;
+use crate::{Cell, Count};
 
 /// A line that counts up.
 pub(crate) fn counting(message: &'static str) -> ProgressBar {
@@ -52,6 +52,8 @@ const SHOWN: usize = 100_000;
 struct Totals {
     records: u64,
     counted: u64,
+    /// In groups that outlive their epochs.
+    open: u64,
     dead_letters: u64,
     objects: u64,
     /// How many of them have no rows any more.
@@ -108,7 +110,8 @@ async fn totals(store: Arc<dyn Store>) -> Result<Option<Totals>, Error> {
         }
     }
     let mut totals = Totals::default();
-    let mut epochs = epoch::committed(store);
+    let mut last = BTreeMap::<Partition, Header>::new();
+    let mut epochs = epoch::committed(Arc::clone(&store));
     while let Some(epoch) = epochs.next().await? {
         totals.objects += 1;
         if epoch.expired().is_some() {
@@ -123,6 +126,13 @@ async fn totals(store: Arc<dyn Store>) -> Result<Option<Totals>, Error> {
             add(&mut totals.minutes, minute, count);
             add(&mut totals.kinds, kind, count);
         }
+        if last.get(&epoch.header.partition).is_none_or(|last| last.n < epoch.header.n) {
+            last.insert(epoch.header.partition.clone(), epoch.header);
+        }
+    }
+    for header in last.values() {
+        let open = epoch::saved_state::<OpenGroups<Cell, usize>>(&*store, header).await?;
+        totals.open += open.iter().flat_map(OpenGroups::iter).map(|(_, count)| *count as u64).sum::<u64>();
     }
     Ok(Some(totals))
 }
@@ -133,8 +143,10 @@ impl Totals {
             println!("Plot and tables show {SHOWN} minutes and types at most: those that came first.\n");
         }
         let more = if self.minutes.len() == SHOWN { "at least " } else { "" };
+        let open =
+            if self.open > 0 { format!(" + {} in counts that are still open", self.open) } else { String::new() };
         println!(
-            "In all:   {} events read = {} counted + {} set aside; {more}{} minutes, {} objects under {uri}",
+            "In all:   {} events read = {} counted{open} + {} set aside; {more}{} minutes, {} objects under {uri}",
             self.records,
             self.counted,
             self.dead_letters,
@@ -144,7 +156,7 @@ impl Totals {
         if self.expired > 0 {
             println!("          without those of {} objects, whose rows are expired", self.expired);
         }
-        if self.records != self.counted + self.dead_letters {
+        if self.records != self.counted + self.open + self.dead_letters {
             return Err(Error::new(ErrorKind::Invalid, "the counts do not add up to the events that were read")
                 .at(uri)
                 .cure("this is a bug in anabranch: please report it"));

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::saved::SavedState;
 use crate::source::{Description, Start};
 use crate::{Error, ErrorKind, Partition, Position};
 
@@ -98,6 +99,9 @@ pub struct Header {
     /// Where its dead letters are, if it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead: Option<Dead>,
+    /// What its pipeline keeps of all records up to the end of this epoch, if it keeps a state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<SavedState>,
     /// Whether the partition is closed behind this epoch, for good.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub end: bool,

@@ -36,7 +36,13 @@ pub(super) async fn ends(old: &Arc<dyn Store>, source: &dyn Source) -> Result<(R
     let ledger = Ledger::new(Arc::clone(old), root.pipeline.as_str());
     let mut ends = Vec::new();
     for (partition, head) in chains.into_heads() {
-        let Head { n, from, end, seen, .. } = ledger.walk(&partition, head).await?;
+        let Head { n, from, end, seen, state, .. } = ledger.walk(&partition, head).await?;
+        if state.is_some() {
+            let what = "the ledger to continue from has state, which cannot be taken over";
+            return Err(Error::new(ErrorKind::Usage, what)
+                .at(old.uri())
+                .cure("go on with that ledger, or begin without it"));
+        }
         // What is set aside there is put through the pipeline there.
         if (n > 0 || end || from.is_some()) && !partition.is_redriven() {
             ends.push(ChainEnd { partition, to: from, seen, end });

@@ -69,11 +69,23 @@ pub(super) fn dead(partition: &Partition, n: u64, from: Option<&Position>, nonce
     format!("{DEAD}{}/{n:020}-{}-{nonce}.{ext}", escape(partition), from_text(from))
 }
 
-/// The key of a partition's hint. A segment of its own even beside the [`ROOT`]: an escaped name has no escaped letters.
+/// The key of the state behind an epoch, where it does not fit into the header. It follows from what the state is, so two
+/// attempts share it only if their states are the same.
+pub(super) fn state(partition: &Partition, n: u64, sha256: &str) -> String {
+    format!("{}/state/{n:020}-{sha256}", kept(partition))
+}
+
+/// The key of a partition's hint.
 pub(super) fn hint(partition: &Partition) -> String {
+    format!("{}/hint", kept(partition))
+}
+
+/// Where the ledger keeps things of a partition. A segment of its own even beside the [`ROOT`]: an escaped name has no
+/// escaped letters.
+fn kept(partition: &Partition) -> String {
     let name = escape(partition);
     let name = if name == "root" { "%72oot" } else { &name };
-    format!("_ledger/{name}/hint")
+    format!("_ledger/{name}")
 }
 
 /// The partition in the key of an epoch, escaped.
@@ -133,6 +145,8 @@ mod tests {
             dead(&shard, 0, None, "beef", "jsonl.gz"),
             "_dead/events%2FshardId-000000000003/00000000000000000000-start-beef.jsonl.gz"
         );
+        let expected = "_ledger/events%2FshardId-000000000003/state/00000000000000000007-cafe";
+        assert_eq!(state(&shard, 7, "cafe"), expected);
     }
 
     #[test]

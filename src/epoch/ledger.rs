@@ -17,6 +17,7 @@ use super::import;
 use super::keys::{self, Hour};
 use super::records::Taken;
 use super::retry::{Patience, retried};
+use super::saved::{self, SavedState, StateAt, Unsaved};
 use crate::source::{Source, Start};
 use crate::store::{About, Put, Store};
 use crate::{Counter, Error, ErrorKind, Partition, Position};
@@ -55,6 +56,8 @@ pub(super) struct Head {
     pub(super) seen: Option<DateTime<Utc>>,
     /// The last epoch.
     pub(super) last: Option<Hint>,
+    /// What the epochs up to here have left to the next.
+    pub(super) state: Option<SavedState>,
 }
 
 impl Head {
@@ -65,7 +68,7 @@ impl Head {
             .imported_end(partition)
             .map_or((None, None, false), |imported| (imported.to.clone(), imported.seen, imported.end));
         let key = keys::epoch(&Hour::of(root.created), partition, 0, from.as_ref(), &root.format);
-        Self { n: 0, key, from, end, seen, last: None }
+        Self { n: 0, key, from, end, seen, last: None, state: None }
     }
 
     /// What is behind the epoch under `key`, in a chain of which `seen` was known.
@@ -73,7 +76,8 @@ impl Head {
         let seen = seen.max(header.tip).max(header.last_arrival);
         let last = Some(Hint { schema: SCHEMA, n: header.n, key: key.to_owned(), nonce: header.nonce.clone() });
         let n = header.n.saturating_add(1);
-        Self { n, key: header.next.clone(), from: header.to.clone(), end: header.end, seen, last }
+        let (from, state) = (header.to.clone(), header.state.clone());
+        Self { n, key: header.next.clone(), from, end: header.end, seen, last, state }
     }
 
     /// Where the source is to be read for the next epoch.
@@ -90,12 +94,20 @@ pub(super) struct Outcome {
     pub(super) end: bool,
     pub(super) tip: Option<DateTime<Utc>>,
     pub(super) gap: Option<Gap>,
+    /// The state behind the epoch; unset if it is as it was before.
+    pub(super) state: Option<Unsaved>,
 }
 
 impl Outcome {
-    /// That of no records, with an object that has no rows, behind which there was nothing at this time.
+    /// Whether there is nothing to say: the chain can stay where it is.
+    pub(super) fn is_empty(&self) -> bool {
+        self.taken.records == 0 && self.rows.count() == 0 && self.dead.is_none() && !self.end && self.gap.is_none()
+    }
+
+    /// That of no records, with an object that has no rows, behind which there was nothing at this time. It leaves the state as
+    /// it was.
     pub(super) fn empty(rows: Rows, tip: Option<DateTime<Utc>>) -> Self {
-        Self { taken: Taken::default(), rows, dead: None, end: false, tip, gap: None }
+        Self { taken: Taken::default(), rows, dead: None, end: false, tip, gap: None, state: None }
     }
 }
 
@@ -142,7 +154,8 @@ impl Ledger {
     /// # Errors
     ///
     /// Those of the run: [`Conflict`](ErrorKind::Conflict) if `old` has the results of another source, or if this ledger has
-    /// been begun without it; [`NotFound`](ErrorKind::NotFound) if there is no ledger there, or none with an epoch.
+    /// been begun without it; [`NotFound`](ErrorKind::NotFound) if there is no ledger there, or none with an epoch;
+    /// [`Usage`](ErrorKind::Usage) if it has state, which cannot be taken over.
     #[must_use]
     pub fn continue_from(mut self, old: Arc<dyn Store>) -> Self {
         self.continued = Some(old);
@@ -352,12 +365,16 @@ impl Ledger {
         head: &Head,
         outcome: Outcome,
     ) -> Result<Committed, Error> {
-        let Outcome { taken, rows, dead, end, tip, gap } = outcome;
+        let Outcome { taken, rows, dead, end, tip, gap, state } = outcome;
         let nonce = format!("{:032x}", rand::random::<u128>());
         let committed = self.now();
         let dead = match dead {
             Some(lines) => Some(self.put_dead(partition, head, &nonce, lines).await?),
             None => None,
+        };
+        let state = match state {
+            Some(unsaved) => Some(self.put_state(partition, head.n, unsaved).await?),
+            None => head.state.clone(),
         };
         let to = taken.to.or_else(|| head.from.clone());
         let n = head.n + 1;
@@ -375,6 +392,7 @@ impl Ledger {
             records: taken.records,
             rows: rows.count(),
             dead,
+            state,
             end,
             gap,
             last_arrival: taken.last_arrival,
@@ -421,6 +439,21 @@ impl Ledger {
         Ok(dead)
     }
 
+    /// Puts the state behind an epoch where it does not fit into the header. It exists only once a committed epoch names it.
+    async fn put_state(&self, partition: &Partition, n: u64, unsaved: Unsaved) -> Result<SavedState, Error> {
+        let fits_inline = unsaved.fits_inline();
+        let Unsaved { version, json } = unsaved;
+        if fits_inline {
+            return Ok(SavedState { version, at: StateAt::Inline(json) });
+        }
+        let sha256 = saved::hash(json.as_bytes());
+        let key = keys::state(partition, n, &sha256);
+        let body = Bytes::from(json);
+        let put = || self.store.put_if_absent(&key, body.clone(), &JSON);
+        self.patience.retried(&key, put).await?;
+        Ok(SavedState { version, at: StateAt::Object { key, sha256 } })
+    }
+
     /// Whether an epoch with rows is to lie under a newer key: those who look for what is new look into the present hour
     /// and the one before.
     pub(super) fn is_old(&self, head: &Head) -> bool {
@@ -450,6 +483,22 @@ pub(super) async fn root_of(store: &dyn Store) -> Result<Option<Root>, Error> {
     match retried(|| store.get(keys::ROOT)).await? {
         Some(json) => parse("the ledger's root", &place(store, keys::ROOT), &json).map(Some),
         None => Ok(None),
+    }
+}
+
+/// The JSON of a state that a header names.
+pub(super) async fn load_state(store: &dyn Store, patience: &Patience, saved: &SavedState) -> Result<Bytes, Error> {
+    match &saved.at {
+        StateAt::Inline(json) => Ok(Bytes::copy_from_slice(json.as_bytes())),
+        StateAt::Object { key, sha256 } => {
+            let json = patience.retried(key, || store.get(key)).await?.ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, "the state of a partition is gone")
+                    .at(place(store, key))
+                    .cure("restore the object: the header of an epoch names it")
+            })?;
+            saved::verify(&json, sha256, place(store, key))?;
+            Ok(json)
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,20 +12,23 @@ use chrono::{DateTime, Utc};
 use futures::future::{BoxFuture, Either, select};
 use futures::{FutureExt, TryStream};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::budget::Held;
+use super::course::Course;
 use super::dead::DeadLetters;
 use super::format::JsonLines;
 use super::gap;
 use super::hint::Hints;
 use super::ledger::{Committed, Head, Outcome};
-use super::pipeline::Worker;
+use super::pipeline::{Records, Worker};
 use super::progress::{Lag, Watched};
 use super::records::{EpochRecords, More, Reader, Taken};
-use crate::create::FromResults;
-use crate::{Error, ErrorKind, Flow, FlowExt, Partition, Position};
+use super::state::{Inherited, State};
+use crate::source::Listed;
+use crate::{Error, ErrorKind, FlowExt, Partition, Position};
 
 /// How long is waited for the records that a closure has failed with, to say which they were.
 const RETURN: Duration = Duration::from_secs(1);
@@ -38,21 +42,27 @@ struct Place {
 }
 
 /// An epoch that is to be put.
-struct Made {
+struct Made<S> {
     reader: Reader,
+    /// What it leaves to the next.
+    state: S,
+    /// Groups are open in it.
+    is_open: bool,
     outcome: Outcome,
     held: Held,
     lag: Lag,
 }
 
-impl<C, R> Worker<C>
+impl<C, S, R> Worker<C, S>
 where
-    C: Fn(Flow<FromResults<EpochRecords>>, DeadLetters) -> R + Send + Sync + 'static,
+    S: Serialize + DeserializeOwned + Send + 'static,
+    C: Fn(Records, DeadLetters, State<S>) -> R + Send + Sync + 'static,
     R: TryStream<Error = Error> + Send + 'static,
     R::Ok: Serialize + Send,
 {
     /// Runs a partition as far as it goes now; whether that is its end for good.
-    pub(super) async fn run_partition(&self, partition: &Partition, gone: &[Partition]) -> Result<bool, Error> {
+    pub(super) async fn run_partition(&self, listed: &Listed) -> Result<bool, Error> {
+        let partition = &listed.partition;
         let Some(resumed) = self.unless_stopped(self.ledger.resume(&self.root, partition)).await else {
             return Ok(false);
         };
@@ -60,14 +70,14 @@ where
         let mut hints = Hints::behind(hinted);
         while !head.end {
             if head.n == 0 {
-                for parent in gone {
-                    let gaps = gap::end(&self.ledger, &*self.source, &self.root, partition, parent).await?;
-                    self.limits.stats.gaps.add(gaps);
+                for parent in &listed.gone {
+                    self.end_gone(partition, parent).await?;
                 }
             }
+            let state = self.state_of(listed, &head).await?;
             let batches = self.source.read(partition, head.start(&self.root, partition));
             let reader = Reader::new(batches, &self.limits);
-            let (reached, over) = self.run_epochs(partition, head, reader, &mut hints).await?;
+            let (reached, over) = self.run_epochs(partition, head, (reader, state), &mut hints).await?;
             head = reached;
             if over {
                 break;
@@ -80,6 +90,43 @@ where
         }
         hints.put_last(&self.ledger, partition, &head).await;
         Ok(head.end)
+    }
+
+    /// The state that the next epoch of a partition begins with.
+    async fn state_of(&self, listed: &Listed, head: &Head) -> Result<S, Error> {
+        if let Some(saved) = &head.state {
+            return self.carry.read(&self.ledger, &listed.partition, saved).await;
+        }
+        let mut inherited = Vec::new();
+        if head.n == 0 && self.carry.inherits() {
+            for parent in listed.parents.iter().chain(&listed.gone) {
+                let (last, _) = self.ledger.resume(&self.root, parent).await?;
+                if let Some(saved) = &last.state {
+                    let state = self.carry.read(&self.ledger, parent, saved).await?;
+                    inherited.push(Inherited { partition: parent.clone(), state });
+                }
+            }
+        }
+        Ok(self.carry.begin(inherited, listed.keys))
+    }
+
+    /// Ends the chain of a parent that is gone before it was read to its end, with an epoch that has the gap, and what its
+    /// state still gives.
+    async fn end_gone(&self, child: &Partition, parent: &Partition) -> Result<(), Error> {
+        loop {
+            let found = gap::behind(&self.ledger, &*self.source, &self.root, child, parent).await?;
+            let Some((head, gap)) = found else { return Ok(()) };
+            let listed = Listed { partition: parent.clone(), parents: Vec::new(), gone: Vec::new(), keys: None };
+            let state = self.state_of(&listed, &head).await?;
+            let place = Place { from: head.from.clone(), seen: head.seen, since: Instant::now() };
+            let closed = (Reader::closed(&self.limits), state);
+            let Made { mut outcome, held, lag, .. } = self.run_epoch(parent, &place, closed, None).await?;
+            outcome.gap = Some(gap);
+            let watched = self.limits.stats.progress.enter(parent, head.from.clone());
+            if let Committed::Ours(_) = self.put(parent, head, outcome, held, &watched, lag).await? {
+                return Ok(());
+            }
+        }
     }
 
     /// What `work` comes to, or nothing if reading is to stop before.
@@ -99,15 +146,17 @@ where
         &self,
         partition: &Partition,
         mut head: Head,
-        mut reader: Reader,
+        (mut reader, mut state): (Reader, S),
         hints: &mut Hints,
     ) -> Result<(Head, bool), Error> {
         let watched = self.limits.stats.progress.enter(partition, head.from.clone());
         let mut place = Place { from: head.from.clone(), seen: head.seen, since: Instant::now() };
+        // What a state holds that was read or inherited is not known.
+        let mut is_open = self.carry.is_some();
         let mut putting: Option<BoxFuture<'_, Result<Committed, Error>>> = None;
         loop {
             let made = {
-                let mut next = pin!(self.next_epoch(partition, &place, reader, &watched));
+                let mut next = pin!(self.next_epoch(partition, &place, (reader, state, is_open), &watched));
                 match putting.take() {
                     None => next.await,
                     Some(put) => {
@@ -129,8 +178,8 @@ where
                 }
             };
             let Some(made) = made? else { return Ok((head, true)) };
-            let Made { reader: returned, outcome, held, lag } = made;
-            reader = returned;
+            let (outcome, held, lag) = (made.outcome, made.held, made.lag);
+            (reader, state, is_open) = (made.reader, made.state, made.is_open);
             place = Place {
                 from: outcome.taken.to.clone().or(place.from),
                 seen: place.seen.max(outcome.tip).max(outcome.taken.last_arrival),
@@ -162,6 +211,7 @@ where
         let stats = &self.limits.stats;
         let (records, rows) = (outcome.taken.records, outcome.rows.count());
         let letters = outcome.dead.as_ref().map_or(0, JsonLines::lines);
+        let gaps = u64::from(outcome.gap.is_some());
         if rows > 0 && self.ledger.is_old(&head) {
             match self.ledger.commit(partition, &head, Outcome::empty(self.ledger.rows()?, head.seen)).await? {
                 Committed::Ours(next) => head = next,
@@ -180,6 +230,7 @@ where
                 stats.committed.add(records);
                 stats.rows.add(rows);
                 stats.dead_letters.add(letters);
+                stats.gaps.add(gaps);
                 stats.epochs.add(1);
             }
             Committed::Theirs(_) => stats.lost.add(1),
@@ -188,31 +239,52 @@ where
     }
 
     /// Reads and computes an epoch, or says that there is none in this run any more.
+    ///
+    /// While groups are open, the chain is run also without records, so that their timeouts close them.
     async fn next_epoch(
         &self,
         partition: &Partition,
         place: &Place,
-        mut reader: Reader,
+        (mut reader, mut state, mut is_open): (Reader, S, bool),
         watched: &Watched<'_>,
-    ) -> Result<Option<Made>, Error> {
-        match self.more(&mut reader, place, watched).await? {
-            More::Over if !reader.is_at_its_end() => return Ok(None),
-            More::Idle => {
-                let (outcome, held, lag) =
-                    (Outcome::empty(self.ledger.rows()?, reader.tip()), Held::default(), reader.lag());
-                return Ok(Some(Made { reader, outcome, held, lag }));
+    ) -> Result<Option<Made<S>>, Error> {
+        loop {
+            if !is_open {
+                match self.more(&mut reader, place, watched).await? {
+                    More::Over if !reader.is_at_its_end() => return Ok(None),
+                    More::Idle => {
+                        let (outcome, held, lag) =
+                            (Outcome::empty(self.ledger.rows()?, reader.tip()), Held::default(), reader.lag());
+                        return Ok(Some(Made { reader, state, is_open, outcome, held, lag }));
+                    }
+                    More::Over | More::Records => {}
+                }
             }
-            More::Over | More::Records => {}
+            let room = self.unless_stopped(self.limits.budget.clone().room()).await;
+            if room.is_none() && !reader.is_at_its_end() {
+                return Ok(None);
+            }
+            if !is_open {
+                watched.begun();
+            }
+            let due = self.heartbeat.filter(|_| is_open).and_then(|heartbeat| place.since.checked_add(heartbeat));
+            let made = self.run_epoch(partition, place, (reader, state), due).await?;
+            if !made.outcome.is_empty() {
+                if is_open {
+                    watched.begun();
+                }
+                return Ok(Some(made));
+            }
+            let beats = due.is_some_and(|due| due <= Instant::now()) && made.outcome.tip > place.seen;
+            if beats {
+                return Ok(Some(made));
+            }
+            // Reading was stopped, or there is nothing more.
+            if made.reader.is_over(&self.limits) {
+                return Ok(None);
+            }
+            (reader, state, is_open) = (made.reader, made.state, made.is_open);
         }
-        let room = self.unless_stopped(self.limits.budget.clone().room()).await;
-        if room.is_none() && !reader.is_at_its_end() {
-            return Ok(None);
-        }
-        watched.begun();
-        let made = self.run_epoch(partition, place, reader).await?;
-        // Reading was stopped before its first record.
-        let is_nothing = made.outcome.taken.records == 0 && !made.outcome.end;
-        Ok((!is_nothing).then_some(made))
     }
 
     /// Reads until there is something to give, or a heartbeat is due.
@@ -242,16 +314,26 @@ where
         .await
     }
 
-    async fn run_epoch(&self, partition: &Partition, place: &Place, reader: Reader) -> Result<Made, Error> {
-        let (records, returned) = EpochRecords::begin(reader, self.limits.clone());
+    /// Runs the chain on an epoch, which ends at `due` at the latest if it has nothing by then.
+    async fn run_epoch(
+        &self,
+        partition: &Partition,
+        place: &Place,
+        (reader, state): (Reader, S),
+        due: Option<Instant>,
+    ) -> Result<Made<S>, Error> {
+        let course = Arc::new(Course::default());
+        let (records, returned) = EpochRecords::begin(reader, self.limits.clone(), Arc::clone(&course), due);
+        let state = State::new(state, Arc::clone(&course));
         let dead = DeadLetters::within(self.limits.budget.take());
         let mut held = self.limits.budget.take();
         let computed = AssertUnwindSafe(async {
             let mut rows = self.ledger.rows()?;
-            let mut chain = pin!((self.chain)(records.try_into_flow(), dead.clone()));
+            let mut chain = pin!((self.chain)(records.try_into_flow(), dead.clone(), state.clone()));
             while let Some(row) = poll_fn(|cx| chain.as_mut().try_poll_next(cx)).await.transpose()? {
                 rows.push(&row)?;
                 held.set(rows.held());
+                course.add_row();
             }
             Ok::<_, Error>(rows)
         })
@@ -272,8 +354,11 @@ where
         }
         let dead = dead.take();
         held.set(rows.held() + dead.as_ref().map_or(0, JsonLines::held));
+        let state = state.take().ok_or_else(|| unread(partition, "the state of an epoch was not given back"))?;
+        let unsaved = self.carry.write(partition, &state)?;
         let (end, tip, lag) = (reader.is_at_its_end(), reader.tip(), reader.lag());
-        Ok(Made { reader, outcome: Outcome { taken, rows, dead, end, tip, gap: None }, held, lag })
+        let outcome = Outcome { taken, rows, dead, end, tip, gap: None, state: unsaved };
+        Ok(Made { reader, state, is_open: course.has_open_groups(), outcome, held, lag })
     }
 }
 

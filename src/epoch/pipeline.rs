@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::TryStream;
 use futures::future::{Either, OptionFuture, select};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -21,10 +22,13 @@ use super::ledger::Ledger;
 use super::partition::panicked;
 use super::records::{EpochRecords, Limits, Stop};
 use super::redrive::Redrive;
+use super::state::{Carry, State};
 use super::stats::{Report, Stats};
 use crate::create::FromResults;
 use crate::source::{Listed, Source};
 use crate::{Error, ErrorKind, Flow, Partition};
+
+pub(super) type Records = Flow<FromResults<EpochRecords>>;
 
 /// How often the source is asked for new partitions.
 const DISCOVERY: Duration = Duration::from_secs(10);
@@ -69,24 +73,51 @@ impl Epochs {
     /// operators in it need to know nothing of epochs: open groups end, and their rows are deltas that add up with those
     /// of other epochs. It may run more than once for the same records, when an epoch could not be committed; so other
     /// side effects in it are not exact.
-    pub fn commit_to<C, R>(self, ledger: Ledger, chain: C) -> Pipeline<C>
+    pub fn commit_to<C, R>(
+        self,
+        ledger: Ledger,
+        chain: C,
+    ) -> Pipeline<impl Fn(Records, DeadLetters, State<()>) -> R + Send + Sync + 'static, ()>
     where
-        C: Fn(Flow<FromResults<EpochRecords>>, DeadLetters) -> R + Send + Sync + 'static,
+        C: Fn(Records, DeadLetters) -> R + Send + Sync + 'static,
+        R: TryStream<Error = Error> + Send + 'static,
+        R::Ok: Serialize + Send,
+    {
+        self.commit_to_with_state(ledger, Carry::nothing(), move |records, dead, _| chain(records, dead))
+    }
+
+    /// The same as [`commit_to`](Self::commit_to) for a `chain` that keeps a state: what each epoch leaves there, the next
+    /// epoch of its partition begins with.
+    ///
+    /// The state is committed with the epoch. So it is what the chain made of all records up to there, each counted once,
+    /// whatever was tried in between; whoever loses an epoch to another worker goes on with that one's state. It is written
+    /// in each epoch's header, or, if it takes more than 32 KiB, as an object of its own for each epoch: what is kept
+    /// should be small. In between it stays in memory, once for each partition.
+    ///
+    /// The chain is run also while no records come, so that what waits in the state can come out. Such an epoch lasts from
+    /// its first row; one without records and rows is not committed, and what it did to the state is lost with the process.
+    ///
+    /// A chain that has a state stops a pipeline that keeps none, or another version of it: see [`Carry::new`].
+    pub fn commit_to_with_state<S, C, R>(self, ledger: Ledger, carry: Carry<S>, chain: C) -> Pipeline<C, S>
+    where
+        S: Serialize + DeserializeOwned + Send + 'static,
+        C: Fn(Records, DeadLetters, State<S>) -> R + Send + Sync + 'static,
         R: TryStream<Error = Error> + Send + 'static,
         R::Ok: Serialize + Send,
     {
         let Self { source, every } = self;
         let (once, heartbeat, stats) = (false, None, Stats::default());
-        Pipeline { source, every, ledger, chain, once, heartbeat, stop_within: STOP_WITHIN, most: HELD, stats }
+        Pipeline { source, every, ledger, carry, chain, once, heartbeat, stop_within: STOP_WITHIN, most: HELD, stats }
     }
 }
 
 /// A pipeline that is ready to run: see [`Epochs::commit_to`].
 #[must_use = "a pipeline does nothing until it is run"]
-pub struct Pipeline<C> {
+pub struct Pipeline<C, S> {
     source: Arc<dyn Source>,
     every: Every,
     ledger: Ledger,
+    carry: Carry<S>,
     chain: C,
     once: bool,
     heartbeat: Option<Duration>,
@@ -95,12 +126,13 @@ pub struct Pipeline<C> {
     stats: Stats,
 }
 
-impl<C> fmt::Debug for Pipeline<C> {
+impl<C, S> fmt::Debug for Pipeline<C, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pipeline")
             .field("source", &self.source)
             .field("every", &self.every)
             .field("ledger", &self.ledger)
+            .field("carry", &self.carry)
             .field("once", &self.once)
             .field("heartbeat", &self.heartbeat)
             .field("stop_within", &self.stop_within)
@@ -109,9 +141,10 @@ impl<C> fmt::Debug for Pipeline<C> {
     }
 }
 
-impl<C, R> Pipeline<C>
+impl<C, S, R> Pipeline<C, S>
 where
-    C: Fn(Flow<FromResults<EpochRecords>>, DeadLetters) -> R + Send + Sync + 'static,
+    S: Serialize + DeserializeOwned + Send + 'static,
+    C: Fn(Records, DeadLetters, State<S>) -> R + Send + Sync + 'static,
     R: TryStream<Error = Error> + Send + 'static,
     R::Ok: Serialize + Send,
 {
@@ -201,14 +234,14 @@ where
     }
 
     async fn run_behind(self, root: Root, shutdown: impl Future<Output = ()>) -> Result<Report, Error> {
-        let Self { source, every, ledger, chain, once, heartbeat, stop_within, most, stats } = self;
+        let Self { source, every, ledger, carry, chain, once, heartbeat, stop_within, most, stats } = self;
         let shutdown = pin!(shutdown);
         let ledger = ledger.patient(stats.retries.clone());
         let (stop, stopped) = watch::channel(false);
         let (budget, clock) = (Budget::new(most, stats.held.clone()), ledger.its_clock());
         let limits = Limits { every, once, stop: Stop(stopped.clone()), stats: stats.clone(), budget, clock };
         let failure = OnceLock::new();
-        let worker = Arc::new(Worker { source, ledger, root, chain, limits, heartbeat, stop, failure });
+        let worker = Arc::new(Worker { source, ledger, root, carry, chain, limits, heartbeat, stop, failure });
         let too_late = async {
             select(shutdown, pin!(Stop(stopped).wait())).await;
             worker.stop.send_replace(true);
@@ -223,10 +256,11 @@ where
 }
 
 /// What the tasks of all partitions share.
-pub(super) struct Worker<C> {
+pub(super) struct Worker<C, S> {
     pub(super) source: Arc<dyn Source>,
     pub(super) ledger: Ledger,
     pub(super) root: Root,
+    pub(super) carry: Carry<S>,
     pub(super) chain: C,
     pub(super) limits: Limits,
     pub(super) heartbeat: Option<Duration>,
@@ -235,7 +269,7 @@ pub(super) struct Worker<C> {
     failure: OnceLock<Error>,
 }
 
-impl<C> Worker<C> {
+impl<C, S> Worker<C, S> {
     fn fail(&self, error: Error) {
         // Only the first counts: those behind it often follow from it.
         let _ = self.failure.set(error);
@@ -270,9 +304,10 @@ enum Known {
     Ended,
 }
 
-impl<C, R> Worker<C>
+impl<C, S, R> Worker<C, S>
 where
-    C: Fn(Flow<FromResults<EpochRecords>>, DeadLetters) -> R + Send + Sync + 'static,
+    S: Serialize + DeserializeOwned + Send + 'static,
+    C: Fn(Records, DeadLetters, State<S>) -> R + Send + Sync + 'static,
     R: TryStream<Error = Error> + Send + 'static,
     R::Ok: Serialize + Send,
 {
@@ -321,8 +356,9 @@ where
     }
 
     fn start(self: &Arc<Self>, listed: Vec<Listed>, known: &mut HashMap<Partition, Known>, tasks: &mut Tasks) {
-        for Listed { partition, parents, gone } in listed {
-            if known.contains_key(&partition) {
+        for listed in listed {
+            let Listed { partition, parents, gone, .. } = &listed;
+            if known.contains_key(partition) {
                 continue;
             }
             if !parents.iter().all(|parent| matches!(known.get(parent), Some(Known::Ended))) {
@@ -334,8 +370,8 @@ where
             known.insert(partition.clone(), Known::Running);
             let worker = Arc::clone(self);
             tasks.spawn(async move {
-                let end = worker.run_partition(&partition, &gone).await;
-                (partition, end)
+                let end = worker.run_partition(&listed).await;
+                (listed.partition, end)
             });
         }
     }

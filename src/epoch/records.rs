@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -9,15 +10,16 @@ use chrono::{DateTime, Utc};
 use futures::Stream;
 use futures::future::select;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::budget::Budget;
 use super::clock::Clock;
+use super::course::Course;
 use super::every::Every;
 use super::progress::Lag;
 use super::stats::Stats;
 use crate::source::Batch;
-use crate::{BoxFlow, Error, Position, Record};
+use crate::{BoxFlow, Error, Position, Record, from_results};
 
 /// The records of one epoch: what [`commit_to`](super::Epochs::commit_to) gives to the pipeline's closure.
 ///
@@ -30,7 +32,10 @@ pub struct EpochRecords {
     reader: Option<Reader>,
     taken: Taken,
     limits: Limits,
-    /// Ready when the epoch's time is over, or the budget used up; made with its first record.
+    course: Arc<Course>,
+    /// When it is to end if it has nothing by then.
+    due: Option<Pin<Box<Sleep>>>,
+    /// Ready when the epoch's time is over, or the budget used up; made with its first record or its first row.
     over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     back: Option<oneshot::Sender<(Reader, Taken)>>,
 }
@@ -121,14 +126,19 @@ impl Reader {
         }
     }
 
+    /// A partition that is closed for good, with nothing left to read.
+    pub(super) fn closed(limits: &Limits) -> Self {
+        let nothing = from_results(futures::stream::empty()).boxed();
+        Self { ended: true, closed: true, ..Self::new(nothing, limits) }
+    }
+
     /// Reads until there are records to give or it is clear that there will be none.
     pub(super) fn poll_more(&mut self, cx: &mut Context<'_>, limits: &Limits) -> Poll<Result<More, Error>> {
         if limits.stop.is_set() {
             return Poll::Ready(Ok(More::Over));
         }
         while self.records.as_slice().is_empty() {
-            let caught_up = limits.once && self.behind.is_some_and(|behind| behind.is_zero());
-            if self.ended || caught_up || self.stopped.as_mut().poll(cx).is_ready() {
+            if self.is_spent(limits) || self.stopped.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(More::Over));
             }
             match ready!(Pin::new(&mut self.batches).poll_next(cx)).transpose()? {
@@ -150,6 +160,17 @@ impl Reader {
         self.tip.filter(|_| self.records.as_slice().is_empty())
     }
 
+    /// Whether nothing comes in this run behind what has been taken, even if it is not stopped.
+    fn is_spent(&self, limits: &Limits) -> bool {
+        let caught_up = limits.once && self.behind.is_some_and(|behind| behind.is_zero());
+        (self.ended || caught_up) && self.records.as_slice().is_empty()
+    }
+
+    /// Whether nothing comes in this run behind what has been taken.
+    pub(super) fn is_over(&self, limits: &Limits) -> bool {
+        limits.stop.is_set() || self.is_spent(limits)
+    }
+
     /// How far behind the end of the partition what has been taken is, about.
     pub(super) fn lag(&self) -> Lag {
         self.behind.map(|behind| (self.asked, behind))
@@ -163,16 +184,32 @@ impl Reader {
 
 impl EpochRecords {
     /// The next epoch of a reader. The reader comes back when this is dropped.
-    pub(super) fn begin(reader: Reader, limits: Limits) -> (Self, oneshot::Receiver<(Reader, Taken)>) {
+    pub(super) fn begin(
+        reader: Reader,
+        limits: Limits,
+        course: Arc<Course>,
+        due: Option<Instant>,
+    ) -> (Self, oneshot::Receiver<(Reader, Taken)>) {
         let (back, returned) = oneshot::channel();
         let taken = Taken::default();
-        (Self { reader: Some(reader), taken, limits, over: None, back: Some(back) }, returned)
+        let due = due.map(|due| Box::pin(sleep_until(due)));
+        (Self { reader: Some(reader), taken, limits, course, due, over: None, back: Some(back) }, returned)
     }
 
     /// Whether it is to be closed: never before it has a record, whatever the limits are.
     fn is_full(&self) -> bool {
         let Taken { records, bytes, .. } = self.taken;
         records > 0 && (bytes >= self.limits.every.bytes || records >= self.limits.every.records)
+    }
+
+    fn begin_time(&mut self) {
+        let full = Box::pin(self.limits.budget.clone().full());
+        self.over = Some(match Instant::now().checked_add(self.limits.every.span) {
+            Some(until) => Box::pin(async move {
+                select(pin!(sleep_until(until)), full).await;
+            }),
+            None => full,
+        });
     }
 
     /// Whether its time is over, the budget is used up, or reading is to stop.
@@ -185,6 +222,14 @@ impl EpochRecords {
             return Poll::Ready(None);
         }
         let exhausted = self.reader.as_ref().is_none_or(|reader| reader.records.as_slice().is_empty());
+        if exhausted && self.over.is_none() {
+            self.course.wake_at_first_row(cx.waker());
+            if self.course.has_rows() {
+                self.begin_time();
+            } else if self.due.as_mut().is_some_and(|due| due.as_mut().poll(cx).is_ready()) {
+                return Poll::Ready(None);
+            }
+        }
         if (exhausted || self.taken.records.is_multiple_of(LOOK_EVERY)) && self.is_over(cx) {
             return Poll::Ready(None);
         }
@@ -194,14 +239,8 @@ impl EpochRecords {
             return Poll::Ready(Some(Err(error)));
         }
         let Some(record) = reader.records.next() else { return Poll::Ready(None) };
-        if self.taken.records == 0 {
-            let full = Box::pin(self.limits.budget.clone().full());
-            self.over = Some(match Instant::now().checked_add(self.limits.every.span) {
-                Some(until) => Box::pin(async move {
-                    select(pin!(sleep_until(until)), full).await;
-                }),
-                None => full,
-            });
+        if self.over.is_none() {
+            self.begin_time();
         }
         self.taken.records += 1;
         self.taken.bytes += record.data.len() as u64;
@@ -221,6 +260,9 @@ impl Stream for EpochRecords {
         }
         let record = ready!(self.poll_record(cx));
         self.taken.done = !matches!(record, Some(Ok(_)));
+        if record.is_none() && self.reader.as_ref().is_some_and(|reader| reader.is_spent(&self.limits)) {
+            self.course.set_last();
+        }
         Poll::Ready(record)
     }
 }

@@ -81,8 +81,12 @@ impl Source for Redrive {
     }
 
     fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>> {
-        let listed =
-            |partition: &Partition| Listed { partition: partition.clone(), parents: Vec::new(), gone: Vec::new() };
+        let listed = |partition: &Partition| Listed {
+            partition: partition.clone(),
+            parents: Vec::new(),
+            gone: Vec::new(),
+            keys: None,
+        };
         Box::pin(async move { Ok(self.chains.keys().map(listed).collect()) })
     }
 

@@ -30,6 +30,7 @@ use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::codec::kpl;
 use crate::uri::Uri;
 use crate::{BoxFlow, Error, Layout, Partition, Position, Record};
 
@@ -87,6 +88,31 @@ pub struct Listed {
     pub parents: Vec<Partition>,
     /// The partitions that it came from and that the source has no more. What was not read of them is lost.
     pub gone: Vec<Partition>,
+    /// Which keys are its own, if its source spreads records by the hash of their keys.
+    pub keys: Option<KeyRange>,
+}
+
+/// The keys of a partition: those whose hash lies between two numbers, both included.
+///
+/// The hash of a key is its MD5, read as a number with the first byte first, as in Kinesis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    /// The first hash.
+    pub first: u128,
+    /// The last hash.
+    pub last: u128,
+}
+
+impl KeyRange {
+    /// Whether a hash is in it.
+    pub const fn contains(&self, hash: u128) -> bool {
+        self.first <= hash && hash <= self.last
+    }
+
+    /// Whether records with this partition key are put into the partition, unless their producer gave a hash itself.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.contains(kpl::hash_of(key))
+    }
 }
 
 /// Where in a partition to start reading.

@@ -196,7 +196,7 @@ impl Source for RandomSource {
 
     fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>> {
         Box::pin(async {
-            Ok(vec![Listed { partition: Partition::new(PARTITION), parents: Vec::new(), gone: Vec::new() }])
+            Ok(vec![Listed { partition: Partition::new(PARTITION), parents: Vec::new(), gone: Vec::new(), keys: None }])
         })
     }
 

@@ -31,6 +31,28 @@ fn of_the_flights() {
     are_same(&sums(&place.out()), &expected);
 }
 
+/// However short the epochs are, there are as few counts as if there was one.
+#[test]
+fn carried_from_epoch_to_epoch() {
+    let mut text = "departed_at,carrier\n".to_owned();
+    for n in 0..20_000 {
+        text += &format!("2013-01-01T10:1{}:00Z,{}\n", n % 4, ["UA", "AA", "DL"][n % 3]);
+    }
+    let expected = by_hand(text.as_bytes(), b',');
+    let rows = |more: &[&str]| {
+        let place = Place::new();
+        let source = place.write("many.csv", &text);
+        let ended = place.run(&source, &[&["--epoch", "20ms", "--timeout", "1h"], more].concat()).well();
+        assert!(ended.out.contains("20000 events read = 20000 counted + 0 set aside"), "{}", ended.out);
+        are_same(&sums(&place.out()), &expected);
+        let again = place.run(&source, more).well();
+        assert!(again.out.contains("This run: 0 events in 0 epochs"), "{}", again.out);
+        lines(&place.out(), "dt=").len()
+    };
+    assert_eq!(rows(&["--carry"]), expected.len());
+    assert!(rows(&[]) > expected.len(), "there was but one epoch, so this has shown nothing");
+}
+
 #[test]
 fn of_other_columns() {
     let place = Place::new();

@@ -31,6 +31,8 @@ impl Source for Merged {
     fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>> {
         let listed = |name: &str, parents: &[&str]| Listed {
             gone: Vec::new(),
+            keys: None,
+            keys: None,
             partition: Partition::new(name),
             parents: parents.iter().map(|parent| Partition::new(*parent)).collect(),
         };

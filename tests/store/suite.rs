@@ -166,28 +166,6 @@ pub(crate) async fn puts_one_of_many_whole(store: &dyn Store) {
     assert!(bodies.contains(&store.get("hint").await.unwrap().unwrap()));
 }
 
-pub(crate) async fn puts_in_the_place_of_what_was_there(store: &dyn Store) {
-    let about = About::default();
-    for body in ["first", "second, which is longer", "third", ""] {
-        store.put("a/b", body.into(), &about).await.unwrap();
-        assert_eq!(store.get("a/b").await.unwrap().unwrap(), body);
-    }
-    assert_eq!(put(store, "a/b", "late").await.unwrap(), Put::Exists);
-    assert_eq!(put(store, "c", "absent").await.unwrap(), Put::Created);
-    store.put("c", "replaced".into(), &about).await.unwrap();
-    assert_eq!(store.get("c").await.unwrap().unwrap(), "replaced");
-    assert_eq!(store.list_after("", None).await.unwrap(), ["a/b", "c"]);
-}
-
-pub(crate) async fn puts_one_of_many_whole(store: &dyn Store) {
-    let about = About::default();
-    let bodies: Vec<_> = (0..16_u8).map(|writer| Bytes::from(vec![writer; 100_000 + usize::from(writer)])).collect();
-    for put in join_all(bodies.iter().map(|body| store.put("hint", body.clone(), &about))).await {
-        put.unwrap();
-    }
-    assert!(bodies.contains(&store.get("hint").await.unwrap().unwrap()));
-}
-
 pub(crate) async fn refuses_what_is_no_key(store: &dyn Store) {
     let long = "k".repeat(1_025);
     let keys = [

@@ -71,7 +71,7 @@ impl Scripted {
     pub(crate) fn add(&self, name: &str, parents: &[&str], steps: impl IntoIterator<Item = Step>) {
         let parents = parents.iter().map(|parent| Partition::new(*parent)).collect();
         self.edit(|script| {
-            script.listed.push(Listed { partition: Partition::new(name), parents, gone: Vec::new() });
+            script.listed.push(Listed { partition: Partition::new(name), parents, gone: Vec::new(), keys: None });
             script.steps.insert(name.to_owned(), steps.into_iter().collect());
         });
     }

@@ -6,14 +6,18 @@
 //! out:  --------([a2][b1][c1]|)
 //! ```
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use std::vec;
 
 use futures::{Stream, TryStream};
 use pin_project::pin_project;
 
+use super::carrier::{Carrier, OpenGroup};
 use super::group_until::{GroupUntil, Parts};
 use super::groups::Groups;
 use super::table::Lookup;
@@ -43,7 +47,7 @@ pub trait Aggregator<K, T> {
 /// The stream of [`aggregate_each`](Flow::aggregate_each) and of all other `*_each`.
 #[must_use = "streams do nothing unless polled"]
 #[pin_project]
-pub struct AggregateEach<S, F, W, A, K>
+pub struct AggregateEach<S, F, W, A, K, C = ()>
 where
     S: TryStream,
     W: GroupSignal<K, S::Error>,
@@ -55,11 +59,15 @@ where
     aggregator: A,
     groups: Groups<K, A::State, W, S::Error>,
     timer: Timer,
-    state: State<K, A::Output>,
+    carrier: C,
+    state: State<K, A::State, A::Output>,
 }
 
-#[derive(Debug)]
-enum State<K, V> {
+enum State<K, A, V> {
+    /// Not polled yet.
+    New,
+    /// Groups are still to come that the flow before has left open.
+    Restoring(vec::IntoIter<OpenGroup<K, A>>),
     Reading,
     /// An item closed two groups: the oldest to make room, and, as it was alone in it, its own.
     AlsoClosed((K, V)),
@@ -141,18 +149,35 @@ where
             aggregator,
             groups: Groups::new(until, limit),
             timer: Timer::new(),
-            state: State::Reading,
+            carrier: (),
+            state: State::New,
         })
     }
 }
 
-impl<S, F, W, A, K> Stream for AggregateEach<S, F, W, A, K>
+impl<S, F, W, A, K> AggregateEach<S, F, W, A, K>
+where
+    S: TryStream,
+    W: GroupSignal<K, S::Error>,
+    A: Aggregator<K, S::Ok>,
+{
+    /// The same, with open groups from and for `carrier`.
+    #[track_caller]
+    pub(super) fn with_carrier<C>(self, carrier: C) -> AggregateEach<S, F, W, A, K, C> {
+        assert!(matches!(self.state, State::New), "groups can be carried only by a flow that has not been polled");
+        let Self { source, key, aggregator, groups, timer, state, carrier: () } = self;
+        AggregateEach { source, key, aggregator, groups, timer, carrier, state }
+    }
+}
+
+impl<S, F, W, A, K, C> Stream for AggregateEach<S, F, W, A, K, C>
 where
     S: TryStream,
     F: FnMut(&S::Ok) -> K,
     K: Hash + Eq,
     W: GroupSignal<K, S::Error>,
     A: Aggregator<K, S::Ok>,
+    C: Carrier<K, A::State>,
 {
     type Item = Result<(K, A::Output), S::Error>;
 
@@ -160,8 +185,15 @@ where
         let this = self.project();
         let (groups, aggregator) = (this.groups, this.aggregator);
         let mut source = this.source;
-        match std::mem::replace(this.state, State::Reading) {
-            State::Reading => {}
+        let restoring = match std::mem::replace(this.state, State::Reading) {
+            State::Reading => None,
+            State::New => {
+                let mut open = this.carrier.take();
+                open.sort_by_key(|group| Reverse(group.age));
+                groups.begin_at(open.first().map_or(Duration::ZERO, |oldest| oldest.age));
+                Some(open.into_iter())
+            }
+            State::Restoring(open) => Some(open),
             State::AlsoClosed(group) => return Poll::Ready(Some(Ok(group))),
             State::Draining => {
                 let group = groups.close_oldest().map(|(key, state)| Ok((key, aggregator.close(state))));
@@ -172,8 +204,25 @@ where
                 *this.state = State::Done;
                 return Poll::Ready(None);
             }
-        }
+        };
         groups.set_now(clock::now());
+        if let Some(mut open) = restoring {
+            while let Some(group) = open.next() {
+                match groups.restore(group) {
+                    Ok(None) => {}
+                    Ok(Some((key, state))) => {
+                        *this.state = State::Restoring(open);
+                        return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
+                    }
+                    Err(error) => {
+                        *this.state = State::Done;
+                        groups.clear();
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                }
+            }
+            groups.restored();
+        }
         // Within a poll, time stands still: what ends groups is looked at again only where it can have changed.
         let mut look = true;
         let mut budget = Budget::new();
@@ -198,6 +247,11 @@ where
                     *this.state = State::Done;
                     groups.clear();
                     return Poll::Ready(Some(Err(error)));
+                }
+                Poll::Ready(None) if !this.carrier.is_last() => {
+                    *this.state = State::Done;
+                    this.carrier.keep(groups.leave_open());
+                    return Poll::Ready(None);
                 }
                 Poll::Ready(None) => {
                     let group = groups.close_oldest().map(|(key, state)| Ok((key, aggregator.close(state))));
@@ -250,7 +304,7 @@ where
     }
 }
 
-impl<S, F, W, A, K> fmt::Debug for AggregateEach<S, F, W, A, K>
+impl<S, F, W, A, K, C> fmt::Debug for AggregateEach<S, F, W, A, K, C>
 where
     S: TryStream + fmt::Debug,
     W: GroupSignal<K, S::Error>,

@@ -2,9 +2,11 @@
 
 use std::hash::Hash;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::carrier::OpenGroup;
 use super::table::{Lookup, Table, Vacancy};
 use super::until::{GroupSignal, Until};
 use super::watch::{Watch, Watching};
@@ -105,6 +107,42 @@ where
     /// What is kept of a group, if there is one of that id.
     pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut V> {
         self.table.get_mut(id).map(|open| &mut open.value)
+    }
+
+    /// Gets ready for groups that a flow before has left open, the oldest of which is that old.
+    pub(super) fn begin_at(&mut self, age: Duration) {
+        self.table.begin_at(age);
+    }
+
+    /// Goes on with a group that a flow before has left open. They come oldest first; when all have come, that is to be
+    /// [said](Self::restored). Gives a group that ends by it: one to make room, or the group itself.
+    pub(super) fn restore(&mut self, group: OpenGroup<K, V>) -> Result<Option<(K, V)>, E> {
+        let OpenGroup { key, state, age, idle, items } = group;
+        if self.table.is_full(items) || self.table.is_open(&key) {
+            return Ok(Some((key, state)));
+        }
+        let evicted = self.make_room()?;
+        if let Lookup::Absent(vacancy) = self.look_up(key) {
+            let id = self.open(vacancy, state);
+            self.table.set_ages(id, age, idle, items);
+        }
+        Ok(evicted)
+    }
+
+    /// All groups of the flow before have been given.
+    pub(super) fn restored(&mut self) {
+        self.table.sort_by_use();
+    }
+
+    /// Lets go of all groups, oldest first, for another flow to go on with.
+    pub(super) fn leave_open(&mut self) -> Vec<OpenGroup<K, V>> {
+        let mut open = Vec::with_capacity(self.table.len());
+        while let Some(id) = self.table.oldest() {
+            let (age, idle, items) = self.table.ages(id);
+            let (key, state) = self.close(id);
+            open.push(OpenGroup { key, state, age, idle, items });
+        }
+        open
     }
 
     pub(super) fn close_oldest(&mut self) -> Option<(K, V)> {

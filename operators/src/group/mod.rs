@@ -2,6 +2,7 @@
 
 mod aggregate_each;
 pub(crate) mod baton;
+mod carrier;
 mod count_each;
 mod fold_each;
 mod group_by;
@@ -21,6 +22,7 @@ mod until;
 mod watch;
 
 pub use self::aggregate_each::{AggregateEach, Aggregator};
+pub use self::carrier::{Carrier, OpenGroup};
 pub use self::count_each::Count;
 pub use self::fold_each::Fold;
 pub use self::group_by::GroupBy;

@@ -25,6 +25,8 @@ pub(super) struct Table<K, V> {
     count: usize,
     /// What the times in the slots count from, in nanoseconds: half the size of an `Instant`.
     epoch: Option<Instant>,
+    /// The time at that instant: groups that are older than this table were opened before.
+    begin: u64,
     now: u64,
 }
 
@@ -69,6 +71,7 @@ impl<K: Hash + Eq, V> Table<K, V> {
             idle: until.idle.map(nanos),
             count: until.count.unwrap_or(usize::MAX),
             epoch: None,
+            begin: 0,
             now: 0,
         }
     }
@@ -76,7 +79,7 @@ impl<K: Hash + Eq, V> Table<K, V> {
     /// Tells the time. It never goes backwards.
     pub(super) fn set_now(&mut self, now: Instant) {
         let epoch = *self.epoch.get_or_insert(now);
-        self.now = self.now.max(nanos(now.saturating_duration_since(epoch)));
+        self.now = self.now.max(self.begin.saturating_add(nanos(now.saturating_duration_since(epoch))));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -104,6 +107,49 @@ impl<K: Hash + Eq, V> Table<K, V> {
             self.by_use.push(&mut self.slots, id);
         }
         id
+    }
+
+    /// Begins the clock at `age`, so that groups which are that old have a place on it: before all else.
+    pub(super) fn begin_at(&mut self, age: Duration) {
+        self.begin = nanos(age);
+        self.now = self.begin;
+    }
+
+    pub(super) fn is_open(&self, key: &K) -> bool {
+        let hash = self.hasher.hash_one(key);
+        self.ids.find(hash, |id| self.slots[*id as usize].key == *key).is_some()
+    }
+
+    /// Whether a group of so many items has all that it may have.
+    pub(super) const fn is_full(&self, items: usize) -> bool {
+        items >= self.count
+    }
+
+    /// Says how old a group is that was opened now. Groups come in the order of their ages; when all have come, they are
+    /// to be [put in order](Self::sort_by_use) of their latest items too.
+    pub(super) fn set_ages(&mut self, id: u32, age: Duration, idle: Duration, items: usize) {
+        let slot = &mut self.slots[id as usize];
+        slot.opened = self.now.saturating_sub(nanos(age));
+        slot.used = self.now.saturating_sub(nanos(idle)).max(slot.opened);
+        slot.items = items;
+    }
+
+    pub(super) fn sort_by_use(&mut self) {
+        if self.idle.is_some() {
+            let mut ids: Vec<_> = self.slots.iter().map(|(id, slot)| (slot.used, id as u32)).collect();
+            ids.sort_unstable();
+            self.by_use.clear();
+            for (_, id) in ids {
+                self.by_use.push(&mut self.slots, id);
+            }
+        }
+    }
+
+    /// How long a group has been open, how long ago its latest item came, and how many it has had.
+    pub(super) fn ages(&self, id: u32) -> (Duration, Duration, usize) {
+        let Slot { opened, used, items, .. } = &self.slots[id as usize];
+        let since = |then: u64| Duration::from_nanos(self.now.saturating_sub(then));
+        (since(*opened), since(*used), *items)
     }
 
     /// Counts an item of a group now. Gives what is kept of the group, and whether that was its last item.
@@ -176,7 +222,7 @@ impl<K: Hash + Eq, V> Table<K, V> {
     /// When the next group is due; unset if none ever is.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let (deadline, _) = self.age_deadline().into_iter().chain(self.idle_deadline()).min()?;
-        self.epoch?.checked_add(Duration::from_nanos(deadline))
+        self.epoch?.checked_add(Duration::from_nanos(deadline.saturating_sub(self.begin)))
     }
 
     /// All open groups, in no order.

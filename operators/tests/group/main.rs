@@ -5,6 +5,7 @@ mod support;
 
 mod aggregate_each;
 mod bounds;
+mod carried;
 mod count_each;
 mod fold_each;
 mod group_by;

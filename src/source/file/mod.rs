@@ -215,7 +215,7 @@ impl Source for FileSource {
     }
 
     fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>> {
-        let listed = Listed { partition: self.0.partition.clone(), parents: Vec::new(), gone: Vec::new() };
+        let listed = Listed { partition: self.0.partition.clone(), parents: Vec::new(), gone: Vec::new(), keys: None };
         Box::pin(async { Ok(vec![listed]) })
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::Partition;
 pub(super) use crate::aws::shards::{HashRange, Shard};
-use crate::source::Listed;
+use crate::source::{KeyRange, Listed};
 
 /// The name of the stream's ARN in a description.
 pub(super) const STREAM: &str = "stream";
@@ -49,7 +49,8 @@ pub(super) fn listing(stream: &str, shards: &[Shard]) -> Vec<Listed> {
             let all = shard.parents.iter();
             let (here, gone): (Vec<&String>, Vec<_>) = all.partition(|parent| listed.contains(&***parent));
             let partitions = |shards: Vec<&String>| shards.into_iter().map(|shard| partition(stream, shard)).collect();
-            Listed { partition: partition(stream, &shard.id), parents: partitions(here), gone: partitions(gone) }
+            let keys = Some(KeyRange { first: shard.range.start, last: shard.range.end });
+            Listed { partition: partition(stream, &shard.id), parents: partitions(here), gone: partitions(gone), keys }
         })
         .collect()
 }
