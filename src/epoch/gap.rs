@@ -1,17 +1,26 @@
 //! Ends the chain of a partition that is gone before it was read to its end.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 
 use super::gzip::GzipLines;
 use super::header::{Gap, Root};
+use super::horizon::AtGaps;
 use super::ledger::{Committed, Ledger, Outcome};
 use super::records::Taken;
 use crate::source::Source;
 use crate::{Error, ErrorKind, Partition};
 
-/// Ends the chain of `parent`, which is gone, with an epoch that has nothing but the gap, unless it is ended. How many
-/// gaps this worker has committed.
+/// A partition that is gone, and whose chain has its end mark.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// Whether this worker has ended it, with a gap.
+    pub(super) gap: bool,
+    /// Until when nothing of it was lost. Its child may have lost what arrived later, if it was not read before.
+    pub(super) seen: Option<DateTime<Utc>>,
+}
+
+/// Ends the chain of `parent`, which is gone, with an epoch that has nothing but the gap, unless it is ended.
 ///
 /// A parent that was gone when the root was made was never this ledger's: then its child stands in the root, and it
 /// does not.
@@ -19,22 +28,23 @@ use crate::{Error, ErrorKind, Partition};
 /// # Errors
 ///
 /// [`Unavailable`](ErrorKind::Unavailable) if the source can read the parent all the same: a list may be incomplete, and an
-/// end mark is for good.
+/// end mark is for good. If it is to [stop](AtGaps::Stop) at gaps, an error that says from when to when.
 pub(super) async fn end(
     ledger: &Ledger,
     source: &dyn Source,
     root: &Root,
     child: &Partition,
     parent: &Partition,
-) -> Result<u64, Error> {
+    at_gaps: AtGaps,
+) -> Result<Ended, Error> {
     if root.partitions.contains(child) && !root.partitions.contains(parent) {
-        return Ok(0);
+        return Ok(Ended::default());
     }
     let mut head = ledger.first(root, parent);
     loop {
         head = ledger.walk(parent, head).await?;
         if head.end {
-            return Ok(0);
+            return Ok(Ended { gap: false, seen: head.seen });
         }
         match source.read(parent, head.start(root, parent)).try_next().await {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -46,15 +56,12 @@ pub(super) async fn end(
             }
         }
         let gap = Gap { after: head.seen, until: Utc::now() };
-        tracing::error!(
-            partition = %parent, after = ?gap.after, until = %gap.until,
-            "the source has this partition no more, and it was not read to its end: records may be lost"
-        );
+        at_gaps.meet(parent, &gap)?;
         let gap = Some(gap);
         let outcome =
             Outcome { taken: Taken::default(), rows: GzipLines::new(), dead: None, end: true, tip: None, gap };
         match ledger.commit(parent, &head, outcome).await? {
-            Committed::Ours(_) => return Ok(1),
+            Committed::Ours(_) => return Ok(Ended { gap: true, seen: head.seen }),
             Committed::Theirs(theirs) => head = theirs,
         }
     }

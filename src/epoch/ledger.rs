@@ -45,7 +45,7 @@ pub(super) struct Head {
 
 impl Head {
     fn behind(header: Header) -> Self {
-        let seen = header.tip.max(header.last_arrival);
+        let seen = header.tip.max(header.last_arrival).max(header.gap.map(|gap| gap.until));
         Self { n: header.n + 1, key: header.next, from: header.to, end: header.end, seen }
     }
 
@@ -85,6 +85,11 @@ impl Ledger {
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
         self
+    }
+
+    /// Whose results these are.
+    pub(super) fn pipeline(&self) -> &str {
+        &self.pipeline
     }
 
     /// The store.

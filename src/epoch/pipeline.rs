@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::TryStream;
 use futures::future::{Either, OptionFuture, select};
 use serde::Serialize;
@@ -18,12 +19,13 @@ use super::every::Every;
 use super::gap;
 use super::gzip::GzipLines;
 use super::header::Root;
+use super::horizon::AtGaps;
 use super::ledger::{Committed, Head, Ledger, Outcome};
 use super::records::{EpochRecords, Limits, More, Reader, Stop};
 use super::stats::{Report, Stats};
 use crate::create::FromResults;
-use crate::source::{Listed, Source};
-use crate::{Error, ErrorKind, Flow, FlowExt, Partition};
+use crate::source::{Listed, Source, Start};
+use crate::{Error, ErrorKind, Flow, FlowExt, Partition, metrics};
 
 /// How often the source is asked for new partitions.
 const DISCOVERY: Duration = Duration::from_secs(10);
@@ -69,7 +71,8 @@ impl Epochs {
         R::Ok: Serialize + Send,
     {
         let Self { source, every } = self;
-        Pipeline { source, every, ledger, chain, once: false, stats: Stats::default() }
+        let stats = Stats::of(ledger.pipeline());
+        Pipeline { source, every, ledger, chain, once: false, at_gaps: AtGaps::default(), stats }
     }
 }
 
@@ -81,6 +84,7 @@ pub struct Pipeline<C> {
     ledger: Ledger,
     chain: C,
     once: bool,
+    at_gaps: AtGaps,
     stats: Stats,
 }
 
@@ -91,6 +95,7 @@ impl<C> fmt::Debug for Pipeline<C> {
             .field("every", &self.every)
             .field("ledger", &self.ledger)
             .field("once", &self.once)
+            .field("at_gaps", &self.at_gaps)
             .finish_non_exhaustive()
     }
 }
@@ -105,6 +110,13 @@ where
     /// shutdown; a file ends by itself.
     pub const fn once(mut self, once: bool) -> Self {
         self.once = once;
+        self
+    }
+
+    /// What to do when records may be lost, because the source had them no more when they were to be read;
+    /// [`AtGaps::GoOn`] unless set.
+    pub const fn at_gaps(mut self, at_gaps: AtGaps) -> Self {
+        self.at_gaps = at_gaps;
         self
     }
 
@@ -124,10 +136,11 @@ where
     /// The first failure of the source, of the closure's flow or of the store. The other partitions stop reading and
     /// commit what they have read; the epoch that failed is not committed.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Report, Error> {
-        let Self { source, every, ledger, chain, once, stats } = self;
+        let Self { source, every, ledger, chain, once, at_gaps, stats } = self;
+        metrics::describe();
         let root = ledger.open(&*source).await?;
         let (stop, stopped) = watch::channel(false);
-        let limits = Limits { every, once, stop: Stop(stopped), stats: stats.clone() };
+        let limits = Limits { every, once, at_gaps, stop: Stop(stopped), stats: stats.clone() };
         let worker = Arc::new(Worker { source, ledger, root, chain, limits, stop });
         let mut work = pin!(Arc::clone(&worker).run_all());
         match select(&mut work, pin!(shutdown)).await {
@@ -248,19 +261,32 @@ where
                 return Ok(true);
             }
             if head.n == 0 {
-                for parent in gone {
-                    let gaps = gap::end(&self.ledger, &*self.source, &self.root, partition, parent).await?;
-                    self.limits.stats.gaps.add(gaps);
-                }
+                head.seen = self.end_parents(partition, gone).await?;
             }
-            let batches = self.source.read(partition, head.start(&self.root, partition));
-            let reader = Reader::new(batches, &self.limits);
+            let start = head.start(&self.root, partition);
+            let seen = head.seen.or(if let Start::At(time) = start { Some(time) } else { None });
+            let reader = Reader::new(partition, self.source.read(partition, start), seen, &self.limits);
             let (reached, over) = self.run_epochs(partition, head, reader).await?;
             head = reached;
             if over {
                 return Ok(head.end);
             }
         }
+    }
+
+    /// Ends the chains of a partition's parents that are gone. Until when nothing of the partition is lost: it begins where
+    /// they end, and its own beginning may be gone as they are.
+    async fn end_parents(&self, partition: &Partition, gone: &[Partition]) -> Result<Option<DateTime<Utc>>, Error> {
+        let mut seen = None;
+        for parent in gone {
+            let (source, at_gaps) = (&*self.source, self.limits.at_gaps);
+            let ended = gap::end(&self.ledger, source, &self.root, partition, parent, at_gaps).await?;
+            if ended.gap {
+                self.limits.stats.commit(0, 0, 0, true);
+            }
+            seen = seen.into_iter().chain(ended.seen).min();
+        }
+        Ok(seen)
     }
 
     /// Commits epoch after epoch until the reader has nothing more, and then says that the partition is over for this
@@ -273,24 +299,22 @@ where
     ) -> Result<(Head, bool), Error> {
         loop {
             let more = poll_fn(|cx| reader.poll_more(cx, &self.limits)).await?;
-            if matches!(more, More::Over) && !reader.is_at_its_end() {
-                return Ok((head, true));
+            if matches!(more, More::Over) && !reader.has_more_to_commit() {
+                return reader.refused.map_or(Ok((head, true)), Err);
             }
             let (returned, outcome) = self.run_epoch(partition, reader).await?;
             reader = returned;
             let (records, rows) = (outcome.taken.records, outcome.rows.lines());
             let letters = outcome.dead.as_ref().map_or(0, GzipLines::lines);
+            let gap = outcome.gap.is_some();
             let stats = &self.limits.stats;
             match self.ledger.commit(partition, &head, outcome).await? {
                 Committed::Ours(next) => {
                     head = next;
-                    stats.committed.add(records);
-                    stats.rows.add(rows);
-                    stats.dead_letters.add(letters);
-                    stats.epochs.add(1);
+                    stats.commit(records, rows, letters, gap);
                 }
                 Committed::Theirs(next) => {
-                    stats.lost.add(1);
+                    stats.lose();
                     return Ok((next, false));
                 }
             }
@@ -315,15 +339,15 @@ where
                 .at(partition)
                 .cure("let the closure of commit_to give a flow that reads its records to their end")
         };
-        let (reader, taken) = returned.await.map_err(|_| unread("the records of an epoch were not given back"))?;
+        let (mut reader, taken) = returned.await.map_err(|_| unread("the records of an epoch were not given back"))?;
         if let Some(failure) = reader.failure {
             return Err(failure);
         }
         if !taken.done {
             return Err(unread("a pipeline ended its epoch without reading all of its records"));
         }
-        let (end, tip) = (reader.is_at_its_end(), reader.tip());
-        Ok((reader, Outcome { taken, rows, dead: dead.take(), end, tip, gap: None }))
+        let (end, tip, gap) = (reader.is_at_its_end(), reader.tip(), reader.gap.take());
+        Ok((reader, Outcome { taken, rows, dead: dead.take(), end, tip, gap }))
     }
 }
 

@@ -11,9 +11,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
 use super::every::Every;
+use super::header::Gap;
+use super::horizon::{AtGaps, Horizon, both};
 use super::stats::Stats;
 use crate::source::Batch;
-use crate::{BoxFlow, Error, Position, Record};
+use crate::{BoxFlow, Error, Partition, Position, Record};
 
 /// The records of one epoch: what [`commit_to`](super::Epochs::commit_to) gives to the pipeline's closure.
 ///
@@ -40,6 +42,7 @@ pub(super) struct Limits {
     pub(super) every: Every,
     /// Ends with the records that are there.
     pub(super) once: bool,
+    pub(super) at_gaps: AtGaps,
     pub(super) stop: Stop,
     pub(super) stats: Stats,
 }
@@ -73,10 +76,16 @@ pub(super) struct Taken {
 
 /// A partition that is being read, with what has been read ahead of the epochs.
 pub(super) struct Reader {
+    partition: Partition,
     batches: BoxFlow<'static, Batch, Error>,
     records: std::vec::IntoIter<Record>,
     behind: Option<Duration>,
-    /// When the end of the partition was reached, by this machine's clock; unset if it was not, or if more has come.
+    horizon: Horizon,
+    /// What may be lost before what is given next, or within the epoch.
+    pub(super) gap: Option<Gap>,
+    /// Why nothing more is read: there is a gap, and it is to stop there.
+    pub(super) refused: Option<Error>,
+    /// When the end of the partition was reached, by its source's clock, or this machine's if it has none; unset if it was not, or if more has come.
     tip: Option<DateTime<Utc>>,
     /// The source's failure, which the closure may have swallowed.
     pub(super) failure: Option<Error>,
@@ -96,10 +105,20 @@ pub(super) enum More {
 }
 
 impl Reader {
-    pub(super) fn new(batches: BoxFlow<'static, Batch, Error>, limits: &Limits) -> Self {
+    /// Of a partition of which nothing is lost until `seen`, if that is known.
+    pub(super) fn new(
+        partition: &Partition,
+        batches: BoxFlow<'static, Batch, Error>,
+        seen: Option<DateTime<Utc>>,
+        limits: &Limits,
+    ) -> Self {
         let stopped = Box::pin(limits.stop.clone().wait());
         Self {
+            partition: partition.clone(),
             batches,
+            horizon: Horizon::new(seen),
+            gap: None,
+            refused: None,
             records: Vec::new().into_iter(),
             behind: None,
             tip: None,
@@ -122,8 +141,17 @@ impl Reader {
             }
             match ready!(Pin::new(&mut self.batches).poll_next(cx)).transpose()? {
                 Some(batch) => {
+                    if let Some(gap) = self.horizon.look(&batch) {
+                        if let Err(error) = limits.at_gaps.meet(&self.partition, &gap) {
+                            // What was read before it is committed.
+                            (self.refused, self.ended) = (Some(error), true);
+                            return Poll::Ready(Ok(More::Over));
+                        }
+                        self.gap = Some(both(self.gap.take(), gap));
+                    }
                     (self.behind, self.closed) = (batch.behind, batch.closed);
-                    self.tip = batch.behind.is_some_and(|behind| behind.is_zero()).then(Utc::now);
+                    let now = || batch.retention.map_or_else(Utc::now, |retention| retention.now);
+                    self.tip = batch.behind.is_some_and(|behind| behind.is_zero()).then(now);
                     self.ended |= batch.closed;
                     self.records = batch.records.into_iter();
                 }
@@ -136,6 +164,11 @@ impl Reader {
     /// When the partition had nothing behind what has been taken.
     pub(super) fn tip(&self) -> Option<DateTime<Utc>> {
         self.tip.filter(|_| self.records.as_slice().is_empty())
+    }
+
+    /// Whether there is an epoch to commit, though no record is left: an end mark, or a gap.
+    pub(super) fn has_more_to_commit(&self) -> bool {
+        self.is_at_its_end() || self.gap.is_some()
     }
 
     /// Whether the partition is closed for good behind what has been taken.

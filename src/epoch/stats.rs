@@ -1,6 +1,11 @@
 //! [`Stats`] and [`Report`]: what a pipeline has done.
 
+use std::sync::Arc;
+
+use metrics::Label;
+
 use crate::Counter;
+use crate::metrics::{epoch, label};
 
 /// What a running pipeline has done so far, to be read meanwhile. Clones share the numbers.
 #[derive(Clone, Debug, Default)]
@@ -20,9 +25,36 @@ pub struct Stats {
     pub lost: Counter,
     /// Gaps in committed epochs: times when records were lost before they could be read.
     pub gaps: Counter,
+    labels: Arc<[Label]>,
 }
 
 impl Stats {
+    /// For the pipeline of that name, whose metrics have it as a label.
+    pub(super) fn of(pipeline: &str) -> Self {
+        Self { labels: Arc::new([label("pipeline", pipeline)]), ..Self::default() }
+    }
+
+    /// An epoch is committed.
+    pub(super) fn commit(&self, records: u64, rows: u64, dead_letters: u64, gap: bool) {
+        let gaps = u64::from(gap);
+        for (counter, metric, n) in [
+            (&self.epochs, &epoch::COMMITTED, 1),
+            (&self.committed, &epoch::RECORDS, records),
+            (&self.rows, &epoch::ROWS, rows),
+            (&self.dead_letters, &epoch::DEAD_LETTERS, dead_letters),
+            (&self.gaps, &epoch::GAPS, gaps),
+        ] {
+            counter.add(n);
+            metric.add(&self.labels, n);
+        }
+    }
+
+    /// An epoch was committed by another worker first.
+    pub(super) fn lose(&self) {
+        self.lost.add(1);
+        epoch::LOST.add(&self.labels, 1);
+    }
+
     pub(super) fn report(&self) -> Report {
         Report {
             records: self.committed.get(),

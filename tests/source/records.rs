@@ -56,6 +56,7 @@ impl Source for Merged {
             }],
             behind: None,
             closed,
+            retention: None,
         };
         from_results(futures::stream::iter([Ok(batch(1, false)), Ok(batch(2, parent))])).boxed()
     }
