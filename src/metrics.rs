@@ -130,8 +130,21 @@ pub(crate) mod kinesis {
     );
 
     pub(super) const ALL: &[&Metric] = &[
-        &LAG, &ANSWERED, &RECORDS, &BYTES, &ANSWERS, &EVENTS, &BUSY, &FAILED, &RENEWED, &SUB_RECORDS, &DROPPED,
-        &CORRUPT, &SUBSCRIBED, &STALLED, &FELL_BACK,
+        &LAG,
+        &ANSWERED,
+        &RECORDS,
+        &BYTES,
+        &ANSWERS,
+        &EVENTS,
+        &BUSY,
+        &FAILED,
+        &RENEWED,
+        &SUB_RECORDS,
+        &DROPPED,
+        &CORRUPT,
+        &SUBSCRIBED,
+        &STALLED,
+        &FELL_BACK,
     ];
 }
 

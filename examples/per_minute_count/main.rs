@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch::codec::{Event, EventDecoder, Minute, Undecodable};
-use anabranch::epoch::{Every, Ledger, Report, SourceExt};
+use anabranch::epoch::{AtGaps, Every, Ledger, Report, SourceExt};
 use anabranch::group::Until;
 use anabranch::source::{self, Source};
 use anabranch::store::{self, Store};
@@ -73,6 +73,11 @@ struct Options {
     #[arg(long, value_name = "N", default_value = "250000", value_parser = clap::value_parser!(u32).range(1..u32::MAX.into()))]
     max_groups: u32,
 
+    /// Stops if records may be lost, because the source had them no more when they were to be read. Otherwise that is
+    /// logged and written down.
+    #[arg(long)]
+    stop_at_gaps: bool,
+
     /// Reads what is there, commits it, and ends.
     #[arg(long)]
     once: bool,
@@ -116,6 +121,7 @@ async fn count_exactly(
     let pipeline = source
         .epochs(Every::span(options.epoch))
         .commit_to(Ledger::new(store, pipeline), move |records, dead| counts(records, dead, &each))
+        .at_gaps(if options.stop_at_gaps { AtGaps::Stop } else { AtGaps::GoOn })
         .once(options.once);
     view::with_progress(pipeline.stats(), pipeline.run(shutdown)).await
 }

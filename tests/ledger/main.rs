@@ -14,6 +14,8 @@ mod dead;
 mod epochs;
 mod faults;
 mod form;
+mod gaps;
+mod metrics;
 mod root;
 
 use std::collections::BTreeMap;

@@ -43,7 +43,7 @@ pub(crate) struct Script {
     pub(crate) reads: Vec<(String, Start)>,
     pub(crate) hook: Option<Hook>,
     /// How long records are kept, and what time it is there.
-    pub(crate) retention: Option<fn() -> Retention>,
+    pub(crate) retention: Option<Arc<dyn Fn() -> Retention + Send + Sync>>,
 }
 
 impl Scripted {
@@ -133,7 +133,12 @@ impl Source for Scripted {
         let after = if let Start::After(position) = &start { number(position) } else { 0 };
         let (hook, arrived, retention, steps) = self.edit(|script| {
             script.reads.push((name.clone(), start));
-            (script.hook.clone(), script.arrived, script.retention, script.steps.get(&name).cloned().unwrap_or_else(gone))
+            (
+                script.hook.clone(),
+                script.arrived,
+                script.retention.clone(),
+                script.steps.get(&name).cloned().unwrap_or_else(gone),
+            )
         });
         let origin = Arc::new(Origin { partition: partition.clone(), layout: Layout::Json });
         let batches = async_stream::try_stream! {
@@ -163,7 +168,7 @@ impl Source for Scripted {
                     arrived,
                     key: "".into(),
                 });
-                let retention = retention.map(|retention| (retention)());
+                let retention = retention.as_ref().map(|retention| retention());
                 yield Batch { records: records.collect(), behind, closed, retention };
             }
         };

@@ -6,8 +6,8 @@ use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_kinesis::primitives::DateTime as AwsTime;
 use aws_sdk_kinesis::operation::describe_stream_consumer::DescribeStreamConsumerError;
+use aws_sdk_kinesis::primitives::DateTime as AwsTime;
 use aws_sdk_kinesis::types::{
     ConsumerStatus, Record as AwsRecord, ShardIteratorType, StartingPosition, SubscribeToShardEventStream,
 };
@@ -21,10 +21,10 @@ use tokio::time::Instant;
 
 use super::shards::{HashRange, STREAM, Shard};
 use super::unpack::Cursor;
+use crate::Position;
 use crate::aws::kinesis::{HttpStatus, StreamClient, time};
 use crate::aws::retry::Trouble;
 use crate::source::Start;
-use crate::Position;
 
 /// The most records in one answer: the service's own limit.
 pub(super) const RECORDS_PER_CALL: usize = 10_000;
@@ -246,7 +246,8 @@ impl Kinesis for ShardReader {
             }
             let call = self.0.client.register_stream_consumer().stream_arn(stream).consumer_name(name);
             let answer = call.send().await;
-            let answer = answer.map_err(|error| self.0.trouble(&format!("cannot register the consumer {name}"), error))?;
+            let answer =
+                answer.map_err(|error| self.0.trouble(&format!("cannot register the consumer {name}"), error))?;
             let known = answer.consumer.ok_or_else(|| self.0.nonsense("an answer without a consumer"))?;
             Ok(Registered { arn: known.consumer_arn, active: known.consumer_status == ConsumerStatus::Active })
         }

@@ -98,17 +98,7 @@ impl std::fmt::Debug for Open {
 impl FanOut {
     pub(super) fn new(shared: Shared, shard: String, meter: Meter) -> Self {
         let backoff = Backoff::default();
-        Self {
-            shared,
-            shard,
-            meter,
-            open: None,
-            begun: None,
-            failing: None,
-            backoff,
-            polled: None,
-            closing: false,
-        }
+        Self { shared, shard, meter, open: None, begun: None, failing: None, backoff, polled: None, closing: false }
     }
 
     /// The next event, from `from` on if there is no subscription; none if the shard is to be polled for now.
@@ -139,8 +129,14 @@ impl FanOut {
                     self.closing = event.children && event.records.is_empty();
                     return Ok(Some(event));
                 }
-                // Its time is over, or the connection is gone.
-                Ok(Ok(None)) => self.open = None,
+                // Its time is over.
+                Ok(Ok(None)) => {
+                    self.open = None;
+                    if self.failed_for_long(Duration::ZERO) {
+                        self.fall_back("subscriptions end as soon as they begin");
+                        return Ok(None);
+                    }
+                }
                 Ok(Err(trouble)) => {
                     self.open = None;
                     self.meter.note::<()>(&Err(trouble.clone()));
@@ -152,7 +148,10 @@ impl FanOut {
                     self.open = None;
                     tracing::warn!(shard = self.shard, silent = ?SILENCE, "a subscription is silent and is given up");
                     self.meter.stalled();
-                    self.failing.get_or_insert_with(|| Instant::now() - SILENCE);
+                    if self.failed_for_long(SILENCE) {
+                        self.fall_back("subscriptions are silent");
+                        return Ok(None);
+                    }
                 }
             }
         }
@@ -173,7 +172,7 @@ impl FanOut {
 
     /// What a failure leads to: an error, another try after a pause, or polling, which is `true`.
     async fn fail(&mut self, trouble: Trouble, consumer: &Consumer) -> Result<bool, Error> {
-        let since = *self.failing.get_or_insert_with(Instant::now);
+        let too_long = self.failed_for_long(Duration::ZERO);
         let lost = match (trouble.class, trouble.error.kind()) {
             // The consumer or the shard is there no more: GetRecords will tell.
             (Class::Fatal, ErrorKind::NotFound) => {
@@ -183,21 +182,27 @@ impl FanOut {
             // GetRecords knows what to do about a position that was trimmed.
             (Class::Fatal, ErrorKind::Invalid) => true,
             (Class::Fatal, _) => return Err(trouble.error),
-            _ => since.elapsed() >= PATIENCE,
+            _ => too_long,
         };
         if lost {
-            tracing::error!(
-                shard = self.shard, error = %trouble.error, again = ?POLLED,
-                "the shard cannot be subscribed to, and is polled for now"
-            );
-            self.meter.fell_back();
-            self.polled = Some(Instant::now() + POLLED);
-            self.failing = None;
+            self.fall_back(&trouble.error.to_string());
             return Ok(true);
         }
         let wait = self.shared.retry.wait(&mut self.backoff);
         trouble.log(wait);
         sleep(wait).await;
         Ok(false)
+    }
+
+    /// Whether nothing but failures, of which this one took some time, has come for longer than there is patience.
+    fn failed_for_long(&mut self, took: Duration) -> bool {
+        self.failing.get_or_insert_with(|| Instant::now() - took).elapsed() >= PATIENCE
+    }
+
+    fn fall_back(&mut self, why: &str) {
+        tracing::error!(shard = self.shard, why, again = ?POLLED, "the shard cannot be subscribed to, and is polled for now");
+        self.meter.fell_back();
+        self.polled = Some(Instant::now() + POLLED);
+        self.failing = None;
     }
 }

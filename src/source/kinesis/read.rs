@@ -122,7 +122,8 @@ impl Reader {
         let (answer, room) = match event {
             Some(event) => {
                 self.poller.forget();
-                let room = Arc::clone(&self.shared.budget).acquire_many_owned(size(&event).min(self.shared.bytes)).await;
+                let room =
+                    Arc::clone(&self.shared.budget).acquire_many_owned(size(&event).min(self.shared.bytes)).await;
                 (event, room.ok())
             }
             None => self.poller.next(&self.from).await?,
