@@ -37,7 +37,7 @@ async fn calls_that_are_made_again_are_never_more_than_five_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_read_ahead_stays_within_the_budget_over_all_shards() {
-    let script = Script::new([Ok(sized(1, 6 * MIB)), Ok(sized(1, 6 * MIB)), Ok(sized(1, MIB)), Ok(last([]))]);
+    let script = Script::new([Ok(sized(1, 6 * MIB)), Ok(sized(1, 6 * MIB)), Ok(sized(2, MIB)), Ok(last([]))]);
     // Less than an answer can have is not possible; of 12 MiB, 6 are left behind the first.
     let source = source_with(&script, |builder| builder.read_ahead(12 * MIB));
     let mut shards = ["s/1", "s/2"].map(|name| source.read(&Partition::new(name), Start::Beginning));
@@ -131,7 +131,7 @@ fn a_recorder_of_metrics_sees_the_same_numbers() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let stats = metrics::with_local_recorder(&recorder, || {
+    let stats = ::metrics::with_local_recorder(&recorder, || {
         runtime.block_on(async {
             let script = Script::new([
                 Ok(answer([1, 2], 5_000)),
