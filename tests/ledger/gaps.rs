@@ -83,26 +83,26 @@ async fn a_gap_without_records_behind_it_is_committed_too() {
 
 #[tokio::test(start_paused = true)]
 async fn records_that_are_trimmed_under_the_reader_are_a_gap_in_the_middle() {
-    let (dir, source) = (dir(), Scripted::one([Tip(3), Wait(2 * DAY), Tip(2)]));
+    let (dir, source) = (dir(), Scripted::one([Tip(3), Wait(2 * DAY), Tip(0), Tip(2)]));
     keeps(&source, 0.0);
     // It is not asked in between: its results could not be written, say.
     let report = run(&source, &dir, AtGaps::GoOn).await.unwrap();
     assert_eq!((report.gaps, report.records), (1, 5));
     let chain = &chains(&store(&dir)).await["p"];
     let gap = chain.last().unwrap().header.gap.as_ref().unwrap();
-    assert_eq!(gap.after, Some(noon()));
+    assert_eq!((gap.after, gap.until.date_naive()), (Some(noon()), (noon() + DAY).date_naive()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_is_to_stop_at_gaps_commits_what_was_read_before_and_says_from_when_to_when() {
-    let (dir, source) = (dir(), Scripted::one([Tip(3), Wait(2 * DAY), Tip(2)]));
+    let (dir, source) = (dir(), Scripted::one([Tip(3), Wait(2 * DAY), Tip(0), Tip(2)]));
     keeps(&source, 0.0);
     let every = Every::span(10 * DAY);
     let pipeline = source.clone().epochs(every).commit_to(Ledger::new(store(&dir), "test"), each).at_gaps(AtGaps::Stop);
     let error = pipeline.run(std::future::pending()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let text = error.to_string();
-    assert!(text.contains("p, what arrived from 2013-01-01 12:00:00 UTC to 2013-01-01 12:00:00"), "{text}");
+    assert!(text.contains("p, what arrived from 2013-01-01 12:00:00 UTC to 2013-01-02 12:00:00"), "{text}");
     let chain = &chains(&store(&dir)).await["p"];
     assert_eq!(rows(&chain[0]), (1..=3).map(|number| Row { partition: "p".into(), number }).collect::<Vec<_>>());
     assert_eq!(chain.len(), 1);
