@@ -11,6 +11,9 @@
 //! Without those lines it is AWS itself, with nothing else changed. To see what would be sent, send it to the terminal:
 //! `--source random:?count=5 --sink console:`.
 //!
+//! `kinesis:events?ordered_per_key=true` keeps the order of each key, `?aggregate=kpl` packs many records into one; `--help` lists
+//! all options of a stream.
+//!
 //! A record that cannot be sent is set aside: it is shown on standard error with its line, and counted; the rest is sent.
 //! Ctrl-C stops reading, sends what was read, and ends. The exit code is 0 if all was sent or set aside, 1 if something
 //! failed, and 2 if the program was asked for what it cannot do.
@@ -43,8 +46,21 @@ struct Options {
     #[arg(long, value_name = "URI")]
     source: String,
 
-    /// Where they go: kinesis:STREAM or console:
-    #[arg(long, value_name = "URI")]
+    /// Where they go: kinesis:STREAM?OPTION=VALUE&... or console:
+    ///
+    /// Options of kinesis:STREAM, with what holds without them:
+    ///
+    ///   linger_ms=100          how long a record may wait for others to fill its request
+    ///   batch_records=500      records in a request
+    ///   batch_bytes=5242880    bytes in a request; more where the stream takes larger records
+    ///   budget_bytes=33554432  bytes held that were not accepted yet
+    ///   in_flight=4            requests under way at once
+    ///   ordered_per_key=false  whether the records of a key keep their order: true or false
+    ///   aggregate=off          kpl packs many into one, for readers that take such aggregates apart
+    ///   aggregate_bytes=51200  bytes in an aggregate
+    ///   rate_limit=100         percent of what a shard takes, or off
+    ///   dead_messages=FILE     keeps what Kinesis would never take; without it, that is an error
+    #[arg(long, value_name = "URI", verbatim_doc_comment)]
     sink: String,
 
     /// The column, or name in a JSON object, by whose value records are spread over the stream's shards. Without it, the

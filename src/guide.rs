@@ -30,3 +30,7 @@ pub mod sharing {}
 #[cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #[doc = include_str!("../docs/writing-an-operator.md")]
 pub mod writing_an_operator {}
+
+#[cfg_attr(not(doctest), doc = include_str!("links.md"))]
+#[doc = include_str!("../docs/query.md")]
+pub mod query {}

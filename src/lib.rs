@@ -28,7 +28,7 @@ pub mod sink;
 pub mod source;
 pub mod store;
 
-#[cfg(feature = "kinesis")]
+#[cfg(any(feature = "kinesis", feature = "s3"))]
 mod aws;
 mod error;
 mod record;

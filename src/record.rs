@@ -29,7 +29,22 @@ impl Partition {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The partition whose records are the dead letters of this one, when they are put through a pipeline again. Its
+    /// positions are the number of the epoch that set the letter aside, and the letter's index there.
+    #[must_use]
+    pub fn redriven(&self) -> Self {
+        Self::new(format!("{REDRIVE}{self}"))
+    }
+
+    /// Whether its records are the dead letters of another.
+    pub(crate) fn is_redriven(&self) -> bool {
+        self.0.starts_with(REDRIVE)
+    }
 }
+
+/// What the names of partitions of dead letters begin with.
+const REDRIVE: &str = "redrive/";
 
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -125,7 +125,9 @@ async fn the_sink_behaves() {
     }
     let cloud = LocalCloud::start().unwrap();
     cloud.create_stream(STREAM, 1).await.unwrap();
-    let sink = sink(&cloud).await;
+    let builder = KinesisSink::builder(STREAM).sdk_config(cloud.sdk_config());
+    // Each message counts with 256 bytes more than it has.
+    let sink = builder.budget(2_500 * 256).build().await.unwrap();
     drop(cloud);
     sink_suite::holds_its_caller_back(Box::pin(sink), 2_500).await;
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use anabranch::codec::kpl::{Aggregate, Corrupt, MAGIC, SubRecord, hash_of, is_aggregate, pack};
+use anabranch::codec::kpl::{Aggregate, Corrupt, MAGIC, Packer, SubRecord, hash_of, is_aggregate, pack};
 use anabranch::codec::{EventDecoder, JsonEncoder, Reason};
 use anabranch::epoch::DeadLetter;
 use anabranch::{Layout, Origin, Partition, Position, Record};
@@ -14,6 +14,10 @@ use proptest::prelude::*;
 /// Made by another implementation, `aws_kinesis_agg` 1.2.3 for Python: two keys, the second record with an explicit
 /// hash key of 2^127, the third one without bytes.
 const FOREIGN: &str = "f3899ac20a0255410a046bc3a97912273137303134313138333436303436393233313733313638373330333731353838343130353732381a0b08001a077b226e223a317d1a0d080110001a077b226e223a327d1a0408001a00641b951501c8a19aaa78c63d5b01c920";
+
+/// What [`pack`] makes of the records of the test below. `aws_kinesis_agg` 1.2.3 for Python (`deaggregate_records`) has
+/// read it: three records with these keys, this explicit hash key and these bytes.
+const OURS: &str = "f3899ac20a0255410a046bc3a97912273137303134313138333436303436393233313733313638373330333731353838343130353733331a0b08001a077b226e223a317d1a0d080110001a077b226e223a327d1a0d080010001a077b226e223a337d5d494a8e55f14b8dac5c597a5bfaefbd";
 
 fn hex(text: &str) -> Bytes {
     let digits: Vec<u8> = text.chars().map(|digit| digit.to_digit(16).unwrap().try_into().unwrap()).collect();
@@ -41,6 +45,32 @@ fn what_another_implementation_packed_is_taken_apart() {
     assert_eq!(records, expected.map(|(key, data)| (key.to_owned(), Bytes::from(data))));
     assert_eq!(aggregate.hash(1), Some(1 << 127));
     assert_eq!((aggregate.len(), aggregate.is_empty(), aggregate.get(3)), (3, false, None));
+}
+
+#[test]
+fn what_is_packed_is_what_another_implementation_has_read() {
+    let hash_key = Some((1 << 127) + 5);
+    let records =
+        [record("UA", None, r#"{"n":1}"#), record("kéy", hash_key, r#"{"n":2}"#), record("UA", hash_key, r#"{"n":3}"#)];
+    assert_eq!(pack(&records), hex(OURS));
+}
+
+#[test]
+fn a_packer_says_its_size_and_keeps_to_its_limit() {
+    let records = [record("UA", None, "1"), record("UA", Some(7), "22"), record(&"k".repeat(200), Some(7), "3")];
+    let mut sizes = Vec::new();
+    for limit in 0..400 {
+        let mut packer = Packer::new(limit);
+        let packed: Vec<&SubRecord> = records.iter().filter(|record| packer.push(record)).collect();
+        let size = packer.size();
+        assert!(size <= limit.max(20), "{size} bytes of {limit}");
+        let data = packer.finish();
+        assert_eq!((data.len(), &data), (size, &pack(packed)), "what had no room has left nothing");
+        sizes.push(size);
+    }
+    sizes.dedup();
+    // None, one, two, all.
+    assert_eq!(sizes.len(), 4, "{sizes:?}");
 }
 
 #[test]

@@ -25,12 +25,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch::codec::{Event, EventDecoder, Minute, Undecodable};
-use anabranch::epoch::{AtGaps, Every, Ledger, Report, SourceExt};
+use anabranch::epoch::{AtGaps, Every, Format, Ledger, Report, SourceExt};
 use anabranch::group::Until;
 use anabranch::source::{self, Source};
 use anabranch::store::{self, Store};
 use anabranch::{BoxFlow, Error, ErrorKind, Flow, Message, Record, sink};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use compact_str::CompactString;
 use futures::{Sink, TryStream};
 use serde::{Deserialize, Serialize};
@@ -78,9 +78,45 @@ struct Options {
     #[arg(long)]
     stop_at_gaps: bool,
 
+    /// How counts are written to dir: and s3:. A prefix or directory keeps to the one that it was begun with.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Written::Jsonl, requires = "sink")]
+    format: Written,
+
     /// Reads what is there, commits it, and ends.
     #[arg(long)]
     once: bool,
+
+    /// Goes on where the results in another store stand, of the same source; the pipeline that wrote them has to be stopped.
+    #[arg(long, value_name = "URI", requires = "sink")]
+    continue_from: Option<String>,
+
+    /// In the place of reading the source: puts the events once more that were set aside, and ends.
+    #[arg(long, requires = "sink", conflicts_with = "continue_from")]
+    redrive: bool,
+}
+
+/// How counts are written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Written {
+    /// Lines of JSON, gzipped.
+    Jsonl,
+    /// Comma-separated values, gzipped.
+    Csv,
+    /// Parquet.
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+impl Written {
+    fn format(self) -> Result<Format, Error> {
+        let example = Count { kind: "UA".into(), minute: Minute::of(Default::default()), count: 1 };
+        match self {
+            Self::Jsonl => Ok(Format::json_lines()),
+            Self::Csv => Format::csv(&example),
+            #[cfg(feature = "parquet")]
+            Self::Parquet => Format::parquet(&example),
+        }
+    }
 }
 
 /// A row of the result: so many events of this type in this minute. Rows add up.
@@ -117,13 +153,22 @@ async fn count_exactly(
 ) -> Result<Report, Error> {
     // Counts of other columns are other results: a store that has some refuses them.
     let pipeline = format!("per_minute_count of {} by {}", options.time_column, options.key_column);
+    let mut ledger = Ledger::new(store, pipeline).format(options.format.format()?);
     let each = options.clone();
+    if let Some(old) = &options.continue_from {
+        ledger = ledger.continue_from(store::open(old, store::Options::default()).await?);
+    }
     let pipeline = source
         .epochs(Every::span(options.epoch))
-        .commit_to(Ledger::new(store, pipeline), move |records, dead| counts(records, dead, &each))
+        .commit_to(ledger, move |records, dead| counts(records, dead, &each))
         .at_gaps(if options.stop_at_gaps { AtGaps::Stop } else { AtGaps::GoOn })
         .once(options.once);
-    view::with_progress(pipeline.stats(), pipeline.run(shutdown)).await
+    let stats = pipeline.stats();
+    if options.redrive {
+        view::with_progress(stats, pipeline.redrive(shutdown)).await
+    } else {
+        view::with_progress(stats, pipeline.run(shutdown)).await
+    }
 }
 
 /// Counts into a sink that takes messages: what a crash loses is lost.
@@ -165,6 +210,10 @@ async fn run(options: Options) -> Result<(), Error> {
         Err(Error::new(ErrorKind::Usage, "--once goes on another time where it stopped, and this sink keeps no place")
             .at(to)
             .cure("leave it out, or use dir:PATH or s3://BUCKET/PREFIX"))
+    } else if options.redrive || options.continue_from.is_some() {
+        Err(Error::new(ErrorKind::Usage, "this sink keeps nothing that could be gone on from or put through once more")
+            .at(to)
+            .cure("use dir:PATH or s3://BUCKET/PREFIX, or leave out --continue-from and --redrive"))
     } else {
         count_loosely(source, to, &options).await
     }

@@ -54,6 +54,8 @@ struct Totals {
     counted: u64,
     dead_letters: u64,
     objects: u64,
+    /// How many of them have no rows any more.
+    expired: u64,
     minutes: BTreeMap<Minute, usize>,
     kinds: BTreeMap<CompactString, usize>,
 }
@@ -81,7 +83,7 @@ pub(crate) async fn show(store: Arc<dyn Store>, report: Report) -> Result<(), Er
         Ok(Some(totals)) => totals.check(&uri),
         Ok(None) => {
             println!("In all:   more than {MOST_OBJECTS} objects under {uri}, which are not read here.");
-            println!("They are gzipped lines of JSON, by the hour of their commit: dt=…/hour=…/…/….jsonl.gz");
+            println!("They lie by the hour of their commit, dt=…/hour=…/…; docs/query.md says how to read them.");
             Ok(())
         }
         Err(error) => {
@@ -108,9 +110,13 @@ async fn totals(store: Arc<dyn Store>) -> Result<Option<Totals>, Error> {
     let mut totals = Totals::default();
     let mut epochs = epoch::committed(store);
     while let Some(epoch) = epochs.next().await? {
+        totals.objects += 1;
+        if epoch.expired().is_some() {
+            totals.expired += 1;
+            continue;
+        }
         totals.records += epoch.header.records;
         totals.dead_letters += epoch.header.dead.as_ref().map_or(0, |dead| dead.letters);
-        totals.objects += 1;
         for row in epoch.rows() {
             let Count { kind, minute, count } = row?;
             totals.counted += count as u64;
@@ -135,6 +141,9 @@ impl Totals {
             self.minutes.len(),
             self.objects,
         );
+        if self.expired > 0 {
+            println!("          without those of {} objects, whose rows are expired", self.expired);
+        }
         if self.records != self.counted + self.dead_letters {
             return Err(Error::new(ErrorKind::Invalid, "the counts do not add up to the events that were read")
                 .at(uri)

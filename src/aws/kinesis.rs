@@ -150,7 +150,9 @@ impl StreamClient {
         let (class, kind, cure) = match &error {
             SdkError::ServiceError(_) => by_code(&code, status.unwrap_or(500), &self.stream.name),
             SdkError::ConstructionFailure(_) => (Class::Fatal, ErrorKind::Usage, None),
-            SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() && is_unsigned(&text) => {
+            SdkError::DispatchFailure(failure)
+                if !failure.is_io() && !failure.is_timeout() && super::is_unsigned(&text) =>
+            {
                 (Class::Unsigned, ErrorKind::Denied, Some(CREDENTIALS.to_owned()))
             }
             SdkError::DispatchFailure(failure) if failure.is_user() => (Class::Fatal, ErrorKind::Usage, None),
@@ -223,12 +225,6 @@ pub(crate) fn entry_trouble(code: &str, place: impl FnOnce() -> String) -> Optio
         let error = Error::new(kind, "Kinesis refused a record").at(place()).because(code);
         cure.into_iter().fold(error, Error::cure)
     })
-}
-
-/// Whether a call failed for want of credentials. The SDK tells by its text alone.
-fn is_unsigned(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text.contains("credential") || text.contains("identity")
 }
 
 /// The status of an HTTP answer, so that this page names one type of the SDK's less.

@@ -3,8 +3,15 @@
 //! The SDK's own retries are switched off. Its token bucket is shared by everything that uses one client, and its
 //! decisions cannot be seen from outside; so one place here classifies failures, and one place waits.
 
+#[cfg(feature = "kinesis")]
 pub(crate) mod kinesis;
+// Kinesis knows troubles that S3 has not.
+#[cfg_attr(not(feature = "kinesis"), allow(dead_code))]
 pub(crate) mod retry;
+#[cfg(feature = "s3")]
+pub(crate) mod s3;
+#[cfg(feature = "kinesis")]
+pub(crate) mod shards;
 
 use std::time::Duration;
 
@@ -35,6 +42,12 @@ pub(crate) async fn load(given: Option<SdkConfig>, region: Option<&str>) -> Resu
             .cure("set AWS_REGION, or a region in the AWS profile; a local server takes any: AWS_REGION=us-east-1"));
     }
     Ok(config)
+}
+
+/// Whether a call failed for want of credentials. The SDK tells by its text alone.
+pub(crate) fn is_unsigned(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("credential") || text.contains("identity")
 }
 
 /// The SDK has no limit for reads and calls by default: one that hangs would hang for ever.

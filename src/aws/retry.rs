@@ -77,6 +77,8 @@ impl Backoff {
 #[derive(Debug)]
 pub(crate) struct Retry {
     patience: Duration,
+    /// Whether patience is all there is, whatever the trouble.
+    brief: bool,
     reached: AtomicBool,
     random: Mutex<StdRng>,
 }
@@ -84,7 +86,12 @@ pub(crate) struct Retry {
 impl Retry {
     /// For an endpoint that may be silent for `patience` once it has answered.
     pub(crate) fn new(patience: Duration, random: StdRng) -> Self {
-        Self { patience, reached: AtomicBool::new(false), random: Mutex::new(random) }
+        Self { patience, brief: false, reached: AtomicBool::new(false), random: Mutex::new(random) }
+    }
+
+    /// For callers who ask again themselves: `patience` counts from the first call, also with a service that is busy.
+    pub(crate) fn brief(patience: Duration, random: StdRng) -> Self {
+        Self { brief: true, ..Self::new(patience, random) }
     }
 
     /// Calls until there is an answer or a failure that patience does not help against.
@@ -102,7 +109,7 @@ impl Retry {
                 }
                 Err(trouble) => trouble,
             };
-            if trouble.class == Class::Busy && self.reached.load(Ordering::Relaxed) {
+            if trouble.class == Class::Busy && !self.brief && self.reached.load(Ordering::Relaxed) {
                 silent_since = Instant::now();
             }
             let left = self.patience(trouble.class).saturating_sub(silent_since.elapsed());
@@ -127,7 +134,7 @@ impl Retry {
         match class {
             Class::Fatal | Class::Stale => Duration::ZERO,
             Class::Unsigned if !reached => Duration::ZERO,
-            Class::Busy | Class::Unreachable | Class::Unsigned if reached => self.patience,
+            Class::Busy | Class::Unreachable | Class::Unsigned if reached || self.brief => self.patience,
             Class::Busy | Class::Unreachable | Class::Unsigned => FIRST_PATIENCE,
         }
     }
@@ -196,6 +203,18 @@ mod tests {
         let started = Instant::now();
         assert_eq!(run(&retry, vec![Class::Unreachable; 1_000]).await.1, Err(Class::Unreachable));
         assert_eq!(started.elapsed().as_secs(), 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn brief_patience_ends_for_a_busy_service_too() {
+        let retry = Retry::brief(Duration::from_secs(4), StdRng::seed_from_u64(1));
+        for class in [Class::Busy, Class::Unreachable, Class::Busy] {
+            let started = Instant::now();
+            assert_eq!(run(&retry, vec![class; 1_000]).await.1, Err(class));
+            assert_eq!(started.elapsed().as_secs(), 4);
+            assert_eq!(run(&retry, vec![class]).await, (2, Ok(())));
+        }
+        assert_eq!(run(&retry, vec![Class::Fatal]).await, (1, Err(Class::Fatal)));
     }
 
     #[tokio::test(start_paused = true)]

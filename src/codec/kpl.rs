@@ -186,35 +186,107 @@ impl Aggregate {
 
 /// Packs records into one aggregate.
 pub fn pack<'a>(records: impl IntoIterator<Item = &'a SubRecord>) -> Bytes {
-    let (mut keys, mut hash_keys) = (Table::default(), Table::default());
-    let records = records.into_iter().map(|record| WireRecord {
-        key: Some(keys.index(record.key.to_string())),
-        hash_key: record.hash_key.map(|key| hash_keys.index(key.to_string())),
-        data: Some(record.data.clone()),
-    });
-    let records = records.collect();
-    let message = WireAggregate { keys: keys.texts, hash_keys: hash_keys.texts, records }.encode_to_vec();
-    let mut data = Vec::with_capacity(MAGIC.len() + message.len() + DIGEST);
-    data.extend_from_slice(&MAGIC);
-    data.extend_from_slice(&message);
-    data.extend_from_slice(&Md5::digest(&message));
-    data.into()
+    let mut packer = Packer::new(usize::MAX);
+    records.into_iter().all(|record| packer.push(record));
+    packer.finish()
+}
+
+/// Packs records one by one into an aggregate of a limited size.
+///
+/// ```
+/// use anabranch::codec::kpl::{Aggregate, Packer, SubRecord};
+///
+/// let record = |n: u32| SubRecord { key: "UA".into(), hash_key: None, data: n.to_string().into() };
+/// let mut packer = Packer::new(40);
+/// let packed = (0..9).take_while(|n| packer.push(&record(*n))).count();
+/// let aggregate = packer.finish();
+/// assert_eq!((packed, aggregate.len()), (2, 38));
+/// assert_eq!(Aggregate::parse(&aggregate).unwrap().unwrap().len(), 2);
+/// ```
+#[derive(Debug)]
+pub struct Packer {
+    limit: usize,
+    size: usize,
+    keys: Table,
+    hash_keys: Table,
+    records: Vec<WireRecord>,
+}
+
+impl Packer {
+    /// For an aggregate of at most so many bytes, magic and digest included.
+    pub fn new(limit: usize) -> Self {
+        let size = MAGIC.len() + DIGEST;
+        Self { limit, size, keys: Table::default(), hash_keys: Table::default(), records: Vec::new() }
+    }
+
+    /// Adds a record, and says whether there was room for it. If not, nothing has changed.
+    pub fn push(&mut self, record: &SubRecord) -> bool {
+        let hash_key = record.hash_key.map(|key| key.to_string());
+        let mut size = self.size;
+        let key = self.keys.index(&record.key, &mut size);
+        let hash_key = hash_key.map(|text| (self.hash_keys.index(&text, &mut size), text));
+        let wire = WireRecord {
+            key: Some(key),
+            hash_key: hash_key.as_ref().map(|(index, _)| *index),
+            data: Some(record.data.clone()),
+        };
+        size += field(wire.encoded_len());
+        if size > self.limit {
+            return false;
+        }
+        self.size = size;
+        self.keys.keep(key, &record.key);
+        if let Some((index, text)) = hash_key {
+            self.hash_keys.keep(index, &text);
+        }
+        self.records.push(wire);
+        true
+    }
+
+    /// How many bytes the aggregate would have now.
+    pub const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The aggregate.
+    pub fn finish(self) -> Bytes {
+        let Self { size, keys, hash_keys, records, .. } = self;
+        let message = WireAggregate { keys: keys.texts, hash_keys: hash_keys.texts, records }.encode_to_vec();
+        let mut data = Vec::with_capacity(size);
+        data.extend_from_slice(&MAGIC);
+        data.extend_from_slice(&message);
+        data.extend_from_slice(&Md5::digest(&message));
+        data.into()
+    }
+}
+
+/// The size of a field of so many bytes, with its tag and its length.
+fn field(bytes: usize) -> usize {
+    1 + prost::length_delimiter_len(bytes) + bytes
 }
 
 /// Texts in the order in which they came first.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Table {
     texts: Vec<String>,
     known: HashMap<String, u64>,
 }
 
 impl Table {
-    fn index(&mut self, text: String) -> u64 {
-        let next = self.texts.len() as u64;
-        *self.known.entry(text).or_insert_with_key(|text| {
-            self.texts.push(text.clone());
-            next
+    /// The index that a text has or would have; if it is not there yet, its size is added.
+    fn index(&self, text: &str, size: &mut usize) -> u64 {
+        self.known.get(text).copied().unwrap_or_else(|| {
+            *size += field(text.len());
+            self.texts.len() as u64
         })
+    }
+
+    /// Keeps a text under the index that it was given.
+    fn keep(&mut self, index: u64, text: &str) {
+        if index == self.texts.len() as u64 {
+            self.texts.push(text.to_owned());
+            self.known.insert(text.to_owned(), index);
+        }
     }
 }
 

@@ -106,9 +106,13 @@ impl Undecodable {
     }
 
     /// The line of a file on which the record begins; that on which it ends, if it is [too long](Reason::TooLong).
-    /// `None` if the record is not from a delimited file, or is the last of one that ends inside quotes.
+    /// `None` if the record is not from a delimited file, or is the last of one that ends inside quotes, or was a dead
+    /// letter before.
     pub fn line(&self) -> Option<u64> {
         let (record, reason) = &*self.0;
+        if record.origin.partition.is_redriven() {
+            return None;
+        }
         let feeds = match (&record.origin.layout, reason) {
             (Layout::Json | Layout::Aggregate, _) => return None,
             (Layout::Delimited { .. }, Reason::TooLong) => 0,

@@ -11,7 +11,7 @@ use compact_str::CompactString;
 use futures::Sink;
 use serde::{Deserialize, Serialize};
 
-use super::gzip::GzipLines;
+use super::format::JsonLines;
 use crate::codec::{MAX_RECORD, Undecodable};
 use crate::{Error, Layout, Origin, Partition, Position, Record};
 
@@ -89,7 +89,7 @@ pub struct DeadLetters(Arc<Mutex<Letters>>);
 
 #[derive(Default)]
 struct Letters {
-    lines: Option<GzipLines>,
+    lines: Option<JsonLines>,
     /// Whose layout was written last.
     origin: Option<Arc<Origin>>,
 }
@@ -99,7 +99,7 @@ impl Letters {
         let origin = Arc::clone(&letter.record.origin);
         let said = self.origin.as_ref().is_some_and(|last| Arc::ptr_eq(last, &origin) || last.layout == origin.layout);
         let line = DeadLine::new(letter, (!said).then(|| origin.layout.clone()));
-        self.lines.get_or_insert_with(GzipLines::new).push(&line)?;
+        self.lines.get_or_insert_with(JsonLines::new).push(&line)?;
         self.origin = Some(origin);
         Ok(())
     }
@@ -116,7 +116,7 @@ impl DeadLetters {
     }
 
     /// What has come so far.
-    pub(super) fn take(&self) -> Option<GzipLines> {
+    pub(super) fn take(&self) -> Option<JsonLines> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).lines
     }
 }

@@ -3,10 +3,9 @@
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 
-use super::gzip::GzipLines;
 use super::header::{Gap, Root};
 use super::horizon::AtGaps;
-use super::ledger::{Committed, Ledger, Outcome};
+use super::ledger::{Committed, Head, Ledger, Outcome};
 use super::records::Taken;
 use crate::source::Source;
 use crate::{Error, ErrorKind, Partition};
@@ -40,7 +39,7 @@ pub(super) async fn end(
     if root.partitions.contains(child) && !root.partitions.contains(parent) {
         return Ok(Ended::default());
     }
-    let mut head = ledger.first(root, parent);
+    let mut head = Head::first(root, parent);
     loop {
         head = ledger.walk(parent, head).await?;
         if head.end {
@@ -58,8 +57,7 @@ pub(super) async fn end(
         let gap = Gap { after: head.seen, until: Utc::now() };
         at_gaps.meet(parent, &gap)?;
         let gap = Some(gap);
-        let outcome =
-            Outcome { taken: Taken::default(), rows: GzipLines::new(), dead: None, end: true, tip: None, gap };
+        let outcome = Outcome { taken: Taken::default(), rows: ledger.rows()?, dead: None, end: true, tip: None, gap };
         match ledger.commit(parent, &head, outcome).await? {
             Committed::Ours(_) => return Ok(Ended { gap: true, seen: head.seen }),
             Committed::Theirs(theirs) => head = theirs,

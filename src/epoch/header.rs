@@ -25,9 +25,43 @@ pub struct Root {
     pub partitions: Vec<Partition>,
     /// When it was made, by this machine's clock.
     pub created: DateTime<Utc>,
+    /// Where another ledger stood that this one goes on from, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
+}
+
+/// Where another ledger of the same source stood when this one was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Imported {
+    /// The URI of its store.
+    pub from: String,
+    /// The ends of its chains.
+    pub ends: Vec<ChainEnd>,
+}
+
+/// The end of another ledger's chain: its partition is read from there on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainEnd {
+    /// The partition.
+    pub partition: Partition,
+    /// The last position that it counted; unset if the partition had no record.
+    pub to: Option<Position>,
+    /// Until when nothing of the partition was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<DateTime<Utc>>,
+    /// Whether the partition is closed for good behind it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub end: bool,
 }
 
 impl Root {
+    /// Where the other ledger's chain of a partition ended.
+    pub(super) fn imported_end(&self, partition: &Partition) -> Option<&ChainEnd> {
+        self.imported.as_ref()?.ends.iter().find(|end| end.partition == *partition)
+    }
+
     pub(super) fn start_of(&self, partition: &Partition) -> Start {
         if self.partitions.contains(partition) { self.source.start.clone() } else { Start::Beginning }
     }
@@ -104,12 +138,19 @@ pub struct Dead {
     pub letters: u64,
 }
 
+/// What a root or a header of any form begins with.
+#[derive(Deserialize)]
+struct Form {
+    schema: u32,
+}
+
+/// The form of a root or a header, if it is a later one than this program knows.
+pub(super) fn newer_form(json: &[u8]) -> Option<u32> {
+    serde_json::from_slice(json).ok().map(|Form { schema }| schema).filter(|schema| *schema > SCHEMA)
+}
+
 /// Reads a root or a header, which name their form first.
 pub(super) fn parse<'a, T: Deserialize<'a>>(what: &str, key: &str, json: &'a [u8]) -> Result<T, Error> {
-    #[derive(Deserialize)]
-    struct Form {
-        schema: u32,
-    }
     let wrong = |error| {
         Error::new(ErrorKind::Invalid, format!("{what} cannot be read"))
             .at(key)

@@ -30,6 +30,11 @@ impl Hour {
         Self(instant.format("dt=%Y-%m-%d/hour=%H").to_string())
     }
 
+    /// What the keys of this hour begin with.
+    pub(super) fn folder(&self) -> String {
+        format!("{}/", self.0)
+    }
+
     /// The hour that a key of ours begins with.
     pub(super) fn of_key(key: &str) -> Option<Self> {
         let mut slashes = key.match_indices('/').map(|(at, _)| at);
@@ -44,9 +49,24 @@ pub(super) fn epoch(hour: &Hour, partition: &Partition, n: u64, from: Option<&Po
     format!("{}/{}/{n:020}-{}.{ext}", hour.0, escape(partition), from_text(from))
 }
 
+/// Whether this is the key of a first epoch of a ledger that was made in this hour.
+pub(super) fn is_first(key: &str, hour: &Hour) -> bool {
+    let file = key.strip_prefix(&hour.folder()).and_then(|rest| rest.split_once('/'));
+    file.is_some_and(|(_, file)| file.starts_with(&format!("{:020}-", 0)))
+}
+
+/// What the keys of dead letters begin with.
+pub(super) const DEAD: &str = "_dead/";
+
+/// The folder under [`DEAD`] and the epoch's number, of the key of dead letters.
+pub(super) fn of_dead(key: &str) -> Option<(&str, u64)> {
+    let (folder, file) = key.strip_prefix(DEAD)?.split_once('/')?;
+    Some((folder, file.split_once('-')?.0.parse().ok()?))
+}
+
 /// The key of the dead letters of one attempt at an epoch.
 pub(super) fn dead(partition: &Partition, n: u64, from: Option<&Position>, nonce: &str, ext: &str) -> String {
-    format!("_dead/{}/{n:020}-{}-{nonce}.{ext}", escape(partition), from_text(from))
+    format!("{DEAD}{}/{n:020}-{}-{nonce}.{ext}", escape(partition), from_text(from))
 }
 
 fn from_text(from: Option<&Position>) -> String {
@@ -54,7 +74,7 @@ fn from_text(from: Option<&Position>) -> String {
 }
 
 /// A partition's name as one segment of a key that any store can hold.
-fn escape(partition: &Partition) -> String {
+pub(super) fn escape(partition: &Partition) -> String {
     const LONGEST: usize = 160;
     let name = partition.as_str();
     let mut escaped = String::new();

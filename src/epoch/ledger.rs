@@ -5,8 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use super::gzip::{self, GzipLines};
+use super::chains::flaw;
+use super::committed;
+use super::format::{Encoding, Format, Found, JsonLines, Rows};
 use super::header::{Dead, Gap, Header, Root, SCHEMA, parse};
+use super::import;
 use super::keys::{self, Hour};
 use super::records::Taken;
 use super::retry::retried;
@@ -14,14 +17,9 @@ use crate::source::{Source, Start};
 use crate::store::{About, Put, Store};
 use crate::{Error, ErrorKind, Partition, Position};
 
-/// The extension of objects with JSON lines, compressed with gzip.
-const EXT: &str = "jsonl.gz";
-
-const CONTENT_TYPE: &str = "application/gzip";
-
 /// The results of one pipeline in one store, which count every record exactly once.
 ///
-/// Each epoch is one object: its rows, and in its gzip header where it begins and ends. Writing it, if there is none
+/// Each epoch is one object: its rows, and in its own header where it begins and ends. Writing it, if there is none
 /// under its key, is the commit. So an epoch is there whole or not at all, two workers cannot both commit it, and the
 /// objects themselves say where to go on.
 #[derive(Clone, Debug)]
@@ -29,6 +27,9 @@ pub struct Ledger {
     store: Arc<dyn Store>,
     pipeline: Arc<str>,
     version: u32,
+    format: Format,
+    /// The store of the ledger that this one goes on from.
+    continued: Option<Arc<dyn Store>>,
 }
 
 /// The end of a partition's chain: what the next epoch begins with.
@@ -44,9 +45,20 @@ pub(super) struct Head {
 }
 
 impl Head {
-    fn behind(header: Header) -> Self {
-        let seen = header.tip.max(header.last_arrival).max(header.gap.map(|gap| gap.until));
-        Self { n: header.n + 1, key: header.next, from: header.to, end: header.end, seen }
+    /// Before the first epoch. Its key follows from the root alone: what else could be asked, the partitions that this
+    /// one came from, is listed no more some day, and then the chain would begin a second time under another key.
+    pub(super) fn first(root: &Root, partition: &Partition) -> Self {
+        let (from, seen, end) = root
+            .imported_end(partition)
+            .map_or((None, None, false), |imported| (imported.to.clone(), imported.seen, imported.end));
+        let key = keys::epoch(&Hour::of(root.created), partition, 0, from.as_ref(), &root.format);
+        Self { n: 0, key, from, end, seen }
+    }
+
+    pub(super) fn behind(header: &Header) -> Self {
+        let seen = header.tip.max(header.last_arrival).max(header.gap.as_ref().map(|gap| gap.until));
+        let n = header.n.saturating_add(1);
+        Self { n, key: header.next.clone(), from: header.to.clone(), end: header.end, seen }
     }
 
     /// Where the source is to be read for the next epoch.
@@ -58,8 +70,8 @@ impl Head {
 /// What an epoch came to.
 pub(super) struct Outcome {
     pub(super) taken: Taken,
-    pub(super) rows: GzipLines,
-    pub(super) dead: Option<GzipLines>,
+    pub(super) rows: Rows,
+    pub(super) dead: Option<JsonLines>,
     pub(super) end: bool,
     pub(super) tip: Option<DateTime<Utc>>,
     pub(super) gap: Option<Gap>,
@@ -77,7 +89,7 @@ impl Ledger {
     /// The ledger of the pipeline of that name, in its own store: a bucket's prefix or a directory that nothing else
     /// writes to. Nothing is read or written yet.
     pub fn new(store: Arc<dyn Store>, pipeline: impl Into<Arc<str>>) -> Self {
-        Self { store, pipeline: pipeline.into(), version: 1 }
+        Self { store, pipeline: pipeline.into(), version: 1, format: Format::json_lines(), continued: None }
     }
 
     /// Says which version of the pipeline this is, 1 if not said. Each epoch's header tells which version made it.
@@ -92,9 +104,57 @@ impl Ledger {
         &self.pipeline
     }
 
+    /// Goes on where the ledger in `old` stands, of another pipeline or in another format, if this one is made now: each
+    /// partition is read behind the last position that the old one counted, and one that was read to its end there stays
+    /// ended. Where a partition begins that the old one had not counted yet, is as the old one had it.
+    ///
+    /// Both together then count each record once. For that, the old pipeline has to be stopped before: what it commits
+    /// afterwards is counted by both. Dead letters stay with the old ledger; redrive them there, with its own pipeline.
+    ///
+    /// A ledger that was made this way knows it: saying it again changes nothing, and the old store is not needed any more.
+    ///
+    /// # Errors
+    ///
+    /// Those of the run: [`Conflict`](ErrorKind::Conflict) if `old` has the results of another source, or if this ledger has
+    /// been begun without it; [`NotFound`](ErrorKind::NotFound) if there is no ledger there, or none with an epoch.
+    #[must_use]
+    pub fn continue_from(mut self, old: Arc<dyn Store>) -> Self {
+        self.continued = Some(old);
+        self
+    }
+
+    /// Says how rows are written: [JSON lines](Format::json_lines) if not said. A ledger that was made with another format
+    /// is refused.
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// An object for an epoch's rows.
+    pub(super) fn rows(&self) -> Result<Rows, Error> {
+        self.format.rows()
+    }
+
+    const fn ext(&self) -> &'static str {
+        self.format.encoding().ext()
+    }
+
     /// The store.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// The root of a ledger that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) if there is none; [`Conflict`](ErrorKind::Conflict) if it was made for another
+    /// pipeline or format.
+    pub(super) async fn reopen(&self) -> Result<Root, Error> {
+        let root = committed::root(&*self.store).await?;
+        self.check(&root)?;
+        Ok(root)
     }
 
     /// The root, made now if there is none.
@@ -130,15 +190,23 @@ impl Ledger {
                 .cure("restore that object, or choose an empty prefix or directory"));
         }
         // First the instant at which partitions begin, then which there are: one that appears in between is among them.
-        let described = source.describe().await?;
-        let listed = source.partitions().await?;
+        let mut described = source.describe().await?;
+        let (partitions, imported) = match &self.continued {
+            Some(old) => {
+                let (old, imported) = import::ends(old, source).await?;
+                described.start = old.source.start;
+                (old.partitions, Some(imported))
+            }
+            None => (source.partitions().await?.into_iter().map(|listed| listed.partition).collect(), None),
+        };
         let root = Root {
             schema: SCHEMA,
             pipeline: self.pipeline.to_string(),
-            format: EXT.to_owned(),
+            format: self.ext().to_owned(),
             source: described,
-            partitions: listed.into_iter().map(|listed| listed.partition).collect(),
+            partitions,
             created: Utc::now(),
+            imported,
         };
         let json = serde_json::to_vec_pretty(&root).map_err(|error| self.unwritable(keys::ROOT, error))?;
         let about = About { content_type: "application/json", metadata: Vec::new() };
@@ -161,10 +229,7 @@ impl Ledger {
     }
 
     async fn root(&self) -> Result<Option<Root>, Error> {
-        match retried(|| self.store.get(keys::ROOT)).await? {
-            Some(json) => parse("the ledger's root", &self.place(keys::ROOT), &json).map(Some),
-            None => Ok(None),
-        }
+        root_of(&*self.store).await
     }
 
     fn check(&self, root: &Root) -> Result<(), Error> {
@@ -179,17 +244,22 @@ impl Ledger {
                 root.pipeline, self.pipeline
             ));
         }
-        if root.format != EXT {
-            return conflict(format!("this sink has results in the format {:?}, not {EXT:?}", root.format));
+        let imported = root.imported.as_ref().map(|imported| &*imported.from);
+        if let Some(old) = &self.continued
+            && imported != Some(&*old.uri())
+        {
+            let what = match imported {
+                Some(from) => format!("this sink continues {from}, not {}", old.uri()),
+                None => format!("this sink was begun without {}, and cannot continue it any more", old.uri()),
+            };
+            return Err(Error::new(ErrorKind::Conflict, what)
+                .at(self.store.uri())
+                .cure("leave out what to continue from, or choose an empty prefix or directory"));
+        }
+        if root.format != self.ext() {
+            return conflict(format!("this sink has results in the format {:?}, not {:?}", root.format, self.ext()));
         }
         Ok(())
-    }
-
-    /// The first epoch of a partition. Its key follows from the root alone: what else could be asked, the partitions
-    /// that it came from, is listed no more some day, and then the chain would begin a second time under another key.
-    pub(super) fn first(&self, root: &Root, partition: &Partition) -> Head {
-        let hour = Hour::of(root.created);
-        Head { n: 0, key: keys::epoch(&hour, partition, 0, None, EXT), from: None, end: false, seen: None }
     }
 
     /// Follows a partition's chain from its first epoch to its end, reading headers only.
@@ -198,18 +268,16 @@ impl Ledger {
         while !head.end
             && let Some(header) = self.header(&head.key).await?
         {
-            head = self.follow(partition, &head, header)?;
+            head = self.follow(partition, &head, &header)?;
         }
         Ok(head)
     }
 
     /// What comes behind a committed epoch, if that is the one that the chain leads to.
-    fn follow(&self, partition: &Partition, head: &Head, header: Header) -> Result<Head, Error> {
-        let next = Hour::of_key(&header.next)
-            .map(|hour| keys::epoch(&hour, partition, header.n.saturating_add(1), header.to.as_ref(), EXT));
-        let leads_on = next.as_ref() == Some(&header.next);
-        if header.partition != *partition || header.n != head.n || header.from != head.from || !leads_on {
-            return Err(Error::new(ErrorKind::Invalid, "this object does not continue the chain that leads to it")
+    pub(super) fn follow(&self, partition: &Partition, head: &Head, header: &Header) -> Result<Head, Error> {
+        if let Some(flaw) = flaw(partition, head, header) {
+            let what = format!("this object does not continue the chain that leads to it: {flaw}");
+            return Err(Error::new(ErrorKind::Invalid, what)
                 .at(self.place(&head.key))
                 .cure("the ledger was tampered with: restore it, or begin with another sink"));
         }
@@ -240,11 +308,11 @@ impl Ledger {
             partition: partition.clone(),
             n: head.n,
             from: head.from.clone(),
-            next: keys::epoch(&hour, partition, n, to.as_ref(), EXT),
+            next: keys::epoch(&hour, partition, n, to.as_ref(), self.ext()),
             to,
             nonce,
             records: taken.records,
-            rows: rows.lines(),
+            rows: rows.count(),
             dead,
             end,
             gap,
@@ -254,19 +322,9 @@ impl Ledger {
         };
         let json = serde_json::to_vec(&header).map_err(|error| self.unwritable(&head.key, error))?;
         let body = Bytes::from(rows.finish(&json)?);
-        let text = |position: &Option<Position>| position.as_ref().map_or_else(String::new, Position::to_string);
-        let about = About {
-            content_type: CONTENT_TYPE,
-            metadata: vec![
-                ("n", header.n.to_string()),
-                ("from", text(&header.from)),
-                ("to", text(&header.to)),
-                ("next", header.next.clone()),
-                ("nonce", header.nonce.clone()),
-            ],
-        };
+        let about = about(&header, self.format.encoding());
         match retried(|| self.store.put_if_absent(&head.key, body.clone(), &about)).await? {
-            Put::Created => Ok(Committed::Ours(Head::behind(header))),
+            Put::Created => Ok(Committed::Ours(Head::behind(&header))),
             Put::Exists => {
                 // Ours, if an earlier attempt got through and only its answer was lost.
                 let winner = self.header(&head.key).await?.ok_or_else(|| {
@@ -275,25 +333,27 @@ impl Ledger {
                         .cure("check whether something else writes or deletes objects there")
                 })?;
                 let ours = winner.nonce == header.nonce;
-                let head = self.follow(partition, head, winner)?;
+                let head = self.follow(partition, head, &winner)?;
                 Ok(if ours { Committed::Ours(head) } else { Committed::Theirs(head) })
             }
         }
     }
 
     /// The header of an epoch, if it is committed.
-    async fn header(&self, key: &str) -> Result<Option<Header>, Error> {
-        let Some(object) = retried(|| self.store.get_head(key, gzip::HEAD)).await? else { return Ok(None) };
-        header_of(&*self.store, key, &object).map(Some)
+    pub(super) async fn header(&self, key: &str) -> Result<Option<Header>, Error> {
+        match head(&*self.store, key).await? {
+            Some(bytes) => header_of(&*self.store, key, &bytes).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Puts the dead letters of one attempt. They exist only once a committed epoch names them.
-    async fn put_dead(&self, partition: &Partition, head: &Head, nonce: &str, lines: GzipLines) -> Result<Dead, Error> {
-        let key = keys::dead(partition, head.n, head.from.as_ref(), nonce, EXT);
+    async fn put_dead(&self, partition: &Partition, head: &Head, nonce: &str, lines: JsonLines) -> Result<Dead, Error> {
+        let key = keys::dead(partition, head.n, head.from.as_ref(), nonce, Encoding::JsonLines.ext());
         let dead = Dead { key, letters: lines.lines() };
         let about = serde_json::json!({ "schema": SCHEMA, "partition": partition, "n": head.n, "nonce": nonce });
         let body = Bytes::from(lines.finish(about.to_string().as_bytes())?);
-        let about = About { content_type: CONTENT_TYPE, metadata: Vec::new() };
+        let about = About { content_type: Encoding::JsonLines.content_type(), metadata: Vec::new() };
         retried(|| self.store.put_if_absent(&dead.key, body.clone(), &about)).await?;
         Ok(dead)
     }
@@ -315,16 +375,50 @@ impl Ledger {
     }
 }
 
-/// The header of an epoch, from its object's first bytes.
-pub(super) fn header_of(store: &dyn Store, key: &str, object: &[u8]) -> Result<Header, Error> {
-    let json = gzip::header(object).ok_or_else(|| {
-        Error::new(ErrorKind::Invalid, "this object is no epoch: it has no header")
-            .at(place(store, key))
-            .cure("something else has written it: choose another sink, or remove the object")
-    })?;
-    parse("the header of an epoch", &place(store, key), json)
+/// The root of the ledger in a store, if it has one.
+pub(super) async fn root_of(store: &dyn Store) -> Result<Option<Root>, Error> {
+    match retried(|| store.get(keys::ROOT)).await? {
+        Some(json) => parse("the ledger's root", &place(store, keys::ROOT), &json).map(Some),
+        None => Ok(None),
+    }
 }
 
-fn place(store: &dyn Store, key: &str) -> String {
+/// What is said of an epoch's object beside it.
+pub(super) fn about(header: &Header, encoding: Encoding) -> About {
+    let text = |position: &Option<Position>| position.as_ref().map_or_else(String::new, Position::to_string);
+    let metadata = vec![
+        ("n", header.n.to_string()),
+        ("from", text(&header.from)),
+        ("to", text(&header.to)),
+        ("next", header.next.clone()),
+        ("nonce", header.nonce.clone()),
+    ];
+    About { content_type: encoding.content_type(), metadata }
+}
+
+/// As much of an object as has its header, if there is one; some of its bytes if there is none in it.
+pub(super) async fn head(store: &dyn Store, key: &str) -> Result<Option<Bytes>, Error> {
+    let Ok(encoding) = Encoding::of_key(key) else { return Ok(Some(Bytes::new())) };
+    let mut range = encoding.range();
+    loop {
+        let Some(bytes) = retried(|| store.get_range(key, range)).await? else { return Ok(None) };
+        match encoding.header(&bytes) {
+            Found::Longer(len) if len > bytes.len() => range = range.of_length(len),
+            _ => return Ok(Some(bytes)),
+        }
+    }
+}
+
+/// The header of an epoch, from as much of its object as has it.
+pub(super) fn header_of(store: &dyn Store, key: &str, object: &[u8]) -> Result<Header, Error> {
+    let Found::Header(json) = Encoding::of_key(key)?.header(object) else {
+        return Err(Error::new(ErrorKind::Invalid, "this object is no epoch: it has no header")
+            .at(place(store, key))
+            .cure("something else has written it: choose another sink, or remove the object"));
+    };
+    parse("the header of an epoch", &place(store, key), &json)
+}
+
+pub(super) fn place(store: &dyn Store, key: &str) -> String {
     format!("{}, {key}", store.uri())
 }

@@ -7,26 +7,39 @@
 //!
 //! The result is the sum over all objects: each position lies in exactly one epoch.
 
+mod audit;
+mod chains;
 mod committed;
 mod dead;
 mod every;
+mod expire;
+mod format;
 mod gap;
-mod gzip;
 mod header;
 mod horizon;
+mod import;
 mod keys;
 mod ledger;
 mod pipeline;
 mod records;
+mod redrive;
 mod retry;
 mod stats;
+mod summary;
+mod verify;
 
-pub use self::committed::{Epoch, committed, dead_letters};
+pub use self::audit::{Finding, Verdict};
+pub use self::chains::Flaw;
+pub use self::committed::{Epoch, committed, dead_letters, headers, root};
 pub use self::dead::{DeadLetter, DeadLetters, DeadLine};
 pub use self::every::Every;
-pub use self::header::{Dead, Gap, Header, Root};
+pub use self::expire::{Expire, Expired};
+pub use self::format::Format;
+pub use self::header::{ChainEnd, Dead, Gap, Header, Imported, Root};
 pub use self::horizon::AtGaps;
 pub use self::ledger::Ledger;
 pub use self::pipeline::{Epochs, Pipeline, SourceExt};
 pub use self::records::EpochRecords;
 pub use self::stats::{Report, Stats};
+pub use self::summary::{Summary, summary};
+pub use self::verify::Verify;

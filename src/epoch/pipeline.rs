@@ -16,12 +16,13 @@ use tokio::task::JoinSet;
 
 use super::dead::DeadLetters;
 use super::every::Every;
+use super::format::JsonLines;
 use super::gap;
-use super::gzip::GzipLines;
 use super::header::Root;
 use super::horizon::AtGaps;
 use super::ledger::{Committed, Head, Ledger, Outcome};
 use super::records::{EpochRecords, Limits, More, Reader, Stop};
+use super::redrive::Redrive;
 use super::stats::{Report, Stats};
 use crate::create::FromResults;
 use crate::source::{Listed, Source, Start};
@@ -136,9 +137,33 @@ where
     /// The first failure of the source, of the closure's flow or of the store. The other partitions stop reading and
     /// commit what they have read; the epoch that failed is not committed.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Report, Error> {
+        let root = self.ledger.open(&*self.source).await?;
+        self.run_behind(root, shutdown).await
+    }
+
+    /// Puts the dead letters of committed epochs through the pipeline once more, when what was wrong with them is mended:
+    /// those that it had when this began. The source is not read.
+    ///
+    /// The letters of a partition are read as a partition of their own, [`Partition::redriven`], with a chain of its own in
+    /// the same ledger: so each goes through once, however often this is run, stopped, killed, or run twice at a time. Its
+    /// rows add up with all others. A letter is a record with the bytes, the key and the time of arrival that it had, and
+    /// a place of its own: the number of the epoch that set it aside, and its index there. What cannot be used again is
+    /// a dead letter of that chain, and is read from there by the next redrive.
+    ///
+    /// Letters of which only the first bytes were kept are left out: [`Stats::cut`].
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](ErrorKind::NotFound) if there is no ledger; as [`run`](Self::run).
+    pub async fn redrive(mut self, shutdown: impl Future<Output = ()>) -> Result<Report, Error> {
+        let root = self.ledger.reopen().await?;
+        self.source = Arc::new(Redrive::new(self.ledger.clone(), root.clone(), self.stats.cut.clone()).await?);
+        self.run_behind(root, shutdown).await
+    }
+
+    async fn run_behind(self, root: Root, shutdown: impl Future<Output = ()>) -> Result<Report, Error> {
         let Self { source, every, ledger, chain, once, at_gaps, stats } = self;
         metrics::describe();
-        let root = ledger.open(&*source).await?;
         let (stop, stopped) = watch::channel(false);
         let limits = Limits { every, once, at_gaps, stop: Stop(stopped), stats: stats.clone() };
         let worker = Arc::new(Worker { source, ledger, root, chain, limits, stop });
@@ -249,7 +274,7 @@ where
 
     /// Runs a partition as far as it goes now; whether that is its end for good.
     async fn run_partition(&self, partition: &Partition, gone: &[Partition]) -> Result<bool, Error> {
-        let mut head = self.ledger.first(&self.root, partition);
+        let mut head = Head::first(&self.root, partition);
         loop {
             // Whoever has lost an epoch may be several behind.
             let stopped = pin!(self.limits.stop.clone().wait());
@@ -261,7 +286,7 @@ where
                 return Ok(true);
             }
             if head.n == 0 {
-                head.seen = self.end_parents(partition, gone).await?;
+                head.seen = head.seen.or(self.end_parents(partition, gone).await?);
             }
             let start = head.start(&self.root, partition);
             let seen = head.seen.or(if let Start::At(time) = start { Some(time) } else { None });
@@ -304,8 +329,8 @@ where
             }
             let (returned, outcome) = self.run_epoch(partition, reader).await?;
             reader = returned;
-            let (records, rows) = (outcome.taken.records, outcome.rows.lines());
-            let letters = outcome.dead.as_ref().map_or(0, GzipLines::lines);
+            let (records, rows) = (outcome.taken.records, outcome.rows.count());
+            let letters = outcome.dead.as_ref().map_or(0, JsonLines::lines);
             let gap = outcome.gap.is_some();
             let stats = &self.limits.stats;
             match self.ledger.commit(partition, &head, outcome).await? {
@@ -327,7 +352,7 @@ where
     async fn run_epoch(&self, partition: &Partition, reader: Reader) -> Result<(Reader, Outcome), Error> {
         let (records, returned) = EpochRecords::begin(reader, self.limits.clone());
         let dead = DeadLetters::default();
-        let mut rows = GzipLines::new();
+        let mut rows = self.ledger.rows()?;
         {
             let mut chain = pin!((self.chain)(records.try_into_flow(), dead.clone()));
             while let Some(row) = poll_fn(|cx| chain.as_mut().try_poll_next(cx)).await.transpose()? {

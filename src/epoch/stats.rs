@@ -25,6 +25,9 @@ pub struct Stats {
     pub lost: Counter,
     /// Gaps in committed epochs: times when records were lost before they could be read.
     pub gaps: Counter,
+    /// Dead letters that a redrive left out, since only their first bytes were kept. Those of an epoch that is read again
+    /// count again.
+    pub cut: Counter,
     labels: Arc<[Label]>,
 }
 
@@ -63,6 +66,7 @@ impl Stats {
             epochs: self.epochs.get(),
             lost: self.lost.get(),
             gaps: self.gaps.get(),
+            cut: self.cut.get(),
         }
     }
 }
@@ -83,4 +87,6 @@ pub struct Report {
     pub lost: u64,
     /// Gaps in them: see [`Header::gap`](super::Header::gap).
     pub gaps: u64,
+    /// Dead letters that a redrive left out: see [`Stats::cut`].
+    pub cut: u64,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::key;
-use crate::store::{About, Put, Store};
+use crate::store::{About, Put, Range, Store};
 use crate::{Error, ErrorKind};
 
 /// The most keys that one listing gives, and the most names of one directory held while making it.
@@ -30,8 +30,9 @@ const SCRATCH_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// A directory as a [`Store`]: the object under `a/b` is the file `a/b`.
 ///
 /// An object is written to a file `.put-…` at the top of the directory, synced, and given its name by `link(2)`, which
-/// fails if the name is taken; then the directories that lead to it are synced. So it is there whole or not at all, and
-/// stays after a crash. The file system must have hard links. Any number of processes may use a directory at once.
+/// fails if the name is taken, or, to take the place of another, by `rename(2)`; then the directories that lead to it are
+/// synced. So it is there whole or not at all, and stays after a crash. The file system must have hard links. Any number of
+/// processes may use a directory at once.
 ///
 /// Files that begin with a dot are not objects. Those that killed writers leave are removed by [`check`](Self::check)
 /// after a day. There is no place for [`About`].
@@ -86,22 +87,31 @@ impl Store for DirStore {
         async move {
             key::check(key)?;
             let key = key.to_owned();
+            self.blocking(move |root| put_if_absent(root, &key, &body)).await
+        }
+        .boxed()
+    }
+
+    fn put<'a>(&'a self, key: &'a str, body: Bytes, _: &'a About) -> BoxFuture<'a, Result<(), Error>> {
+        async move {
+            key::check(key)?;
+            let key = key.to_owned();
             self.blocking(move |root| put(root, &key, &body)).await
         }
         .boxed()
     }
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
-        self.get_head(key, usize::MAX)
+        self.get_range(key, Range::First(usize::MAX))
     }
 
-    fn get_head<'a>(&'a self, key: &'a str, len: usize) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+    fn get_range<'a>(&'a self, key: &'a str, range: Range) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
         async move {
             key::check(key)?;
             let key = key.to_owned();
             self.blocking(move |root| {
                 let path = root.join(key);
-                read(&path, len).map_err(|error| failed("cannot read the object", &path, error))
+                read(&path, range).map_err(|error| failed("cannot read the object", &path, error))
             })
             .await
         }
@@ -124,7 +134,7 @@ impl Store for DirStore {
     }
 }
 
-fn put(root: &Path, key: &str, body: &[u8]) -> Result<Put, Error> {
+fn put_if_absent(root: &Path, key: &str, body: &[u8]) -> Result<Put, Error> {
     let path = root.join(key);
     let put = || {
         let parent = path.parent().unwrap_or(root);
@@ -138,13 +148,29 @@ fn put(root: &Path, key: &str, body: &[u8]) -> Result<Put, Error> {
                 Err(error) => return Err(error),
             };
         }
-        // Also those that were there: whoever made them may not have come to sync them yet.
-        for folder in parent.ancestors().take_while(|folder| folder.starts_with(root)) {
-            sync(folder)?;
-        }
+        sync_up_to(root, parent)?;
         Ok(put)
     };
     put().map_err(|error| failed("cannot write the object", &path, error))
+}
+
+fn put(root: &Path, key: &str, body: &[u8]) -> Result<(), Error> {
+    let path = root.join(key);
+    let put = || {
+        let parent = path.parent().unwrap_or(root);
+        make(parent)?;
+        // Renamed, it is not there any more when it is dropped.
+        let scratch = Scratch::write(root, body)?;
+        fs::rename(&scratch.0, &path)?;
+        sync_up_to(root, parent)
+    };
+    put().map_err(|error| failed("cannot write the object", &path, error))
+}
+
+/// Makes the names stay that lead to a file. Also those that were there: whoever made them may not have come to sync them
+/// yet.
+fn sync_up_to(root: &Path, folder: &Path) -> io::Result<()> {
+    folder.ancestors().take_while(|folder| folder.starts_with(root)).try_for_each(sync)
 }
 
 /// Whether there is an object of that name. A directory of that name is an error: nothing can be put there.
@@ -157,11 +183,23 @@ fn taken(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn read(path: &Path, len: usize) -> io::Result<Option<Bytes>> {
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(len as u64).read_to_end(&mut head));
-    match read {
-        Ok(_) => Ok(Some(head.into())),
+fn read(path: &Path, range: Range) -> io::Result<Option<Bytes>> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let len = match range {
+            Range::First(len) => len as u64,
+            Range::Last(len) => {
+                let size = file.metadata()?.len();
+                file.seek(SeekFrom::Start(size.saturating_sub(len as u64)))?;
+                size.min(len as u64)
+            }
+        };
+        let mut bytes = Vec::new();
+        file.take(len).read_to_end(&mut bytes)?;
+        Ok::<_, io::Error>(bytes)
+    };
+    match read() {
+        Ok(bytes) => Ok(Some(bytes.into())),
         Err(error) => match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => Ok(None),
             _ => Err(error),

@@ -50,7 +50,7 @@ async fn a_root_whose_answer_is_lost_is_the_root() {
 
 #[tokio::test(start_paused = true)]
 async fn every_call_is_tried_again_while_its_trouble_may_pass() {
-    for name in ["put", "get", "get_head"] {
+    for name in ["put", "get", "get_range"] {
         let (dir, source, begin) = (dir(), Scripted::one([Batch(10)]), Instant::now());
         let faulty = Faulty::new(store(&dir), fate(move |call| call.name == name, Fate::Refuse, 5));
         let report = run(&source, &(faulty as _), records(4)).await.unwrap();

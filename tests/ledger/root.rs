@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anabranch::epoch::{DeadLetters, Every, Ledger, Root, SourceExt};
 use anabranch::source::FileSource;
-use anabranch::store::{About, Put, Store};
+use anabranch::store::{About, Put, Range, Store};
 use anabranch::{BoxFlow, Error, ErrorKind};
 use bytes::Bytes;
 use chrono::Utc;
@@ -187,8 +187,12 @@ impl Store for Careless {
         self.0.get(key)
     }
 
-    fn get_head<'a>(&'a self, key: &'a str, len: usize) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
-        self.0.get_head(key, len)
+    fn put<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<(), Error>> {
+        self.0.put(key, body, about)
+    }
+
+    fn get_range<'a>(&'a self, key: &'a str, range: Range) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        self.0.get_range(key, range)
     }
 
     fn list_after<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, Error>> {

@@ -1,8 +1,8 @@
 //! A bucket as a store.
 
 use std::error::Error as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anabranch::store::{self, About, Options, Put, S3Store, Store};
@@ -183,25 +183,37 @@ async fn scripted(answers: &'static [u16]) -> (S3Store, Arc<AtomicUsize>) {
             answer(stream, *answers.get(n).or(answers.last()).unwrap()).await;
         }
     });
-    (S3Store::builder("counts", "").sdk_config(config(&endpoint)).build().await.unwrap(), asked)
+    let store = S3Store::builder("counts", "").sdk_config(config(&endpoint)).patience(Duration::from_secs(2));
+    (store.build().await.unwrap(), asked)
 }
 
-async fn answer(mut stream: TcpStream, status: u16) {
+/// The head of the next request, in small letters, once all of it has come.
+async fn request(stream: &mut TcpStream) -> String {
     let mut request = Vec::new();
+    let mut head = None;
     loop {
         stream.read_buf(&mut request).await.unwrap();
-        let text = String::from_utf8_lossy(&request).to_lowercase();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        if head.is_none() {
+            let end = request.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+            head = end.map(|end| (String::from_utf8_lossy(&request[..end]).to_lowercase(), end + 4));
+        }
+        let Some((head, begin)) = &head else { continue };
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
-            break;
+        if request.len() - begin >= length.map_or(0, |length| length.parse().unwrap()) {
+            return head.clone();
         }
     }
+}
+
+/// Gives the head of the request.
+async fn answer(mut stream: TcpStream, status: u16) -> String {
+    let asked = request(&mut stream).await;
     let region = "x-amz-bucket-region: ap-south-1";
     let head = format!("HTTP/1.1 {status} Scripted\r\n{region}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     if status != 0 {
         stream.write_all(head.as_bytes()).await.unwrap();
     }
+    asked
 }
 
 #[tokio::test]
@@ -216,7 +228,7 @@ async fn leaves_a_lasting_conflict_to_the_caller() {
     let (store, asked) = scripted(&[409]).await;
     let error = put(&store).await.unwrap_err();
     assert!(error.is_transient(), "{error:?}");
-    assert_eq!(asked.load(Ordering::SeqCst), 6);
+    assert!(asked.load(Ordering::SeqCst) >= 2);
 }
 
 #[tokio::test]
@@ -232,7 +244,30 @@ async fn calls_trouble_of_the_service_transient_after_its_own_attempts() {
     let error = put(&store).await.unwrap_err();
     assert!(error.is_transient(), "{error:?}");
     assert!(told(&error).contains("answered 503"), "{}", told(&error));
-    assert_eq!(asked.load(Ordering::SeqCst), 3);
+    assert!(asked.load(Ordering::SeqCst) >= 2);
+}
+
+#[tokio::test]
+async fn sends_checksums_only_where_required_if_told_so() {
+    for (query, trailers) in [("", true), ("?checksums=when_required", false)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (heads, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                heads.send(answer(stream, 200).await).unwrap();
+            }
+        });
+        let uri = format!("s3://counts{query}");
+        let store = store::open(&uri, Options::default().sdk_config(config(&endpoint))).await.unwrap();
+        assert!(seen.recv().await.unwrap().starts_with("head "));
+        store.put("key", "x".into(), &About::default()).await.unwrap();
+        assert_eq!(seen.recv().await.unwrap().contains("checksum"), trailers, "{uri}");
+    }
+    let options = Options::default().sdk_config(config("http://127.0.0.1:9"));
+    for uri in ["s3://counts?checksums=never", "s3://counts?x=y"] {
+        assert_eq!(store::open(uri, options.clone()).await.unwrap_err().kind(), ErrorKind::Usage, "{uri}");
+    }
 }
 
 #[tokio::test]
@@ -241,4 +276,93 @@ async fn names_the_region_that_the_bucket_is_in() {
     let error = store.check().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
     assert!(told(&error).contains("set AWS_REGION to ap-south-1"), "{error}");
+}
+
+/// What a multipart upload is asked for, in turn.
+type Asked = Arc<Mutex<Vec<&'static str>>>;
+
+/// An S3 that takes uploads in parts, gives these answers to their completions, and says whether the object is there.
+async fn uploads(completions: &'static [u16], there: bool) -> (S3Store, Asked) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Asked::default();
+    let seen = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let head = request(&mut stream).await;
+            let (what, status, body) = match head.split(' ').next().unwrap() {
+                "post" if head.contains("?uploads") => {
+                    let id = "<UploadId>7</UploadId>";
+                    ("begin", 200, format!("<InitiateMultipartUploadResult>{id}</InitiateMultipartUploadResult>"))
+                }
+                "put" => ("part", 200, String::new()),
+                "post" => {
+                    assert!(head.contains("if-none-match: *"), "{head}");
+                    let n = seen.lock().unwrap().iter().filter(|what| **what == "complete").count();
+                    let status = *completions.get(n).or(completions.last()).unwrap();
+                    let body = match status {
+                        404 => "<Error><Code>NoSuchUpload</Code></Error>",
+                        _ => "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>",
+                    };
+                    ("complete", status, body.to_owned())
+                }
+                "head" => ("look", if there { 200 } else { 404 }, String::new()),
+                "delete" => ("abort", 204, String::new()),
+                other => panic!("{other}"),
+            };
+            seen.lock().unwrap().push(what);
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status} Scripted\r\netag: \"e\"\r\ncontent-length: {length}\r\n");
+            if status != 0 {
+                stream.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).await.unwrap();
+            }
+        }
+    });
+    let store = S3Store::builder("counts", "").sdk_config(config(&endpoint)).patience(Duration::from_secs(30));
+    (store.build().await.unwrap(), asked)
+}
+
+async fn put_large(store: &S3Store) -> Result<Put, Error> {
+    store.put_if_absent("key", vec![1; (8 << 20) + 1].into(), &About::default()).await
+}
+
+const UPLOAD: [&str; 4] = ["begin", "part", "part", "complete"];
+
+#[tokio::test]
+async fn puts_a_large_object_in_parts_with_the_condition_on_the_last_call() {
+    let (store, asked) = uploads(&[200], false).await;
+    assert_eq!(put_large(&store).await.unwrap(), Put::Created);
+    assert_eq!(*asked.lock().unwrap(), UPLOAD);
+}
+
+#[tokio::test]
+async fn aborts_an_upload_whose_key_is_taken() {
+    let (store, asked) = uploads(&[412], true).await;
+    assert_eq!(put_large(&store).await.unwrap(), Put::Exists);
+    assert_eq!(*asked.lock().unwrap(), [&UPLOAD[..], &["abort"]].concat());
+}
+
+#[tokio::test]
+async fn looks_for_an_object_when_the_answer_to_its_last_call_is_lost() {
+    for completion in [&[0][..], &[500], &[404]] {
+        let (store, asked) = uploads(completion, true).await;
+        assert_eq!(put_large(&store).await.unwrap(), Put::Exists);
+        assert_eq!(*asked.lock().unwrap(), [&UPLOAD[..], &["look", "abort"]].concat());
+    }
+}
+
+#[tokio::test]
+async fn begins_a_large_object_anew_when_it_is_not_there_after_all() {
+    for completions in [&[0, 200][..], &[503, 200], &[409, 200]] {
+        let (store, asked) = uploads(completions, false).await;
+        assert_eq!(put_large(&store).await.unwrap(), Put::Created);
+        assert_eq!(*asked.lock().unwrap(), [&UPLOAD[..], &["look", "abort"], &UPLOAD[..]].concat());
+    }
+}
+
+#[tokio::test]
+async fn leaves_no_parts_behind_when_it_may_not_finish() {
+    let (store, asked) = uploads(&[403], false).await;
+    assert_eq!(put_large(&store).await.unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(*asked.lock().unwrap(), [&UPLOAD[..], &["abort"]].concat());
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anabranch::store::{About, Put, Store};
+use anabranch::store::{About, Put, Range, Store};
 use anabranch::{Error, ErrorKind};
 use bytes::Bytes;
 use futures::future::{join, join_all};
@@ -19,9 +19,12 @@ macro_rules! behaviours {
             lists_in_byte_order_of_the_whole_key
             lists_behind_a_key_and_under_a_prefix
             lists_all_of_many_keys_in_pages
-            gives_heads_of_objects
+            gives_either_end_of_an_object
+            puts_in_the_place_of_what_was_there
+            puts_one_of_many_whole
             refuses_what_is_no_key
             keeps_large_objects
+            tells_one_of_many_writers_of_a_large_object_that_it_created
             shows_objects_whole_or_not_at_all
             takes_keys_of_data_percent_encoded
         }
@@ -55,7 +58,7 @@ async fn put_all(store: &dyn Store, keys: impl IntoIterator<Item = impl AsRef<st
 pub(crate) async fn gives_nothing_under_an_absent_key(store: &dyn Store) {
     assert_eq!(store.get("absent").await.unwrap(), None);
     assert_eq!(store.get("no/such/folder").await.unwrap(), None);
-    assert_eq!(store.get_head("absent", 10).await.unwrap(), None);
+    assert_eq!(store.get_range("absent", Range::First(10)).await.unwrap(), None);
     assert_eq!(store.list_after("", None).await.unwrap(), [""; 0]);
     assert_eq!(store.list_after("no/such/", None).await.unwrap(), [""; 0]);
 
@@ -127,15 +130,40 @@ pub(crate) async fn lists_all_of_many_keys_in_pages(store: &dyn Store) {
     assert_eq!(listed, keys.into_iter().collect::<Vec<_>>());
 }
 
-pub(crate) async fn gives_heads_of_objects(store: &dyn Store) {
+pub(crate) async fn gives_either_end_of_an_object(store: &dyn Store) {
     put(store, "ten", "0123456789").await.unwrap();
     put(store, "none", "").await.unwrap();
-    let cases =
-        [("ten", 4, "0123"), ("ten", 10, "0123456789"), ("ten", 99, "0123456789"), ("ten", 0, ""), ("none", 4, "")];
-    for (key, len, head) in cases {
-        assert_eq!(store.get_head(key, len).await.unwrap().unwrap(), head, "{len} of {key}");
+    for (len, first, last) in
+        [(0, "", ""), (4, "0123", "6789"), (10, "0123456789", "0123456789"), (99, "0123456789", "0123456789")]
+    {
+        assert_eq!(store.get_range("ten", Range::First(len)).await.unwrap().unwrap(), first, "first {len}");
+        assert_eq!(store.get_range("ten", Range::Last(len)).await.unwrap().unwrap(), last, "last {len}");
+        assert_eq!(store.get_range("none", Range::First(len)).await.unwrap().unwrap(), "", "first {len} of none");
+        assert_eq!(store.get_range("none", Range::Last(len)).await.unwrap().unwrap(), "", "last {len} of none");
     }
-    assert_eq!(store.get_head("none", 0).await.unwrap().unwrap(), "");
+    assert_eq!(store.get_range("absent", Range::Last(10)).await.unwrap(), None);
+}
+
+pub(crate) async fn puts_in_the_place_of_what_was_there(store: &dyn Store) {
+    let about = About::default();
+    for body in ["first", "second, which is longer", "third", ""] {
+        store.put("a/b", body.into(), &about).await.unwrap();
+        assert_eq!(store.get("a/b").await.unwrap().unwrap(), body);
+    }
+    assert_eq!(put(store, "a/b", "late").await.unwrap(), Put::Exists);
+    assert_eq!(put(store, "c", "absent").await.unwrap(), Put::Created);
+    store.put("c", "replaced".into(), &about).await.unwrap();
+    assert_eq!(store.get("c").await.unwrap().unwrap(), "replaced");
+    assert_eq!(store.list_after("", None).await.unwrap(), ["a/b", "c"]);
+}
+
+pub(crate) async fn puts_one_of_many_whole(store: &dyn Store) {
+    let about = About::default();
+    let bodies: Vec<_> = (0..16_u8).map(|writer| Bytes::from(vec![writer; 100_000 + usize::from(writer)])).collect();
+    for put in join_all(bodies.iter().map(|body| store.put("hint", body.clone(), &about))).await {
+        put.unwrap();
+    }
+    assert!(bodies.contains(&store.get("hint").await.unwrap().unwrap()));
 }
 
 pub(crate) async fn refuses_what_is_no_key(store: &dyn Store) {
@@ -170,7 +198,8 @@ pub(crate) async fn refuses_what_is_no_key(store: &dyn Store) {
         for error in [
             put(store, key, "x").await.unwrap_err(),
             store.get(key).await.unwrap_err(),
-            store.get_head(key, 1).await.unwrap_err(),
+            store.get_range(key, Range::Last(1)).await.unwrap_err(),
+            store.put(key, "x".into(), &About::default()).await.unwrap_err(),
         ] {
             assert_eq!(error.kind(), ErrorKind::Usage, "{key:?}: {error}");
             assert!(error.to_string().len() < 400, "{error}");
@@ -186,7 +215,24 @@ pub(crate) async fn keeps_large_objects(store: &dyn Store) {
     let body: Bytes = (0..10_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     assert_eq!(put(store, "large", body.clone()).await.unwrap(), Put::Created);
     assert!(store.get("large").await.unwrap().unwrap() == body);
-    assert!(store.get_head("large", 65_536).await.unwrap().unwrap() == body.slice(..65_536));
+    assert!(store.get_range("large", Range::First(65_536)).await.unwrap().unwrap() == body.slice(..65_536));
+    assert!(store.get_range("large", Range::Last(65_536)).await.unwrap().unwrap() == body.slice(body.len() - 65_536..));
+}
+
+pub(crate) async fn tells_one_of_many_writers_of_a_large_object_that_it_created(store: &dyn Store) {
+    // Large enough for S3 to take it in parts.
+    let body = |writer: u8| Bytes::from(vec![writer; (8 << 20) + 1 + usize::from(writer)]);
+    for round in 0..3 {
+        let key = format!("large-{round}");
+        let puts = (0..6).map(|writer| put(store, &key, body(writer)));
+        let puts: Vec<_> = join_all(puts).await.into_iter().map(Result::unwrap).collect();
+        let winners: Vec<_> = (0..6).filter(|writer| puts[usize::from(*writer)] == Put::Created).collect();
+        assert_eq!(winners.len(), 1, "{winners:?}");
+        assert!(store.get(&key).await.unwrap().unwrap() == body(winners[0]));
+        assert_eq!(put(store, &key, "small").await.unwrap(), Put::Exists);
+        store.put(&key, body(7), &About::default()).await.unwrap();
+        assert!(store.get(&key).await.unwrap().unwrap() == body(7));
+    }
 }
 
 pub(crate) async fn shows_objects_whole_or_not_at_all(store: &dyn Store) {

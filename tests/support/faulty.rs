@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use anabranch::store::{About, Put, Store};
+use anabranch::store::{About, Put, Range, Store};
 use anabranch::{Error, ErrorKind};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
-/// A call of a store: `put`, `get`, `get_head` or `list_after`, and its key.
+/// A call of a store: `put` (if absent), `overwrite`, `get`, `get_range` or `list_after`, and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) name: &'static str,
@@ -87,8 +87,12 @@ impl Store for Faulty {
         Box::pin(self.call("get", key, self.inner.get(key)))
     }
 
-    fn get_head<'a>(&'a self, key: &'a str, len: usize) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
-        Box::pin(self.call("get_head", key, self.inner.get_head(key, len)))
+    fn put<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.call("overwrite", key, self.inner.put(key, body, about)))
+    }
+
+    fn get_range<'a>(&'a self, key: &'a str, range: Range) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        Box::pin(self.call("get_range", key, self.inner.get_range(key, range)))
     }
 
     fn list_after<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, Error>> {

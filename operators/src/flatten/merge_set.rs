@@ -1,42 +1,96 @@
 //! Many streams of one type, read as they become ready.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker, ready};
 
-use futures::stream::FuturesUnordered;
-use futures::{StreamExt, TryStream};
+use futures::TryStream;
+use slab::Slab;
 
 use crate::budget::Budget;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, lock};
 
 /// How many items of one stream are taken before another's turn comes.
 pub(crate) const RUN: usize = 64;
 
-/// The streams of a merge. A wake-up costs the same however many there are, since only those that were woken are polled.
+/// The streams of a merge. A wake-up costs the same however many there are, since only those that were woken are polled,
+/// each with a waker of its own that is made once.
 pub(crate) struct MergeSet<S: TryStream> {
-    /// Those that wait to be woken, or for their turn.
-    waiting: FuturesUnordered<Next<S>>,
-    /// The one that gave the last item. It is polled on directly, because a stream that gave one often has more, and
-    /// goes back to the others when it has not, or has had its run.
-    current: Option<Pin<Box<S>>>,
+    streams: Slab<Member<S>>,
+    /// Those that were woken, or wait for their turn; looked at when `turns` is empty.
+    woken: Arc<Woken>,
+    /// Whose turn comes, in this order.
+    turns: VecDeque<usize>,
+    /// The one that gave the last item. It is polled on, because a stream that gave one often has more, until it has not
+    /// or has had its run.
+    current: Option<usize>,
     run: usize,
 }
 
-/// The next item of a stream, with the stream; `None` when it has ended.
-struct Next<S>(Option<Pin<Box<S>>>);
+struct Member<S> {
+    stream: Pin<Box<S>>,
+    call: Arc<Call>,
+    /// Makes the call.
+    waker: Waker,
+}
+
+/// What wakes one stream.
+struct Call {
+    member: usize,
+    /// Whether it is among the woken: it is there once at most.
+    made: AtomicBool,
+    woken: Arc<Woken>,
+}
+
+#[derive(Default)]
+struct Woken(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    members: VecDeque<usize>,
+    /// Who reads the merge, if it waits.
+    reader: Option<Waker>,
+}
+
+impl Call {
+    fn make(&self) {
+        if self.made.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut queue = lock(&self.woken.0);
+        queue.members.push_back(self.member);
+        let reader = queue.reader.take();
+        drop(queue);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+}
+
+impl Wake for Call {
+    fn wake(self: Arc<Self>) {
+        self.make();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.make();
+    }
+}
 
 impl<S: TryStream> MergeSet<S> {
     pub(crate) fn new() -> Self {
-        Self { waiting: FuturesUnordered::new(), current: None, run: 0 }
+        Self { streams: Slab::new(), woken: Arc::default(), turns: VecDeque::new(), current: None, run: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.waiting.len() + usize::from(self.current.is_some())
+        self.streams.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.streams.is_empty()
     }
 
     /// Drops all streams.
@@ -47,69 +101,100 @@ impl<S: TryStream> MergeSet<S> {
     /// Makes `stream` the current one, which is the next to be polled; the one before goes back to the others.
     pub(crate) fn start(&mut self, stream: S) {
         self.park();
-        self.current = Some(Box::pin(stream));
+        self.current = Some(self.add(stream));
         self.run = 0;
     }
 
-    /// The next item of any stream; `None` if there are no streams.
+    /// The next item of any stream; `None` when there are no streams left.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<S::Ok, S::Error>>> {
         let mut budget = Budget::new();
-        loop {
-            if let Some(current) = &mut self.current {
-                match current.as_mut().try_poll_next(cx) {
-                    Poll::Ready(Some(item)) => {
-                        self.run += 1;
-                        if self.run >= RUN {
-                            self.park();
-                        }
-                        return Poll::Ready(Some(item));
+        while !self.is_empty() {
+            let at = match self.current {
+                Some(at) => at,
+                None => ready!(self.poll_turn(cx)),
+            };
+            // One that has ended may have been woken once more.
+            let Some(member) = self.streams.get_mut(at) else { continue };
+            self.current = Some(at);
+            match member.stream.as_mut().try_poll_next(&mut Context::from_waker(&member.waker)) {
+                Poll::Ready(Some(item)) => {
+                    self.run += 1;
+                    if self.run >= RUN {
+                        self.park();
                     }
-                    Poll::Ready(None) => self.current = None,
-                    // It is polled once more from among the others, so that its own waker is the one it keeps.
-                    Poll::Pending => self.park(),
-                }
-            }
-            match ready!(self.waiting.poll_next_unpin(cx)) {
-                Some(Some((item, stream))) => {
-                    (self.current, self.run) = (Some(stream), 1);
                     return Poll::Ready(Some(item));
                 }
-                Some(None) => {}
-                None => return Poll::Ready(None),
+                Poll::Ready(None) => drop(self.streams.remove(at)),
+                Poll::Pending => {}
             }
+            self.current = None;
             ready!(budget.swallow(cx));
+        }
+        Poll::Ready(None)
+    }
+
+    /// Whose turn it is.
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<usize> {
+        loop {
+            if let Some(at) = self.turns.pop_front() {
+                self.run = 0;
+                if let Some(member) = self.streams.get(at) {
+                    // Before it is polled: what calls from now on is not covered by this turn.
+                    member.call.made.swap(false, Ordering::AcqRel);
+                }
+                return Poll::Ready(at);
+            }
+            let mut queue = lock(&self.woken.0);
+            if !queue.members.is_empty() {
+                std::mem::swap(&mut queue.members, &mut self.turns);
+                continue;
+            }
+            if queue.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+                return Poll::Pending;
+            }
+            drop(queue);
+            let reader = cx.waker().clone();
+            let mut queue = lock(&self.woken.0);
+            if queue.members.is_empty() {
+                let old = queue.reader.replace(reader);
+                drop(queue);
+                drop(old);
+                return Poll::Pending;
+            }
+            drop(queue);
         }
     }
 
-    /// Puts the current stream back to the others.
+    fn add(&mut self, stream: S) -> usize {
+        let entry = self.streams.vacant_entry();
+        let call = Arc::new(Call { member: entry.key(), made: AtomicBool::new(false), woken: Arc::clone(&self.woken) });
+        let waker = Waker::from(Arc::clone(&call));
+        let at = entry.key();
+        entry.insert(Member { stream: Box::pin(stream), call, waker });
+        at
+    }
+
+    /// Sends the current stream back to wait for its turn.
     fn park(&mut self) {
-        if let Some(stream) = self.current.take() {
-            self.waiting.push(Next(Some(stream)));
+        if let Some(member) = self.current.take().and_then(|at| self.streams.get(at)) {
+            member.call.make();
         }
     }
 }
 
 impl<S: TryStream> FromIterator<S> for MergeSet<S> {
     fn from_iter<I: IntoIterator<Item = S>>(streams: I) -> Self {
-        let waiting = streams.into_iter().map(|stream| Next(Some(Box::pin(stream)))).collect();
-        Self { waiting, current: None, run: 0 }
+        let mut set = Self::new();
+        for stream in streams {
+            let at = set.add(stream);
+            set.turns.push_back(at);
+        }
+        set
     }
 }
 
 impl<S: TryStream> fmt::Debug for MergeSet<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MergeSet").field("len", &self.len()).finish_non_exhaustive()
-    }
-}
-
-impl<S: TryStream> Future for Next<S> {
-    type Output = Option<(Result<S::Ok, S::Error>, Pin<Box<S>>)>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(stream) = &mut self.0 else {
-            return Poll::Ready(None);
-        };
-        let item = ready!(stream.as_mut().try_poll_next(cx));
-        Poll::Ready(item.zip(self.0.take()))
     }
 }

@@ -11,6 +11,7 @@ use std::task::{Wake, Waker};
 use slab::Slab;
 
 use super::list::{Links, List};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, MutexGuard, lock};
 
 /// Where one reader waits.
@@ -18,7 +19,11 @@ use crate::sync::{Mutex, MutexGuard, lock};
 pub(crate) struct Seat(u32);
 
 #[derive(Default)]
-pub(crate) struct Baton(Mutex<Roster>);
+pub(crate) struct Baton {
+    roster: Mutex<Roster>,
+    /// Whether nobody need poll the source before it calls. Set and unset under the lock; may be read without.
+    quiet: AtomicBool,
+}
 
 struct Roster {
     seats: Slab<Place>,
@@ -140,6 +145,7 @@ impl Baton {
     pub(crate) fn begin(&self, seat: Seat) {
         let mut roster = self.lock();
         roster.called = false;
+        self.quiet.store(false, Ordering::SeqCst);
         roster.holder = None;
         roster.polling = Some(seat);
     }
@@ -155,17 +161,30 @@ impl Baton {
         wake(next);
     }
 
+    /// The reader that polls the source, and still keeps others from it, says that they need not poll it before the next
+    /// call.
+    pub(crate) fn rest(&self) {
+        let roster = self.lock();
+        self.quiet.store(!roster.called, Ordering::SeqCst);
+    }
+
+    /// Whether a reader that finds nothing need not poll the source.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet.load(Ordering::SeqCst)
+    }
+
     /// The source can be polled with success.
     pub(crate) fn call(&self) {
         let mut roster = self.lock();
         roster.called = true;
+        self.quiet.store(false, Ordering::SeqCst);
         let next = roster.pass();
         drop(roster);
         wake(next);
     }
 
     fn lock(&self) -> MutexGuard<'_, Roster> {
-        lock(&self.0)
+        lock(&self.roster)
     }
 }
 

@@ -21,7 +21,8 @@ use tokio::time::Instant;
 
 use super::groups::{Groups, Limit};
 use super::hub::{Filled, Out, Route};
-use super::lane::{Bounds, Lane};
+use super::inlet::Inlet;
+use super::lane::{Bounds, Lane, Lanes};
 use super::substream::{Group, SubStreams};
 use super::table::Lookup;
 use super::until::{GroupSignal, Until};
@@ -95,7 +96,7 @@ impl<S: TryStream> Flow<S> {
     /// | Ends | with upstream; all open groups end at the same instant, and can still be read to their end |
     /// | Errors | end it at once, and all open groups with it; what they hold is lost. A failing signal of [`Until::when`] fails its group alone |
     /// | Holds | key and buffer of each open group. At most [`max_groups`](Flow::max_groups) are open (1,048,576 unless set); beyond, the oldest is closed early, as if `until` had fired. At most 1,024 unread items a group and 65,536 in all, groups not yet taken included, unless set by [`buffers`](Flow::buffers); then upstream is held back |
-    /// | Ahead | up to those bounds: while one reader waits for its item, those for others are buffered |
+    /// | Ahead | up to those bounds: while one reader waits for its item, those for others are buffered; and a reader that polls upstream reads on, up to 256 items, as long as upstream gives them without waiting |
     /// | Dropped | a dropped group discards its items until it ends. When the outer stream is dropped, groups that it gave live on, and no more open |
     /// | Time | tokio's clock, read once a poll, and a poll reads at most 256 items; an item's time is when it was read from upstream. Deadlines are looked at even if upstream is always ready. Nothing runs unpolled: a consumer that polls late sees groups end late, with the items that were read before their deadline |
     ///
@@ -203,7 +204,8 @@ where
     }
 
     /// Bounds what sub-streams buffer: `each` unread items in one, `all` in all of them together, with groups that have
-    /// not been taken yet; 1,024 and 65,536 if not said. `*_each` buffer nothing.
+    /// not been taken yet; 1,024 and 65,536 if not said. `*_each` buffer nothing. When `all` was reached, the source goes on
+    /// as soon as more than a 256th of it is free again.
     ///
     /// # Panics
     ///
@@ -275,7 +277,7 @@ where
             && let State::Parts(parts) = std::mem::replace(&mut self.state, State::Moving)
         {
             let Parts { source, key, until, limit, bounds, stall_after } = parts;
-            let route = ByKey { key, groups: Groups::new(until, limit) };
+            let route = ByKey::new(key, Groups::new(until, limit));
             self.state = State::Running(SubStreams::start(source, route, bounds, stall_after));
         }
         match &self.state {
@@ -306,7 +308,30 @@ where
     W: GroupSignal<K, E>,
 {
     key: F,
-    groups: Groups<K, Arc<Lane<K, T, E>>, W, E>,
+    groups: Groups<K, Inlet<K, T, E>, W, E>,
+    /// Groups whose inlets have items; some may have closed since.
+    touched: Vec<u32>,
+    /// Items in all inlets together.
+    gathered: usize,
+    /// When it was last looked for what is due.
+    looked: Option<Instant>,
+}
+
+impl<F, W, K, T, E> ByKey<F, W, K, T, E>
+where
+    K: Hash + Eq,
+    W: GroupSignal<K, E>,
+{
+    const fn new(key: F, groups: Groups<K, Inlet<K, T, E>, W, E>) -> Self {
+        Self { key, groups, touched: Vec::new(), gathered: 0, looked: None }
+    }
+
+    fn end(&mut self, mut inlet: Inlet<K, T, E>, lanes: &Lanes) {
+        self.gathered -= inlet.len();
+        lanes.add(inlet.len());
+        inlet.hand_over(lanes);
+        inlet.lane().end(lanes);
+    }
 }
 
 impl<F, W, K, T, E> fmt::Debug for ByKey<F, W, K, T, E>
@@ -326,6 +351,8 @@ where
 {
     type Key = K;
 
+    const GATHERS: bool = true;
+
     fn start(&mut self, _now: Instant, _out: &Out<K, T, E>) {}
 
     fn tick(
@@ -335,18 +362,25 @@ where
         out: &Out<K, T, E>,
         budget: &mut Budget,
     ) -> Poll<Result<(), E>> {
+        if !W::PRESENT && self.looked == Some(now) {
+            return Poll::Ready(Ok(())); // What ends groups is time alone, and none has passed.
+        }
         self.groups.set_now(now);
-        while let Some((_, lane)) = self.groups.close_due() {
-            lane.end(&out.lanes);
+        while let Some((_, inlet)) = self.groups.close_due() {
+            self.end(inlet, &out.lanes);
             ready!(budget.swallow(cx));
         }
-        while let Poll::Ready((_, lane, fired)) = self.groups.poll_fired(cx) {
+        while let Poll::Ready((_, inlet, fired)) = self.groups.poll_fired(cx) {
             match fired {
-                Ok(()) => lane.end(&out.lanes),
-                Err(error) => drop(lane.fail(&out.lanes, error)),
+                Ok(()) => self.end(inlet, &out.lanes),
+                Err(error) => {
+                    self.gathered -= inlet.len();
+                    drop(inlet.lane().fail(&out.lanes, error));
+                }
             }
             ready!(budget.swallow(cx));
         }
+        self.looked = Some(now);
         Poll::Ready(Ok(()))
     }
 
@@ -362,27 +396,46 @@ where
                     return Ok(None);
                 }
                 if let Some((_, oldest)) = self.groups.make_room()? {
-                    oldest.end(&out.lanes);
+                    self.end(oldest, &out.lanes);
                 }
                 let Some(lane) = out.open(vacancy.key().clone()) else { return Ok(None) };
-                self.groups.open(vacancy, lane)
+                self.groups.open(vacancy, Inlet::new(lane))
             }
         };
-        let (lane, last) = self.groups.count_item(id);
-        let full = lane.push_or_drop(&out.lanes, item);
+        let (inlet, last) = self.groups.count_item(id);
+        if inlet.len() == 0 {
+            self.touched.push(id);
+        }
+        let full = inlet.push(&out.lanes, item).then(|| Arc::clone(inlet.lane()));
+        self.gathered += 1;
         if last {
-            lane.end(&out.lanes);
-            self.groups.close(id);
+            let (_, inlet) = self.groups.close(id);
+            self.end(inlet, &out.lanes);
         }
         Ok(full)
     }
 
+    fn gathered(&self) -> usize {
+        self.gathered
+    }
+
+    fn hand_over(&mut self, lanes: &Lanes) {
+        lanes.add(std::mem::take(&mut self.gathered));
+        for id in self.touched.drain(..) {
+            if let Some(inlet) = self.groups.get_mut(id) {
+                inlet.hand_over(lanes);
+            }
+        }
+    }
+
     fn take_open(&mut self) -> Option<Arc<Lane<K, T, E>>> {
-        self.groups.close_oldest().map(|(_, lane)| lane)
+        let (_, inlet) = self.groups.close_oldest()?;
+        self.gathered -= inlet.len();
+        Some(Arc::clone(inlet.lane()))
     }
 
     fn fullest(&self) -> Option<&Arc<Lane<K, T, E>>> {
-        self.groups.values().max_by_key(|lane| lane.len())
+        self.groups.values().map(Inlet::lane).max_by_key(|lane| lane.len())
     }
 
     fn name(key: &K) -> String {

@@ -102,6 +102,11 @@ where
         (&mut open.value, last)
     }
 
+    /// What is kept of a group, if there is one of that id.
+    pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut V> {
+        self.table.get_mut(id).map(|open| &mut open.value)
+    }
+
     pub(super) fn close_oldest(&mut self) -> Option<(K, V)> {
         self.table.oldest().map(|id| self.close(id))
     }

@@ -4,6 +4,7 @@
 //! is something in its own. While it does, the driver is out, so nobody waits for a lock: who finds it out waits to be
 //! woken. The source is always polled with the [`Baton`](super::baton::Baton) as its waker.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -13,16 +14,20 @@ use futures::TryStream;
 use tokio::time::Instant;
 
 use super::baton::{Baton, Seat};
-use super::lane::{Bounds, Lane, Lanes};
+use super::lane::{Bounds, Lane, Lanes, Taken};
 use crate::OperatorError;
 use crate::budget::Budget;
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::sync::{Mutex, MutexGuard, TURN, lock};
 use crate::time::clock::{self, Timer};
 
 /// Decides which sub-streams there are and which item goes where: by key, by count, by time.
 pub(crate) trait Route<T, E> {
     /// What a sub-stream is known by.
     type Key;
+
+    /// Whether items gather before they are handed over to the lanes. Then the source is read on when there is something
+    /// for who polls it, as long as it gives without waiting and there is room, a turn at most.
+    const GATHERS: bool = false;
 
     /// The first poll: time zero.
     fn start(&mut self, now: Instant, out: &Out<Self::Key, T, E>);
@@ -43,7 +48,15 @@ pub(crate) trait Route<T, E> {
     /// Puts an item into its lane, which is given if it may be full now.
     fn item(&mut self, item: T, out: &Out<Self::Key, T, E>) -> Result<Filled<Self::Key, T, E>, E>;
 
-    /// Takes an open lane out, oldest first.
+    /// Items that have gathered.
+    fn gathered(&self) -> usize {
+        0
+    }
+
+    /// Hands over to the lanes what has gathered.
+    fn hand_over(&mut self, _lanes: &Lanes) {}
+
+    /// Takes an open lane out, oldest first. What has gathered for it is dropped.
     fn take_open(&mut self) -> Option<Arc<Lane<Self::Key, T, E>>>;
 
     /// The open lane that holds most.
@@ -112,43 +125,64 @@ where
     S::Error: Clone + From<OperatorError>,
     R: Route<S::Ok, S::Error, Key = K>,
 {
-    /// The next item of a lane.
-    pub(crate) fn poll_lane<L, T>(
+    /// The next item of a sub-stream.
+    #[inline]
+    pub(crate) fn poll_item(
         &self,
-        lane: &Lane<L, T, S::Error>,
+        lane: &Lane<K, S::Ok, S::Error>,
+        taken: &mut Taken<S::Ok>,
         cx: &Context<'_>,
-    ) -> Poll<Option<Result<T, S::Error>>> {
+    ) -> Poll<Option<Result<S::Ok, S::Error>>> {
+        let lanes = &self.out.lanes;
+        if let Some(item) = lane.give(lanes, taken) {
+            return Poll::Ready(Some(Ok(item)));
+        }
+        self.poll_lane(lane, cx).map(|polled| lane.take_all(lanes, taken, polled))
+    }
+
+    /// The next sub-stream.
+    #[allow(clippy::type_complexity)]
+    pub(crate) fn poll_open(&self, cx: &Context<'_>) -> Poll<Option<Result<Opened<S, K>, S::Error>>> {
+        let outer = &self.out.outer;
+        self.poll_lane(outer, cx).map(|polled| outer.take_one(&self.out.lanes, polled))
+    }
+
+    /// Ready when there is something to take; says whether the source was polled for it.
+    fn poll_lane<L, T>(&self, lane: &Lane<L, T, S::Error>, cx: &Context<'_>) -> Poll<bool> {
         let lanes = &self.out.lanes;
         let mut polled = false;
         loop {
-            if let Poll::Ready(signal) = lane.poll_take(lanes, cx, polled) {
-                return Poll::Ready(signal);
+            if lane.poll_ready(lanes, cx).is_ready() {
+                return Poll::Ready(polled);
+            }
+            if lanes.baton.is_quiet() {
+                return Poll::Pending;
             }
             let Some((mut driver, turn)) = self.take_turn(lane.seat()) else { return Poll::Pending };
             lanes.baton.begin(lane.seat());
-            let drove = driver.drive(&self.out, || lane.is_ready());
             polled = true;
-            match drove {
-                Drove::Served => turn.over(Place::In(driver)),
-                Drove::Ended => {
-                    drop(driver);
-                    turn.over(Place::Done);
-                }
-                Drove::Waits => {
+            match catch_unwind(AssertUnwindSafe(|| driver.drive(&self.out, || lane.is_ready()))) {
+                Ok(Drove::Served) => turn.over(Place::In(driver)),
+                Ok(drove @ (Drove::Waits | Drove::Held)) => {
+                    if matches!(drove, Drove::Held) {
+                        lanes.baton.rest();
+                    }
                     turn.over(Place::In(driver));
                     lanes.baton.finish(lane.seat());
                     if !lane.is_ready() {
                         return Poll::Pending;
                     }
                 }
+                Ok(Drove::Ended) => {
+                    drop(driver);
+                    turn.over(Place::Done);
+                }
+                Err(panic) => {
+                    driver.route.hand_over(lanes); // What came before can be read.
+                    resume_unwind(panic);
+                }
             }
         }
-    }
-
-    /// The next sub-stream.
-    #[allow(clippy::type_complexity)]
-    pub(crate) fn poll_open(&self, cx: &Context<'_>) -> Poll<Option<Result<Opened<S, K>, S::Error>>> {
-        self.poll_lane(&self.out.outer, cx)
     }
 
     /// The driver, unless somebody else has it or it is done with.
@@ -245,6 +279,8 @@ enum Drove {
     /// The source, or the buffers, have nothing more for now, or others are to have their turn. The baton is called when
     /// it is worth going on.
     Waits,
+    /// The buffers are full, and nobody need look before the baton is called: room will do that, or a timer.
+    Held,
     /// The source has ended or failed, and so has every lane.
     Ended,
 }
@@ -286,67 +322,88 @@ where
             self.route.start(now, out);
         }
         let mut budget = Budget::new();
+        let mut items = 0;
         loop {
-            let ticked = self.route.tick(&mut cx, now, out, &mut budget);
-            if let Poll::Ready(Err(error)) = ticked {
-                return self.fail(out, error);
+            match self.route.tick(&mut cx, now, out, &mut budget) {
+                Poll::Ready(Ok(())) if !R::GATHERS && served() => return Drove::Served,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return self.fail(out, error),
+                Poll::Pending => {
+                    self.route.hand_over(&out.lanes);
+                    return if served() { Drove::Served } else { Drove::Waits };
+                }
             }
-            if served() {
-                return Drove::Served;
-            }
-            if ticked.is_pending() {
-                return Drove::Waits;
-            }
-            let mut wake_at = self.route.deadline();
             if self.is_held(out) {
+                if served() {
+                    return Drove::Served;
+                }
                 let until = match self.stall(&cx, now, out) {
                     Ok(until) => until,
                     Err(drove) => return drove,
                 };
                 // What was due and could not be done waits for room, too.
-                wake_at = wake_at.filter(|deadline| *deadline > now).into_iter().chain(until).min();
-            } else {
-                match self.source.as_mut().try_poll_next(&mut cx) {
-                    Poll::Ready(Some(Ok(item))) => {
-                        match self.route.item(item, out) {
-                            Ok(None) => {}
-                            full @ Ok(Some(_)) => self.full = full.ok().flatten(),
-                            Err(error) => return self.fail(out, error),
-                        }
-                        if budget.swallow(&cx).is_pending() {
-                            return Drove::Waits;
-                        }
-                        continue;
-                    }
-                    Poll::Ready(Some(Err(error))) => return self.fail(out, error),
-                    Poll::Ready(None) => return self.end(out),
-                    Poll::Pending => {}
+                let due = self.route.deadline().filter(|deadline| *deadline > now);
+                match due.into_iter().chain(until).min() {
+                    Some(deadline) if self.timer.poll_at(&mut cx, deadline).is_ready() => now = clock::now(),
+                    Some(_) => return Drove::Held,
+                    None => return Drove::Waits,
                 }
+                continue;
             }
-            match wake_at {
-                Some(deadline) if self.timer.poll_at(&mut cx, deadline).is_ready() => now = clock::now(),
-                _ => return Drove::Waits,
+            match self.source.as_mut().try_poll_next(&mut cx) {
+                Poll::Ready(Some(Ok(item))) => {
+                    match self.route.item(item, out) {
+                        Ok(None) => {}
+                        Ok(full) => {
+                            self.route.hand_over(&out.lanes);
+                            self.full = full;
+                        }
+                        Err(error) => return self.fail(out, error),
+                    }
+                    items += 1;
+                    if items == TURN {
+                        self.route.hand_over(&out.lanes);
+                        if served() {
+                            return Drove::Served;
+                        }
+                        waker.wake_by_ref();
+                        return Drove::Waits;
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => return self.fail(out, error),
+                Poll::Ready(None) => return self.end(out),
+                Poll::Pending => {
+                    self.route.hand_over(&out.lanes);
+                    match self.route.deadline() {
+                        Some(deadline) if self.timer.poll_at(&mut cx, deadline).is_ready() => now = clock::now(),
+                        _ => return Drove::Waits,
+                    }
+                }
             }
         }
     }
 
     /// Whether full buffers keep the source from being polled.
+    #[inline]
     fn is_held(&mut self, out: &Out<K, S::Ok, S::Error>) -> bool {
         if self.is_full(out) {
-            out.lanes.hold();
+            self.route.hand_over(&out.lanes);
+            out.lanes.hold(self.full.is_some());
             if self.is_full(out) {
                 return true;
             }
         }
+        out.lanes.release();
         self.stall = None;
         false
     }
 
+    #[inline]
     fn is_full(&mut self, out: &Out<K, S::Ok, S::Error>) -> bool {
         if self.full.as_ref().is_some_and(|lane| !lane.is_full(&out.lanes)) {
             self.full = self.route.another_full(&out.lanes);
         }
-        self.full.is_some() || out.lanes.is_full()
+        self.full.is_some() || out.lanes.is_full(self.route.gathered())
     }
 
     /// Until when readers have time to make room. Outside of a runtime nothing can be waited for: there, a stall is seen
@@ -381,6 +438,7 @@ where
     }
 
     fn end(&mut self, out: &Out<K, S::Ok, S::Error>) -> Drove {
+        self.route.hand_over(&out.lanes);
         while let Some(lane) = self.route.take_open() {
             lane.end(&out.lanes);
         }

@@ -21,8 +21,8 @@ pub(crate) struct Lanes {
     bounds: Bounds,
     /// Items in all lanes together.
     buffered: AtomicUsize,
-    /// Whether the source is held back, so that the next item taken lets it go on.
-    held: AtomicBool,
+    /// While the source is held back, it goes on when fewer items than this are buffered; otherwise zero.
+    held: AtomicUsize,
 }
 
 /// Items that wait for their reader, and how the sub-stream ended. Locked for a few instructions at a time; nothing of
@@ -32,12 +32,30 @@ pub(crate) struct Lane<K, T, E> {
     seat: Seat,
     /// Whether there is anything to take. Set and unset under the lock; may be read without.
     ready: AtomicBool,
+    /// Whether it has failed, so that its reader is not to give what it has taken before.
+    failed: AtomicBool,
+    /// Items in it, and those that its reader has taken and not yet given.
+    unread: AtomicUsize,
     state: Mutex<State<T, E>>,
+}
+
+/// What the reader of a lane has taken out of it and not yet given: all that was there, under one lock.
+pub(crate) struct Taken<T> {
+    items: VecDeque<T>,
+    /// How many were given that still count as unread.
+    given: usize,
+}
+
+impl<T> Taken<T> {
+    pub(crate) const fn new() -> Self {
+        Self { items: VecDeque::new(), given: 0 }
+    }
 }
 
 struct State<T, E> {
     items: VecDeque<T>,
-    ended: Option<Result<(), E>>,
+    /// In a box, because few fail and all have the room.
+    ended: Option<Result<(), Box<E>>>,
     /// Whether the reader has a waker in its seat, or has got the baton for it.
     waits: bool,
     /// The reader is gone: what comes is discarded.
@@ -46,7 +64,7 @@ struct State<T, E> {
 
 impl Lanes {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { baton: Arc::default(), bounds, buffered: AtomicUsize::new(0), held: AtomicBool::new(false) }
+        Self { baton: Arc::default(), bounds, buffered: AtomicUsize::new(0), held: AtomicUsize::new(0) }
     }
 
     /// A lane with a seat of its own.
@@ -54,25 +72,51 @@ impl Lanes {
         Lane::new(key, self.baton.join())
     }
 
-    /// Whether no more items may be buffered.
-    pub(crate) fn is_full(&self) -> bool {
-        self.buffered() >= self.bounds.all
+    /// Whether no more items may be buffered beside those that have gathered: from when the bound is reached until a
+    /// 256th of it is free again, so that the source is not polled for an item at a time.
+    #[inline]
+    pub(crate) fn is_full(&self, gathered: usize) -> bool {
+        let buffered = self.buffered() + gathered;
+        buffered >= self.bounds.all || buffered >= self.resume() && self.held.load(Ordering::SeqCst) == self.resume()
+    }
+
+    const fn resume(&self) -> usize {
+        self.bounds.all - self.bounds.all / 256
     }
 
     /// Items in all lanes together.
+    #[inline]
     pub(crate) fn buffered(&self) -> usize {
         self.buffered.load(Ordering::SeqCst)
     }
 
-    /// The source is held back from now on. Buffers are to be looked at once more after this: an item taken before it
-    /// does not let the source go on.
-    pub(crate) fn hold(&self) {
-        self.held.store(true, Ordering::SeqCst);
+    /// The source is held back from now on: by one full lane, or by the bound for all. Buffers are to be looked at once
+    /// more after this: an item taken before it does not let the source go on.
+    pub(crate) fn hold(&self, by_one: bool) {
+        self.held.store(if by_one { usize::MAX } else { self.resume() }, Ordering::SeqCst);
+    }
+
+    /// The source goes on.
+    #[inline]
+    pub(crate) fn release(&self) {
+        if self.is_held() {
+            self.held.store(0, Ordering::SeqCst);
+        }
+    }
+
+    /// Counts items that are about to be added to lanes.
+    pub(super) fn add(&self, items: usize) {
+        self.buffered.fetch_add(items, Ordering::SeqCst);
+    }
+
+    #[inline]
+    fn is_held(&self) -> bool {
+        self.held.load(Ordering::SeqCst) > 0
     }
 
     fn taken(&self, items: usize) {
-        self.buffered.fetch_sub(items, Ordering::SeqCst);
-        if self.held.load(Ordering::SeqCst) && self.held.swap(false, Ordering::SeqCst) {
+        let left = self.buffered.fetch_sub(items, Ordering::SeqCst) - items;
+        if left < self.held.load(Ordering::SeqCst) && self.held.swap(0, Ordering::SeqCst) > 0 {
             self.baton.call();
         }
     }
@@ -81,7 +125,8 @@ impl Lanes {
 impl<K, T, E> Lane<K, T, E> {
     pub(crate) fn new(key: K, seat: Seat) -> Self {
         let state = State { items: VecDeque::new(), ended: None, waits: false, abandoned: false };
-        Self { key, seat, ready: AtomicBool::new(false), state: Mutex::new(state) }
+        let (ready, failed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { key, seat, ready, failed, unread: AtomicUsize::new(0), state: Mutex::new(state) }
     }
 
     /// Where its reader waits.
@@ -90,19 +135,24 @@ impl<K, T, E> Lane<K, T, E> {
     }
 
     /// Whether its reader would get something now.
+    #[inline]
     pub(crate) fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
     }
 
     /// Whether it may not get another item.
     pub(crate) fn is_full(&self, lanes: &Lanes) -> bool {
-        let state = self.lock();
-        state.items.len() >= lanes.bounds.each && state.ended.is_none()
+        self.len() >= lanes.bounds.each && self.lock().ended.is_none()
     }
 
-    /// Items that wait for the reader.
+    /// Items that wait for the reader, or that it has not yet given.
     pub(crate) fn len(&self) -> usize {
-        self.lock().items.len()
+        self.unread.load(Ordering::SeqCst)
+    }
+
+    /// How many items may still be added.
+    pub(super) fn room(&self, lanes: &Lanes) -> usize {
+        lanes.bounds.each.saturating_sub(self.len())
     }
 
     /// Adds an item, or gives it back if nobody will read it.
@@ -112,12 +162,8 @@ impl<K, T, E> Lane<K, T, E> {
             return Err(item);
         }
         state.items.push_back(item);
-        lanes.buffered.fetch_add(1, Ordering::SeqCst);
-        let was_ready = self.ready.swap(true, Ordering::Release);
-        drop(state);
-        if !was_ready {
-            lanes.baton.notify(self.seat);
-        }
+        lanes.add(1);
+        self.added(lanes, state, 1);
         Ok(())
     }
 
@@ -125,6 +171,37 @@ impl<K, T, E> Lane<K, T, E> {
     pub(crate) fn push_or_drop(self: &Arc<Self>, lanes: &Lanes, item: T) -> Option<Arc<Self>> {
         drop(self.push(lanes, item));
         self.is_full(lanes).then(|| Arc::clone(self))
+    }
+
+    /// Adds items that have been [counted](Lanes::add) already, or drops them if nobody will read them.
+    pub(super) fn append(&self, lanes: &Lanes, items: &mut VecDeque<T>) {
+        let count = items.len();
+        if count == 0 {
+            return;
+        }
+        let mut state = self.lock();
+        if state.abandoned {
+            drop(state);
+            lanes.taken(count);
+            items.clear();
+        } else if state.items.is_empty() {
+            // The buffers change places, so that none is made anew.
+            std::mem::swap(&mut state.items, items);
+            self.added(lanes, state, count);
+        } else {
+            state.items.append(items);
+            self.added(lanes, state, count);
+        }
+    }
+
+    fn added(&self, lanes: &Lanes, state: MutexGuard<'_, State<T, E>>, items: usize) {
+        self.unread.fetch_add(items, Ordering::SeqCst);
+        let was_ready = self.is_ready();
+        self.ready.store(true, Ordering::Release);
+        drop(state);
+        if !was_ready {
+            lanes.baton.notify(self.seat);
+        }
     }
 
     /// Ends the lane: items that are buffered can still be taken.
@@ -145,8 +222,10 @@ impl<K, T, E> Lane<K, T, E> {
         if state.ended.is_some() || state.abandoned {
             return VecDeque::new();
         }
-        state.ended = Some(Err(error));
+        state.ended = Some(Err(Box::new(error)));
         let lost = std::mem::take(&mut state.items);
+        self.unread.fetch_sub(lost.len(), Ordering::SeqCst);
+        self.failed.store(true, Ordering::Release);
         self.ready.store(true, Ordering::Release);
         drop(state);
         lanes.taken(lost.len());
@@ -154,12 +233,11 @@ impl<K, T, E> Lane<K, T, E> {
         lost
     }
 
-    /// The next item, or the end. If there is neither, the reader waits in its seat. A reader that polled the source to
-    /// get it says so, and lets another go on.
-    pub(crate) fn poll_take(&self, lanes: &Lanes, cx: &Context<'_>, polled: bool) -> Poll<Option<Result<T, E>>> {
+    /// Whether there is an item or the end to take; if not, the reader waits in its seat.
+    pub(crate) fn poll_ready(&self, lanes: &Lanes, cx: &Context<'_>) -> Poll<()> {
         loop {
             if self.is_ready() {
-                return Poll::Ready(self.take(lanes, polled));
+                return Poll::Ready(());
             }
             let waker = cx.waker().clone();
             let mut state = self.lock();
@@ -174,20 +252,69 @@ impl<K, T, E> Lane<K, T, E> {
         }
     }
 
-    fn take(&self, lanes: &Lanes, polled: bool) -> Option<Result<T, E>> {
+    /// The next item that was taken before, if the lane has not failed since.
+    ///
+    /// While the source is held back, each item given makes room at once; otherwise all do with the last of them.
+    #[inline]
+    pub(crate) fn give(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
+        if taken.items.is_empty() {
+            return None;
+        }
+        if self.failed.load(Ordering::Acquire) {
+            taken.given += taken.items.len();
+            taken.items.clear();
+            self.read(lanes, std::mem::take(&mut taken.given));
+            return None;
+        }
+        let item = taken.items.pop_front()?;
+        taken.given += 1;
+        if taken.items.is_empty() || lanes.is_held() {
+            self.read(lanes, std::mem::take(&mut taken.given));
+        }
+        Some(item)
+    }
+
+    /// Takes all items, of which there are none taken before, and gives the first; or the end. A reader that polled the
+    /// source to get it says so, and lets another go on.
+    pub(crate) fn take_all(&self, lanes: &Lanes, taken: &mut Taken<T>, polled: bool) -> Option<Result<T, E>> {
+        let mut state = self.lock();
+        std::mem::swap(&mut state.items, &mut taken.items);
+        let end = self.was_taken(lanes, state, taken.items.is_empty(), polled);
+        self.give(lanes, taken).map(Ok).or_else(|| end?.err().map(|error| Err(*error)))
+    }
+
+    /// Takes an item, or the end.
+    pub(crate) fn take_one(&self, lanes: &Lanes, polled: bool) -> Option<Result<T, E>> {
         let mut state = self.lock();
         let item = state.items.pop_front();
-        let end = if item.is_none() { state.ended.replace(Ok(())) } else { None };
+        let end = self.was_taken(lanes, state, item.is_none(), polled);
+        if item.is_some() {
+            self.read(lanes, 1);
+        }
+        item.map(Ok).or_else(|| end?.err().map(|error| Err(*error)))
+    }
+
+    /// Gives the end if there was nothing else to take.
+    fn was_taken(
+        &self,
+        lanes: &Lanes,
+        mut state: MutexGuard<'_, State<T, E>>,
+        nothing: bool,
+        polled: bool,
+    ) -> Option<Result<(), Box<E>>> {
+        let end = if nothing { state.ended.replace(Ok(())) } else { None };
         self.ready.store(!state.items.is_empty() || state.ended.is_some(), Ordering::Release);
         let waited = std::mem::take(&mut state.waits);
         drop(state);
-        if item.is_some() {
-            lanes.taken(1);
-        }
         if waited {
             lanes.baton.served(self.seat, polled);
         }
-        item.map(Ok).or_else(|| end?.err().map(Err))
+        end
+    }
+
+    fn read(&self, lanes: &Lanes, items: usize) {
+        self.unread.fetch_sub(items, Ordering::SeqCst);
+        lanes.taken(items);
     }
 
     /// The reader is gone. Gives what it will not read.
@@ -198,8 +325,9 @@ impl<K, T, E> Lane<K, T, E> {
         }
         state.abandoned = true;
         let unread = std::mem::take(&mut state.items);
+        let count = self.unread.swap(0, Ordering::SeqCst);
         drop(state);
-        lanes.taken(unread.len());
+        lanes.taken(count);
         lanes.baton.leave(self.seat);
         unread
     }

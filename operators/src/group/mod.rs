@@ -8,6 +8,7 @@ mod group_by;
 pub(crate) mod group_until;
 mod groups;
 pub(crate) mod hub;
+mod inlet;
 pub(crate) mod lane;
 mod list;
 mod merge_states;

@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::{Stream, TryStream};
 
 use super::hub::{Hub, Opened, Route};
-use super::lane::Bounds;
+use super::lane::{Bounds, Taken};
+use crate::sync::Mutex;
 use crate::{Flow, OperatorError};
 
 /// What a sub-stream is known by. Bound on this, and on `Stream`, in functions that take any group:
@@ -67,7 +68,12 @@ where
 {
     hub: Arc<Hub<S, R, K>>,
     lane: Opened<S, K>,
+    /// Never locked: it makes the group `Sync` whatever its items are.
+    taken: Mutex<Taken<S::Ok>>,
 }
+
+/// Nothing in it is pinned: the source has a box of its own.
+impl<S, R, K> Unpin for Group<S, R, K> where S: TryStream {}
 
 impl<S, R, K> Grouped for Group<S, R, K>
 where
@@ -88,8 +94,10 @@ where
 {
     type Item = Result<S::Ok, S::Error>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.hub.poll_lane(&self.lane, cx)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let taken = this.taken.get_mut().unwrap_or_else(PoisonError::into_inner);
+        this.hub.poll_item(&this.lane, taken, cx)
     }
 }
 
@@ -130,7 +138,9 @@ where
     #[allow(clippy::type_complexity)]
     pub(crate) fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<Result<Flow<Group<S, R, K>>, S::Error>>> {
         let opened = ready!(self.0.poll_open(cx));
-        Poll::Ready(opened.map(|lane| lane.map(|lane| Flow::new(Group { hub: Arc::clone(&self.0), lane }))))
+        Poll::Ready(opened.map(|lane| {
+            lane.map(|lane| Flow::new(Group { hub: Arc::clone(&self.0), lane, taken: Mutex::new(Taken::new()) }))
+        }))
     }
 }
 

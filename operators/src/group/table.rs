@@ -133,6 +133,11 @@ impl<K: Hash + Eq, V> Table<K, V> {
         &self.slots[id as usize].key
     }
 
+    /// What is kept of a group, if it is still open.
+    pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut V> {
+        self.slots.get_mut(id as usize).map(|slot| &mut slot.value)
+    }
+
     pub(super) fn value_mut(&mut self, id: u32) -> &mut V {
         &mut self.slots[id as usize].value
     }

@@ -135,7 +135,7 @@ where
             if self.owed {
                 if !out.can_open() {
                     self.plan.stop_opening();
-                } else if out.lanes.is_full() {
+                } else if out.lanes.is_full(0) {
                     // Windows that nobody takes count as buffered: the plan waits until there is room for more.
                     return Poll::Ready(Ok(()));
                 }

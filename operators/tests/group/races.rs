@@ -215,6 +215,7 @@ fn a_wake_from_inside_the_poll_is_not_lost() {
     outer.waits();
     assert_eq!(outer.wakes(), 1);
     let mut a = Reader::new(outer.item());
+    assert_eq!(outer.wakes(), 1, "it has read on, and the source called");
     assert_eq!(a.item(), 'a');
     a.waits();
     assert_eq!((outer.wakes(), a.wakes()), (0, 1), "it polled the source alone, so the wake is its own");

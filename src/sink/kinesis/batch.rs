@@ -1,359 +1,402 @@
 //! [`Batcher`]: which messages go into which request, and which of them again. It waits for nothing and asks nobody.
+//!
+//! A message waits in the [`Lane`] of its shard until it is due or a request is full. With the order of keys, only the
+//! first message of a key is in a lane, under way, or waiting to be sent again; the others stand behind it, and one of
+//! them takes its place when it has been accepted.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
+use compact_str::CompactString;
 use rand::Rng;
 use tokio::time::Instant;
 
+use super::lane::{Bucket, Lane, Load};
+use super::map::ShardMap;
+use super::pack::{Entry, Packed, Request};
+use super::stats::Stats;
 use crate::Message;
 use crate::aws::retry::Backoff;
+use crate::codec::kpl::Packer;
 
 /// So that an instant that far ahead can be told.
 const LONGEST_LINGER: Duration = Duration::from_secs(24 * 60 * 60);
+/// What a message takes beside its bytes: its place in a lane, a request and a table of keys.
+pub(super) const OVERHEAD: usize = 256;
+/// A shard has no room.
+pub(super) const THROTTLED: &str = "ProvisionedThroughputExceededException";
 
-/// The most records in a request: the service's own limit.
-pub(super) const MAX_RECORDS: usize = 500;
-/// The most bytes in a request, with keys. The service takes more from some streams; other servers do not.
-pub(super) const MAX_BYTES: usize = 5 << 20;
-
-/// A message's size as Kinesis counts it.
-pub(super) fn size(message: &Message) -> usize {
-    message.data.len() + message.key.len()
+/// What the user set.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    /// How long a message may wait for others.
+    pub(super) linger: Duration,
+    /// The most records in a request.
+    pub(super) records: usize,
+    /// The most bytes in a request, with keys.
+    pub(super) bytes: usize,
+    /// The most bytes to hold, with the overhead of each message.
+    pub(super) budget: usize,
+    /// The most bytes in an aggregate, if there are to be any.
+    pub(super) aggregate: Option<usize>,
+    pub(super) ordered: bool,
+    /// The percentage of what a shard takes.
+    pub(super) rate: Option<u32>,
 }
 
-/// A message that has not been accepted yet.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) message: Message,
-    /// How often it was turned away.
-    tries: u32,
-    since: Instant,
+impl Limits {
+    /// Whether it matters which shard a message goes to.
+    pub(super) const fn need_map(&self) -> bool {
+        self.rate.is_some() || self.aggregate.is_some()
+    }
+}
+
+/// What became of a record in a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It was accepted, by the shard of that name.
+    Taken(Option<String>),
+    /// It was turned away, with an error code.
+    Refused(String),
 }
 
 /// Entries that wait to be sent again.
 #[derive(Debug)]
 struct Again {
     due: Instant,
-    entries: VecDeque<Entry>,
+    entries: Vec<Entry>,
 }
 
 /// Holds messages until they are accepted.
 #[derive(Debug)]
 pub(super) struct Batcher {
-    linger: Duration,
-    max_held: usize,
-    max_held_bytes: usize,
-    fresh: VecDeque<Entry>,
-    fresh_bytes: usize,
+    limits: Limits,
+    map: ShardMap,
+    /// One for each shard of the map, and one for messages whose shard is not known.
+    lanes: Vec<Lane>,
+    /// The lanes that hold something, by when they are to be looked at.
+    order: BTreeSet<(Instant, usize)>,
+    /// What is in lanes that do not rest.
+    ready: Load,
     again: Vec<Again>,
-    /// All that has not been accepted: fresh, waiting or under way.
-    held: usize,
-    held_bytes: usize,
+    /// With the order of keys: for each key that has a message elsewhere, those that stand behind it.
+    keys: Option<HashMap<CompactString, VecDeque<Entry>>>,
+    /// Aggregates that a shard took that is not in the map, and that shard.
+    stray: Vec<(String, Packed)>,
+    /// Whether the map is known to be out of date.
+    stale: bool,
+    /// All that has not been accepted.
+    held: Load,
+    /// How many messages have come.
+    count: u64,
+    stats: Stats,
 }
 
 impl Batcher {
-    /// Holds a request more than may be under way, so that the next one fills meanwhile.
-    pub(super) fn new(linger: Duration, in_flight: usize) -> Self {
-        let requests = in_flight.saturating_add(1);
+    pub(super) fn new(mut limits: Limits, map: ShardMap, stats: Stats, now: Instant) -> Self {
+        limits.linger = limits.linger.min(LONGEST_LINGER);
         Self {
-            linger: linger.min(LONGEST_LINGER),
-            max_held: requests.saturating_mul(MAX_RECORDS),
-            max_held_bytes: requests.saturating_mul(MAX_BYTES),
-            fresh: VecDeque::new(),
-            fresh_bytes: 0,
+            lanes: lanes(&map, &limits, now),
+            map,
+            order: BTreeSet::new(),
+            ready: Load::default(),
             again: Vec::new(),
-            held: 0,
-            held_bytes: 0,
+            keys: limits.ordered.then(HashMap::new),
+            stray: Vec::new(),
+            stale: false,
+            held: Load::default(),
+            count: 0,
+            stats,
+            limits,
         }
     }
 
     /// How many messages have not been accepted.
     pub(super) const fn held(&self) -> usize {
-        self.held
+        self.held.messages
+    }
+
+    /// The bytes of what has not been accepted, with its overhead.
+    pub(super) const fn held_bytes(&self) -> usize {
+        self.held.bytes + self.held.messages * OVERHEAD
     }
 
     pub(super) const fn has_room(&self) -> bool {
-        self.held < self.max_held && self.held_bytes < self.max_held_bytes
+        self.held_bytes() < self.limits.budget
     }
 
-    pub(super) fn push(&mut self, message: Message, now: Instant) {
-        let size = size(&message);
-        self.held += 1;
-        self.held_bytes += size;
-        self.fresh_bytes += size;
-        self.fresh.push_back(Entry { message, tries: 0, since: now });
+    /// Whether messages go to other shards than the map says, so that it is to be made anew.
+    pub(super) const fn is_stale(&self) -> bool {
+        self.stale
     }
 
-    /// The next request, if one is to be sent now: when entries are due again, or when fresh ones fill a request, have
-    /// lingered, or are to go at once because of `hurry`.
-    pub(super) fn request(&mut self, now: Instant, hurry: bool) -> Option<Vec<Entry>> {
-        let full = self.fresh.len() >= MAX_RECORDS || self.fresh_bytes >= MAX_BYTES;
-        let lingered = self.fresh.front().is_some_and(|entry| hurry || now >= entry.since + self.linger);
-        if !full && !lingered && self.again.iter().all(|again| again.due > now) {
+    pub(super) fn push(&mut self, message: Message, hash_key: Option<u128>, now: Instant) {
+        self.count += 1;
+        let entry = Entry::new(message, hash_key, self.count, now + self.limits.linger);
+        self.held += entry.load();
+        if let Some(keys) = &mut self.keys {
+            if let Some(behind) = keys.get_mut(&entry.message.key) {
+                behind.push_back(entry);
+                return;
+            }
+            keys.insert(entry.message.key.clone(), VecDeque::new());
+        }
+        self.line_up(entry);
+    }
+
+    /// The next request, if one is to be sent now: when a message is due, when there is enough for a request, or at once
+    /// because of `hurry` or because no more can be held.
+    pub(super) fn request(&mut self, now: Instant, hurry: bool) -> Option<Vec<Packed>> {
+        self.rouse(now);
+        let due = self.order.first().is_some_and(|(at, _)| *at <= now);
+        // How many records there will be is not known before they are aggregated.
+        let full = (self.limits.aggregate.is_none() && self.ready.messages >= self.limits.records)
+            || self.ready.bytes >= self.limits.bytes;
+        let hurry = (hurry || !self.has_room()) && self.ready.messages > 0;
+        if !due && !full && !hurry {
             return None;
         }
-        let mut request = Request::default();
-        for again in self.again.iter_mut().filter(|again| again.due <= now) {
-            request.fill(&mut again.entries);
-        }
-        self.again.retain(|again| !again.entries.is_empty());
+        let mut request = Request::new(self.limits.records, self.limits.bytes);
         // A request that goes out anyway takes along what it can.
-        self.fresh_bytes -= request.fill(&mut self.fresh);
-        Some(request.entries)
+        for (_, lane) in self.order.clone() {
+            if request.is_full() {
+                break;
+            }
+            self.fill(&mut request, lane, now);
+            self.place(lane);
+        }
+        (!request.packed.is_empty()).then_some(request.packed)
     }
 
     /// When [`request`](Self::request) will have something, if nothing else happens.
     pub(super) fn wake_at(&self) -> Option<Instant> {
-        let lingered = self.fresh.front().map(|entry| entry.since + self.linger);
-        self.again.iter().map(|again| again.due).chain(lingered).min()
+        let lane = self.order.first().map(|(at, _)| *at);
+        self.again.iter().map(|again| again.due).chain(lane).min()
     }
 
-    /// Takes in an answer: for each entry why it was turned away, if it was.
+    /// Takes in an answer.
     pub(super) fn answered(
         &mut self,
-        entries: Vec<Entry>,
-        verdicts: &[Option<String>],
+        request: Vec<Packed>,
+        verdicts: Vec<Verdict>,
         now: Instant,
         random: &mut impl Rng,
     ) {
         let mut refused = Vec::new();
-        for (entry, verdict) in entries.into_iter().zip(verdicts) {
-            if verdict.is_some() {
-                refused.push(entry);
-            } else {
-                self.held -= 1;
-                self.held_bytes -= size(&entry.message);
+        for (packed, verdict) in request.into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::Refused(code) => {
+                    self.stats.throttles.add(1);
+                    if code == THROTTLED {
+                        self.drain(&packed, now);
+                    }
+                    refused.extend(packed.entries);
+                }
+                Verdict::Taken(Some(shard)) if self.limits.need_map() => {
+                    let expected = packed.entries.first().and_then(|first| self.map.id(self.map.index(first.hash)));
+                    self.stale |= expected.is_none_or(|expected| **expected != *shard);
+                    match self.map.range(&shard) {
+                        _ if packed.entries.len() == 1 => self.accept(&packed),
+                        Some(range) if packed.belongs_to(range) => self.accept(&packed),
+                        // Readers drop an aggregate with records of another shard.
+                        Some(_) => refused.extend(packed.entries),
+                        None => self.stray.push((shard, packed)),
+                    }
+                }
+                Verdict::Taken(_) => self.accept(&packed),
             }
         }
-        self.failed(refused, now, random);
+        self.again(refused, now, random);
+    }
+
+    /// Keeps what was in a request that failed, to be sent again.
+    pub(super) fn failed(&mut self, request: Vec<Packed>, now: Instant, random: &mut impl Rng) {
+        self.again(request.into_iter().flat_map(|packed| packed.entries).collect(), now, random);
+    }
+
+    /// Takes a new map of the shards. Aggregates that a shard took that was not known count as accepted where all in them
+    /// belongs there; the others are sent again, in other company.
+    pub(super) fn remap(&mut self, map: ShardMap, now: Instant, random: &mut impl Rng) {
+        let lanes = lanes(&map, &self.limits, now);
+        let before = std::mem::replace(&mut self.lanes, lanes);
+        self.map = map;
+        self.stale = false;
+        self.order.clear();
+        self.ready = Load::default();
+        let known: HashMap<_, _> = before.iter().filter_map(|lane| Some((lane.shard.clone()?, lane))).collect();
+        for lane in &mut self.lanes {
+            if let Some(before) = lane.shard.as_ref().and_then(|shard| known.get(shard)) {
+                lane.inherit(before);
+            }
+        }
+        drop(known);
+        before.into_iter().flat_map(Lane::into_entries).for_each(|entry| self.line_up(entry));
+        for (shard, packed) in std::mem::take(&mut self.stray) {
+            if self.map.range(&shard).is_some_and(|range| packed.belongs_to(range)) {
+                self.accept(&packed);
+            } else {
+                self.again(packed.entries, now, random);
+            }
+        }
+    }
+
+    /// Puts an entry into the lane of its shard.
+    fn line_up(&mut self, entry: Entry) {
+        let lane = self.map.index(entry.hash);
+        self.lanes[lane].push(entry);
+        self.place(lane);
+    }
+
+    /// Brings the place of a lane in the order up to date, and what is counted of it.
+    fn place(&mut self, index: usize) {
+        let lane = &mut self.lanes[index];
+        let load = if lane.rests_until.is_some() { Load::default() } else { lane.load() };
+        self.ready -= std::mem::replace(&mut lane.counted, load);
+        self.ready += load;
+        let at = lane.front().map(|front| lane.rests_until.unwrap_or(front.due));
+        if lane.at == at {
+            return;
+        }
+        if let Some(at) = std::mem::replace(&mut lane.at, at) {
+            self.order.remove(&(at, index));
+        }
+        if let Some(at) = at {
+            self.order.insert((at, index));
+        }
+    }
+
+    /// Brings back what has waited or rested for long enough.
+    fn rouse(&mut self, now: Instant) {
+        if self.again.iter().any(|again| again.due <= now) {
+            for mut again in std::mem::take(&mut self.again) {
+                if again.due > now {
+                    self.again.push(again);
+                    continue;
+                }
+                for mut entry in again.entries.drain(..) {
+                    entry.due = entry.due.min(again.due);
+                    self.line_up(entry);
+                }
+            }
+        }
+        let due = self.order.range(..=(now, usize::MAX)).map(|(_, lane)| *lane);
+        let rested: Vec<usize> = due.filter(|lane| self.lanes[*lane].rests_until.is_some()).collect();
+        for lane in rested {
+            self.lanes[lane].rests_until = None;
+            self.place(lane);
+        }
+    }
+
+    /// Moves records from a lane into a request, as far as there is room and the shard may be given more.
+    fn fill(&mut self, request: &mut Request, index: usize, now: Instant) {
+        while self.lanes[index].rests_until.is_none()
+            && self.lanes[index].front().is_some_and(|front| request.fits(front.size()))
+            && self.lanes[index].may_send(now)
+            && let Some(packed) = self.pack(index, request.room())
+        {
+            self.lanes[index].sent(packed.size());
+            request.push(packed);
+        }
+    }
+
+    /// The next record of a lane: one message, or an aggregate of at most `room` bytes.
+    fn pack(&mut self, index: usize, room: usize) -> Option<Packed> {
+        let lane = &mut self.lanes[index];
+        let first = lane.pop()?;
+        // By a map that is out of date, an aggregate may go to a shard that some of its records do not belong to.
+        let limit = self.limits.aggregate.filter(|_| lane.shard.is_some() && !self.stale).unwrap_or(0);
+        let mut packer = Packer::new(limit.min(room.saturating_sub(Packed::AGGREGATE_KEY.len())));
+        if !packer.push(&first.sub_record()) {
+            return Some(Packed::alone(first));
+        }
+        let mut entries = vec![first];
+        loop {
+            // What stands behind a message of the same key may go with it: all of an aggregate is accepted, or nothing.
+            if let (Some(keys), Some(last)) = (&mut self.keys, entries.last())
+                && let Some(behind) = keys.get_mut(&last.message.key)
+            {
+                while let Some(next) = behind.front()
+                    && self.map.index(next.hash) == index
+                    && packer.push(&next.sub_record())
+                {
+                    entries.extend(behind.pop_front());
+                }
+            }
+            let lane = &mut self.lanes[index];
+            match lane.front() {
+                Some(next) if packer.push(&next.sub_record()) => entries.extend(lane.pop()),
+                _ => return Some(Packed::new(entries, packer)),
+            }
+        }
+    }
+
+    fn accept(&mut self, packed: &Packed) {
+        self.stats.records.add(1);
+        let mut released = None;
+        for entry in &packed.entries {
+            let load = entry.load();
+            self.held -= load;
+            self.stats.messages.add(1);
+            self.stats.bytes.add(load.bytes as u64);
+            // Messages of one key stand side by side in an aggregate.
+            if released.replace(&entry.message.key) != Some(&entry.message.key) {
+                self.release(&entry.message.key);
+            }
+        }
+    }
+
+    /// Lets the next message of a key go.
+    fn release(&mut self, key: &CompactString) {
+        let Some(keys) = &mut self.keys else { return };
+        match keys.get_mut(key).and_then(VecDeque::pop_front) {
+            Some(next) => self.line_up(next),
+            None => drop(keys.remove(key)),
+        }
+    }
+
+    fn drain(&mut self, packed: &Packed, now: Instant) {
+        if let Some(first) = packed.entries.first() {
+            let lane = self.map.index(first.hash);
+            self.lanes[lane].drain(now);
+            self.place(lane);
+        }
     }
 
     /// Keeps entries to be sent again.
-    pub(super) fn failed(&mut self, mut entries: Vec<Entry>, now: Instant, random: &mut impl Rng) {
-        for entry in &mut entries {
-            entry.tries = entry.tries.saturating_add(1);
+    fn again(&mut self, mut entries: Vec<Entry>, now: Instant, random: &mut impl Rng) {
+        self.stats.retries.add(entries.len() as u64);
+        entries.iter_mut().for_each(|entry| entry.tries = entry.tries.saturating_add(1));
+        if let Some(keys) = &mut self.keys {
+            let mut firsts = Vec::with_capacity(entries.len());
+            while let Some(entry) = entries.pop() {
+                match entries.last() {
+                    Some(before) if before.message.key == entry.message.key => {
+                        keys.entry(entry.message.key.clone()).or_default().push_front(entry);
+                    }
+                    _ => firsts.push(entry),
+                }
+            }
+            entries = firsts;
         }
         // Each wait is that of the entry's own tries: one that failed often must not hold up those it travelled with.
         entries.sort_by_key(|entry| entry.tries);
         while let Some(first) = entries.first() {
             let tries = first.tries;
             let later = entries.split_off(entries.partition_point(|entry| entry.tries <= tries));
-            self.again.push(Again { due: now + Backoff::after(tries, random), entries: entries.into() });
+            self.again.push(Again { due: now + Backoff::after(tries, random), entries });
             entries = later;
         }
     }
 }
 
-#[derive(Default)]
-struct Request {
-    entries: Vec<Entry>,
-    bytes: usize,
-}
-
-impl Request {
-    /// Takes entries from the front until the request is full, and says how many bytes they had. An entry that is larger
-    /// than a request gets one of its own.
-    fn fill(&mut self, from: &mut VecDeque<Entry>) -> usize {
-        let before = self.bytes;
-        while let Some(entry) = from.front() {
-            let bytes = self.bytes + size(&entry.message);
-            if self.entries.len() >= MAX_RECORDS || (bytes > MAX_BYTES && !self.entries.is_empty()) {
-                break;
-            }
-            self.bytes = bytes;
-            self.entries.extend(from.pop_front());
-        }
-        self.bytes - before
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use std::collections::HashMap;
-
-    use rand::SeedableRng;
-    use rand::rngs::StdRng;
-
-    use super::*;
-
-    const LINGER: Duration = Duration::from_millis(100);
-
-    fn message(n: usize, bytes: usize) -> Message {
-        Message { key: format!("{n:04}").into(), data: vec![b'x'; bytes - 4].into() }
-    }
-
-    fn keys(entries: &[Entry]) -> Vec<usize> {
-        entries.iter().map(|entry| entry.message.key.parse().unwrap()).collect()
-    }
-
-    fn batcher(count: usize, bytes: usize, now: Instant) -> Batcher {
-        let mut batcher = Batcher::new(LINGER, 4);
-        (0..count).for_each(|n| batcher.push(message(n, bytes), now));
-        batcher
-    }
-
-    fn no() -> Option<String> {
-        Some("ProvisionedThroughputExceededException".into())
-    }
-
-    #[test]
-    fn a_request_is_full_at_500_records() {
-        let now = Instant::now();
-        let mut batcher = batcher(501, 10, now);
-        assert_eq!(keys(&batcher.request(now, false).unwrap()), (0..500).collect::<Vec<_>>());
-        assert!(batcher.request(now, false).is_none());
-        assert_eq!(keys(&batcher.request(now, true).unwrap()), [500]);
-        assert_eq!(batcher.held(), 501);
-    }
-
-    #[test]
-    fn a_request_is_never_larger_than_5_mib() {
-        let now = Instant::now();
-        let mut batcher = batcher(12, 1 << 20, now);
-        let sizes = std::iter::from_fn(|| batcher.request(now, true)).map(|request| request.len());
-        assert_eq!(sizes.collect::<Vec<_>>(), [5, 5, 2]);
-    }
-
-    #[test]
-    fn a_record_larger_than_a_request_goes_alone() {
-        let now = Instant::now();
-        let mut batcher = batcher(1, 10, now);
-        batcher.push(message(1, MAX_BYTES + 1), now);
-        batcher.push(message(2, 10), now);
-        let requests = std::iter::from_fn(|| batcher.request(now, true)).map(|request| keys(&request));
-        assert_eq!(requests.collect::<Vec<_>>(), [[0], [1], [2]]);
-    }
-
-    #[test]
-    fn a_lone_message_lingers() {
-        let now = Instant::now();
-        let mut batcher = batcher(1, 10, now);
-        assert!(batcher.request(now, false).is_none());
-        assert_eq!(batcher.wake_at(), Some(now + LINGER));
-        assert_eq!(keys(&batcher.request(now + LINGER, false).unwrap()), [0]);
-        assert_eq!(batcher.wake_at(), None);
-    }
-
-    #[test]
-    fn no_linger_is_too_long() {
-        let now = Instant::now();
-        let mut batcher = Batcher::new(Duration::MAX, 1);
-        batcher.push(Message { key: "k".into(), data: "x".into() }, now);
-        assert!(batcher.request(now, false).is_none());
-        assert_eq!(batcher.wake_at(), Some(now + LONGEST_LINGER));
-    }
-
-    #[test]
-    fn only_what_was_turned_away_is_sent_again() {
-        let now = Instant::now();
-        let random = &mut StdRng::seed_from_u64(7);
-        let mut batcher = batcher(4, 10, now);
-        let request = batcher.request(now, true).unwrap();
-        batcher.answered(request, &[None, no(), None, no()], now, random);
-        assert_eq!(batcher.held(), 2);
-
-        let due = batcher.wake_at().unwrap();
-        assert!(due > now && due <= now + Duration::from_millis(100));
-        assert!(batcher.request(now, true).is_none(), "hurry does not cut a wait short");
-        let request = batcher.request(due, false).unwrap();
-        assert_eq!(keys(&request), [1, 3]);
-        batcher.answered(request, &[None, None], due, random);
-        assert_eq!((batcher.held(), batcher.held_bytes, batcher.wake_at()), (0, 0, None));
-    }
-
-    #[test]
-    fn what_is_due_again_takes_fresh_messages_along() {
-        let now = Instant::now();
-        let random = &mut StdRng::seed_from_u64(7);
-        let mut batcher = batcher(1, 10, now);
-        let request = batcher.request(now, true).unwrap();
-        batcher.failed(request, now, random);
-        batcher.push(message(1, 10), now);
-        let due = batcher.wake_at().unwrap();
-        assert_eq!(keys(&batcher.request(due, false).unwrap()), [0, 1]);
-    }
-
-    #[test]
-    fn each_entry_waits_for_its_own_tries() {
-        let mut now = Instant::now();
-        let random = &mut StdRng::seed_from_u64(7);
-        let mut batcher = batcher(1, 10, now);
-        for _ in 0..6 {
-            let request = batcher.request(now, true).unwrap();
-            batcher.failed(request, now, random);
-            now = batcher.wake_at().unwrap();
-        }
-        batcher.push(message(1, 10), now);
-        let request = batcher.request(now, true).unwrap();
-        assert_eq!(keys(&request), [0, 1]);
-        batcher.failed(request, now, random);
-        let soon = batcher.wake_at().unwrap();
-        assert!(soon <= now + Duration::from_millis(100));
-        assert_eq!(keys(&batcher.request(soon, true).unwrap()), [1]);
-    }
-
-    #[test]
-    fn other_messages_flow_while_some_wait() {
-        let now = Instant::now();
-        let random = &mut StdRng::seed_from_u64(7);
-        let mut batcher = batcher(1, 10, now);
-        let request = batcher.request(now, true).unwrap();
-        batcher.failed(request, now, random);
-        (1..=500).for_each(|n| batcher.push(message(n, 10), now));
-        assert_eq!(keys(&batcher.request(now, false).unwrap()), (1..=500).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn there_is_room_for_one_request_more_than_may_be_under_way() {
-        let now = Instant::now();
-        assert!(batcher(2_499, 10, now).has_room());
-        assert!(!batcher(2_500, 10, now).has_room());
-        assert!(!batcher(25, 1 << 20, now).has_room());
-    }
-
-    /// Whatever is turned away, in whatever order answers come, each message is accepted exactly once.
-    #[test]
-    fn every_message_is_accepted_once() {
-        for seed in 0..50 {
-            let random = &mut StdRng::seed_from_u64(seed);
-            let mut now = Instant::now();
-            let mut batcher = Batcher::new(LINGER, 4);
-            let mut accepted: HashMap<usize, usize> = HashMap::new();
-            let mut under_way: Vec<Vec<Entry>> = Vec::new();
-            let mut sent = 0;
-            while sent < 3_000 || batcher.held() > 0 {
-                while sent < 3_000 && batcher.has_room() && random.random_bool(0.99) {
-                    batcher.push(message(sent, random.random_range(5..20_000)), now);
-                    sent += 1;
-                }
-                while under_way.len() < 4
-                    && let Some(request) = batcher.request(now, sent == 3_000)
-                {
-                    assert!(!request.is_empty() && request.len() <= MAX_RECORDS);
-                    assert!(request.iter().map(|entry| size(&entry.message)).sum::<usize>() <= MAX_BYTES);
-                    under_way.push(request);
-                }
-                if !under_way.is_empty() && random.random_bool(0.7) {
-                    let request = under_way.swap_remove(random.random_range(0..under_way.len()));
-                    if random.random_bool(0.1) {
-                        batcher.failed(request, now, random);
-                    } else {
-                        let verdicts: Vec<_> =
-                            request.iter().map(|_| random.random_bool(0.3).then(no).flatten()).collect();
-                        for (key, verdict) in keys(&request).into_iter().zip(&verdicts) {
-                            *accepted.entry(key).or_default() += usize::from(verdict.is_none());
-                        }
-                        batcher.answered(request, &verdicts, now, random);
-                    }
-                }
-                now += Duration::from_millis(random.random_range(0..200));
-            }
-            assert!(under_way.is_empty(), "seed {seed}");
-            assert_eq!(accepted.len(), 3_000, "seed {seed}");
-            assert!(accepted.values().all(|times| *times == 1), "seed {seed}");
-            assert_eq!((batcher.held_bytes, batcher.fresh_bytes, batcher.wake_at()), (0, 0, None), "seed {seed}");
-        }
-    }
+fn lanes(map: &ShardMap, limits: &Limits, now: Instant) -> Vec<Lane> {
+    let known = |index| map.id(index).map(Arc::clone);
+    let bucket =
+        |shard: &Option<Arc<str>>| limits.rate.filter(|_| shard.is_some()).map(|percent| Bucket::new(percent, now));
+    let lane = |shard: Option<Arc<str>>| {
+        let bucket = bucket(&shard);
+        Lane::new(shard, bucket)
+    };
+    (0..=map.len()).map(|index| lane(known(index))).collect()
 }

@@ -1,4 +1,4 @@
-//! The one call that writing takes.
+//! The few calls that writing takes.
 
 use std::fmt;
 
@@ -7,19 +7,23 @@ use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use super::batch::Entry;
+use super::batch::Verdict;
+use super::pack::Packed;
 use crate::aws::kinesis::StreamClient;
-use crate::aws::retry::Trouble;
+use crate::aws::retry::{Class, Trouble};
+use crate::aws::shards::Shard;
 
 /// Kinesis as the sink sees it. Implemented by [`StreamWriter`] on the SDK, and by a script in tests.
-pub(super) trait Put: fmt::Debug + Send + Sync {
-    /// Puts entries, and says for each why it was turned away, if it was.
-    fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<Vec<Option<String>>, Trouble>>;
+pub(super) trait Kinesis: fmt::Debug + Send + Sync {
+    /// Puts records, and says of each what became of it.
+    fn put<'a>(&'a self, records: &'a [Packed]) -> BoxFuture<'a, Result<Vec<Verdict>, Trouble>>;
+    /// All shards that are listed.
+    fn shards(&self) -> BoxFuture<'_, Result<Vec<Shard>, Trouble>>;
     /// The stream and the endpoint, for errors.
     fn place(&self) -> String;
 }
 
-/// [`Put`] on the SDK.
+/// [`Kinesis`] on the SDK.
 #[derive(Debug)]
 pub(super) struct StreamWriter(StreamClient);
 
@@ -29,31 +33,52 @@ impl StreamWriter {
     }
 }
 
-impl Put for StreamWriter {
-    fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<Vec<Option<String>>, Trouble>> {
+impl Kinesis for StreamWriter {
+    fn put<'a>(&'a self, records: &'a [Packed]) -> BoxFuture<'a, Result<Vec<Verdict>, Trouble>> {
         async move {
-            let records = entries
+            let entries = records
                 .iter()
-                .map(|entry| {
+                .map(|record| {
                     PutRecordsRequestEntry::builder()
-                        .data(Blob::new(&*entry.message.data))
-                        .partition_key(&*entry.message.key)
+                        .data(Blob::new(&*record.data))
+                        .partition_key(&*record.key)
+                        .set_explicit_hash_key(record.hash_key.map(|hash| hash.to_string()))
                         .build()
                 })
                 .collect::<Result<_, _>>()
                 .map_err(|_| self.0.nonsense("no way to put a record"))?;
-            let call = self.0.client.put_records().set_records(Some(records));
+            let call = self.0.client.put_records().set_records(Some(entries));
             // Name or ARN, since some servers refuse to be told both.
             let call = match self.0.stream.arn() {
                 Some(arn) => call.stream_arn(arn),
                 None => call.stream_name(self.0.stream.name()),
             };
             let answer = call.send().await.map_err(|error| self.0.trouble("cannot put records", error))?;
-            if answer.records.len() != entries.len() {
-                let what = format!("{} answers for {} records", answer.records.len(), entries.len());
+            if answer.records.len() != records.len() {
+                let what = format!("{} answers for {} records", answer.records.len(), records.len());
                 return Err(self.0.nonsense(&what));
             }
-            Ok(answer.records.into_iter().map(|record| record.error_code).collect())
+            let verdict = |code: Option<String>, shard| code.map_or(Verdict::Taken(shard), Verdict::Refused);
+            Ok(answer.records.into_iter().map(|it| verdict(it.error_code, it.shard_id)).collect())
+        }
+        .boxed()
+    }
+
+    fn shards(&self) -> BoxFuture<'_, Result<Vec<Shard>, Trouble>> {
+        async {
+            let (mut shards, mut token) = (Vec::new(), None);
+            loop {
+                // A page token that has expired is no reason to give up: the list is begun anew.
+                let page = self.0.list_shards(token).await.map_err(|trouble| match trouble.class {
+                    Class::Stale => Trouble { class: Class::Busy, ..trouble },
+                    _ => trouble,
+                })?;
+                shards.extend(page.shards);
+                token = page.next;
+                if token.is_none() {
+                    return Ok(shards);
+                }
+            }
         }
         .boxed()
     }

@@ -1,29 +1,51 @@
 //! [`KinesisSink`]: messages into an Amazon Kinesis data stream.
 //!
-//! **Guarantee**: at least once. A message counts as delivered when Kinesis has accepted it, entry by entry; entries that
-//! it turned away are sent again, alone. One whose answer was lost is sent again too, and may then be there twice.
-//! **Order**: none is promised, not even within a key: entries of one request may be taken in any order, several
-//! requests are on their way at once, and what was turned away comes later.
+//! | promise | |
+//! |---|---|
+//! | delivery | at least once. A message counts as delivered when Kinesis has accepted its record; records that were turned away are sent again, alone |
+//! | duplicates | a request whose answer was lost is sent again, and its messages may then be there twice. There is no id but what the message itself holds: to drop duplicates, put one into it |
+//! | order | none, not even within a key; with [`ordered_per_key`](KinesisSinkBuilder::ordered_per_key) messages of one key arrive in the order in which they were given, though one may come again |
+//! | what cannot be delivered | goes to [`dead_messages`](KinesisSinkBuilder::dead_messages), or is an error that names it; never dropped |
+//! | memory | the [`budget`](KinesisSinkBuilder::budget), and for each request under way up to 2.5 times its bytes for its form on the wire, 3.5 times with aggregates |
+//! | what holds the caller back | the budget alone: a shard that takes no more holds up its own messages until the budget is full of them |
+//! | failure | what passes is tried again for as long as it takes; what does not (no permission, no stream) is said at once, with the number of messages that were not delivered, and is final |
 //!
 //! | limit of the service | what is done about it |
 //! |---|---|
-//! | 500 records and 5 MiB a request | requests are cut to it |
-//! | a record with its key: 1 MiB, or what the stream says | a larger one is refused before it is sent |
-//! | a key of 1 to 256 characters | any other is refused before it is sent |
-//! | 1 MB and 1,000 records a second and shard | entries turned away wait, with full jitter, for as long as it takes |
+//! | 500 records and 5 MiB a request, 10 MiB where the stream takes records of more than 1 MiB | requests are cut to it |
+//! | a record with its key: 1 MiB, or what the stream says | a larger one is a dead message before it is sent |
+//! | a key of 1 to 256 characters | any other is a dead message before it is sent |
+//! | 1 MiB and 1,000 records a second and shard | the sink keeps to it, shard by shard; records turned away wait, with full jitter |
 //!
-//! A refused message is an error of that one `start_send` alone: the sink goes on. Any other error is final.
+//! Permissions: `kinesis:DescribeStreamSummary`, `kinesis:PutRecords`, and `kinesis:ListShards` unless both the rate limit
+//! and aggregates are off.
 //!
-//! Permissions: `kinesis:DescribeStreamSummary`, `kinesis:PutRecords`.
+//! | setting | URI | default | |
+//! |---|---|---|---|
+//! | [`linger`](KinesisSinkBuilder::linger) | `linger_ms` | 100 ms | how long a message may wait for others to fill its request |
+//! | [`batch_records`](KinesisSinkBuilder::batch_records) | `batch_records` | 500 | records in a request |
+//! | [`batch_bytes`](KinesisSinkBuilder::batch_bytes) | `batch_bytes` | the stream's limit | bytes in a request |
+//! | [`budget`](KinesisSinkBuilder::budget) | `budget_bytes` | 32 MiB | bytes held, under way or waiting |
+//! | [`in_flight`](KinesisSinkBuilder::in_flight) | `in_flight` | 4 | requests under way at once |
+//! | [`ordered_per_key`](KinesisSinkBuilder::ordered_per_key) | `ordered_per_key` | `false` | whether messages of a key keep their order |
+//! | [`hash_key`](KinesisSinkBuilder::hash_key) | | MD5 of the key | where in the range of hash keys a message belongs |
+//! | [`aggregate`](KinesisSinkBuilder::aggregate) | `aggregate=kpl`, `aggregate_bytes` | `off` | several messages in one record, as the Kinesis Producer Library packs them |
+//! | [`rate_limit`](KinesisSinkBuilder::rate_limit) | `rate_limit`, percent or `off` | 100 | what is used of each shard's limit |
+//! | [`dead_messages`](KinesisSinkBuilder::dead_messages) | `dead_messages`, a file | none | where messages go that Kinesis would never take |
+//! | [`patience`](KinesisSinkBuilder::patience) | | 5 min | how long an endpoint may be silent before the sink fails |
+//! | [`sdk_config`](KinesisSinkBuilder::sdk_config) | | environment, profile, machine | region, credentials, endpoint |
 //!
-//! | setting | default | |
-//! |---|---|---|
-//! | [`linger`](KinesisSinkBuilder::linger) | 100 ms | how long a message may wait for others to fill its request |
-//! | [`in_flight`](KinesisSinkBuilder::in_flight) | 4 | requests under way at once |
-//! | [`patience`](KinesisSinkBuilder::patience) | 5 min | how long an endpoint may be silent before the sink fails |
-//! | [`sdk_config`](KinesisSinkBuilder::sdk_config) | environment, profile, machine | region, credentials, endpoint |
+//! A request goes out when a message has lingered, when there is enough for a full one, or when the budget is full.
 //!
-//! At most `in_flight + 1` requests' worth of messages are held; then `poll_ready` holds the caller back.
+//! **The order of a key** is kept by sending no message of a key while an earlier one of it is not accepted: so a key gets
+//! one message through for each round trip, whatever the other keys do; with aggregates, as many as one aggregate holds.
+//! Two things it cannot promise: that a request which timed out, and was sent again, is not taken late; and that a reader
+//! that does not wait for the end of a parent shard sees the order across a split.
+//!
+//! **Aggregates** are made for each shard, and lie under the hash key of their first message. An aggregate that another
+//! shard took than the one it was for, because shards were split or merged meanwhile, is checked against a new list of the
+//! shards. Unless all in it belongs to that shard, its messages are sent again, since readers such as the Kinesis Client
+//! Library drop it.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), anabranch::Error> {
@@ -31,59 +53,100 @@
 //! use anabranch::Message;
 //! use futures::SinkExt;
 //!
-//! let mut sink = KinesisSink::builder("flights").build().await?;
+//! let mut sink = KinesisSink::builder("flights").ordered_per_key(true).build().await?;
+//! let stats = sink.stats();
 //! sink.feed(Message { key: "UA".into(), data: r#"{"carrier":"UA"}"#.into() }).await?;
 //! sink.close().await?;
+//! assert_eq!(stats.messages.get(), 1);
 //! # Ok(())
 //! # }
 //! ```
 
 mod batch;
+mod builder;
 mod client;
+mod lane;
+mod map;
+mod pack;
+mod stats;
 
+#[cfg(test)]
+mod batch_tests;
 #[cfg(test)]
 mod tests;
 
+pub use self::builder::KinesisSinkBuilder;
+pub use self::stats::Stats;
+
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, Sink, StreamExt};
 use rand::rngs::StdRng;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use self::batch::{Batcher, Entry};
-use self::client::{Put, StreamWriter};
-use crate::aws::kinesis::{StreamClient, StreamName, entry_trouble};
-use crate::aws::retry::{self, Class, Retry, Trouble};
-use crate::uri::Uri;
+use self::batch::{Batcher, THROTTLED, Verdict};
+use self::builder::{HashKey, Settings};
+use self::client::Kinesis;
+use self::map::ShardMap;
+use self::pack::Packed;
+use super::{DeadMessage, DeadSink};
+use crate::aws::kinesis::entry_trouble;
+use crate::aws::retry::{Class, Retry, Trouble};
+use crate::aws::shards::Shard;
 use crate::{Error, ErrorKind, Message};
 
-/// A record's largest size where the stream does not say: its own default.
-const DEFAULT_RECORD_KIB: i32 = 1_024;
 /// A partition key's greatest length in characters.
 const MAX_KEY_CHARS: usize = 256;
+/// How much of a key an error shows.
+const SHOWN_KEY_CHARS: usize = 64;
+/// The least time between two lists of the shards.
+const REFRESH_SPACING: Duration = Duration::from_secs(1);
+/// How old a list of the shards may get while shards have no room: what is split has more.
+const REFRESH_WHEN_THROTTLED: Duration = Duration::from_secs(60);
 
-/// What became of a request: its entries, and for each one why it was turned away, if it was.
-type Answered = (Vec<Entry>, Result<Vec<Option<String>>, Trouble>);
+/// What became of a request.
+type Answered = (Vec<Packed>, Result<Vec<Verdict>, Trouble>);
 
 /// An Amazon Kinesis data stream as a sink of [`Message`]s.
 ///
 /// Made by [`builder`](Self::builder). Like any [`Sink`] it works only while it is polled. A flush waits for the
 /// [`linger`](KinesisSinkBuilder::linger) of what it has to send, since `forward` flushes at each pause of its upstream,
-/// and would otherwise make a request of each record; closing waits for nothing.
+/// and would otherwise make a request of each record; closing waits for no linger. Both are done when every message has
+/// been accepted, or kept as a dead message. Dropping the sink drops what it holds.
+///
+/// # Errors
+///
+/// Without a sink for dead messages, a message that Kinesis would never take is an error of that one `start_send` alone,
+/// [`Invalid`](ErrorKind::Invalid): the sink goes on. Any other error is final, and says how many messages were not
+/// delivered.
 #[must_use = "sinks do nothing unless polled"]
 pub struct KinesisSink {
-    kinesis: Arc<dyn Put>,
+    kinesis: Arc<dyn Kinesis>,
+    retry: Arc<Retry>,
     batcher: Batcher,
+    stats: Stats,
     in_flight: FuturesUnordered<BoxFuture<'static, Answered>>,
     max_in_flight: usize,
     max_record: usize,
+    hash_key: Option<HashKey>,
+    /// Whether the shards are listed at all.
+    need_map: bool,
+    listing: Option<BoxFuture<'static, Result<Vec<Shard>, Trouble>>>,
+    listed: Instant,
+    /// Whether a shard had no room since they were listed.
+    throttled: bool,
+    dead: Option<DeadSink>,
+    /// Dead messages that their sink has not taken yet. No other message is taken until it has.
+    dying: VecDeque<DeadMessage>,
+    /// How many messages have come.
+    count: u64,
     timer: Pin<Box<Sleep>>,
     random: StdRng,
     patience: Duration,
@@ -92,48 +155,39 @@ pub struct KinesisSink {
     failure: Option<Error>,
 }
 
-/// Makes a [`KinesisSink`].
-#[derive(Clone, Debug)]
-#[must_use = "a builder does nothing until it is built"]
-pub struct KinesisSinkBuilder {
-    stream: String,
-    linger: Duration,
-    in_flight: usize,
-    patience: Duration,
-    config: Option<SdkConfig>,
-}
-
 impl KinesisSink {
     /// Begins with the stream's name or ARN.
     pub fn builder(stream: impl Into<String>) -> KinesisSinkBuilder {
-        KinesisSinkBuilder {
-            stream: stream.into(),
-            linger: Duration::from_millis(100),
-            in_flight: 4,
-            patience: retry::PATIENCE,
-            config: None,
-        }
+        KinesisSinkBuilder::new(stream.into())
     }
 
-    pub(super) async fn from_uri(mut uri: Uri<'_>) -> Result<Self, Error> {
-        let mut builder = Self::builder(uri.place);
-        if let Some(millis) = uri.parsed("linger_ms", "a whole number of milliseconds")? {
-            builder = builder.linger(Duration::from_millis(millis));
-        }
-        uri.finish(&["linger_ms"])?;
-        builder.build().await
+    /// What this sink has done and holds, to be read meanwhile.
+    pub fn stats(&self) -> Stats {
+        self.stats.clone()
     }
 
-    fn new(kinesis: Arc<dyn Put>, builder: &KinesisSinkBuilder, max_record: usize, random: StdRng) -> Self {
+    fn new(kinesis: Arc<dyn Kinesis>, retry: Arc<Retry>, map: ShardMap, settings: Settings, random: StdRng) -> Self {
+        let Settings { limits, in_flight, max_record, patience, hash_key, dead } = settings;
+        let (stats, now) = (Stats::default(), Instant::now());
         Self {
             kinesis,
-            batcher: Batcher::new(builder.linger, builder.in_flight),
+            retry,
+            need_map: limits.need_map(),
+            batcher: Batcher::new(limits, map, stats.clone(), now),
+            stats,
             in_flight: FuturesUnordered::new(),
-            max_in_flight: builder.in_flight,
+            max_in_flight: in_flight,
             max_record,
-            timer: Box::pin(sleep_until(Instant::now())),
+            hash_key,
+            listing: None,
+            listed: now,
+            throttled: false,
+            dead,
+            dying: VecDeque::new(),
+            count: 0,
+            timer: Box::pin(sleep_until(now)),
             random,
-            patience: builder.patience,
+            patience,
             silent_since: None,
             failure: None,
         }
@@ -144,24 +198,28 @@ impl KinesisSink {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
+        let progress = self.bury(cx).and_then(|()| self.progress(cx, hurry));
+        let progress = progress.map_err(|error| self.fail(error));
+        self.stats.hold(self.batcher.held(), self.batcher.held_bytes(), self.in_flight.len());
+        progress
+    }
+
+    fn progress(&mut self, cx: &mut Context<'_>, hurry: bool) -> Result<(), Error> {
         loop {
-            while let Poll::Ready(Some((entries, answer))) = self.in_flight.poll_next_unpin(cx) {
-                if let Err(error) = self.settle(entries, answer) {
-                    let error = self.undelivered(error);
-                    self.failure = Some(error.clone());
-                    self.in_flight.clear();
-                    return Err(error);
-                }
+            while let Poll::Ready(Some((request, answer))) = self.in_flight.poll_next_unpin(cx) {
+                self.settle(request, answer)?;
             }
+            self.list(cx)?;
             if self.in_flight.len() >= self.max_in_flight {
                 return Ok(());
             }
-            if let Some(entries) = self.batcher.request(Instant::now(), hurry) {
+            if let Some(request) = self.batcher.request(Instant::now(), hurry) {
+                self.stats.requests.add(1);
                 let kinesis = Arc::clone(&self.kinesis);
                 self.in_flight.push(
                     async move {
-                        let answer = kinesis.put(&entries).await;
-                        (entries, answer)
+                        let answer = kinesis.put(&request).await;
+                        (request, answer)
                     }
                     .boxed(),
                 );
@@ -178,19 +236,27 @@ impl KinesisSink {
     }
 
     /// Takes in what became of a request.
-    fn settle(&mut self, entries: Vec<Entry>, answer: Result<Vec<Option<String>>, Trouble>) -> Result<(), Error> {
+    fn settle(&mut self, request: Vec<Packed>, answer: Result<Vec<Verdict>, Trouble>) -> Result<(), Error> {
         let now = Instant::now();
         let trouble = match answer {
             Ok(verdicts) => {
                 self.silent_since = None;
                 let place = || self.kinesis.place();
-                let fatal = verdicts.iter().flatten().find_map(|code| entry_trouble(code, place));
-                self.batcher.answered(entries, &verdicts, now, &mut self.random);
+                let refused = || {
+                    verdicts.iter().filter_map(|verdict| match verdict {
+                        Verdict::Refused(code) => Some(code),
+                        Verdict::Taken(_) => None,
+                    })
+                };
+                self.throttled |= refused().any(|code| code == THROTTLED);
+                let fatal = refused().find_map(|code| entry_trouble(code, place));
+                self.batcher.answered(request, verdicts, now, &mut self.random);
                 return fatal.map_or(Ok(()), Err);
             }
             Err(trouble) => trouble,
         };
-        self.batcher.failed(entries, now, &mut self.random);
+        self.stats.failed.add(1);
+        self.batcher.failed(request, now, &mut self.random);
         match trouble.class {
             Class::Busy => self.silent_since = None,
             Class::Unreachable | Class::Unsigned => {
@@ -205,79 +271,79 @@ impl KinesisSink {
         Ok(())
     }
 
+    /// Lists the shards anew when the map is out of date, or may be.
+    fn list(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        let old = self.throttled && self.listed.elapsed() >= REFRESH_WHEN_THROTTLED;
+        if self.listing.is_none() && self.need_map && (self.batcher.is_stale() || old) {
+            let (kinesis, retry) = (Arc::clone(&self.kinesis), Arc::clone(&self.retry));
+            let at = self.listed + REFRESH_SPACING;
+            self.listing = Some(
+                async move {
+                    sleep_until(at).await;
+                    retry
+                        .call(|| {
+                            let kinesis = Arc::clone(&kinesis);
+                            async move { kinesis.shards().await }.boxed()
+                        })
+                        .await
+                }
+                .boxed(),
+            );
+        }
+        let Some(Poll::Ready(listed)) = self.listing.as_mut().map(|listing| listing.poll_unpin(cx)) else {
+            return Ok(());
+        };
+        self.listing = None;
+        let shards = listed.map_err(|trouble| trouble.error)?;
+        self.stats.refreshes.add(1);
+        (self.listed, self.throttled) = (Instant::now(), false);
+        self.batcher.remap(ShardMap::new(shards), self.listed, &mut self.random);
+        Ok(())
+    }
+
+    /// Hands dead messages to their sink, as far as it takes them now.
+    fn bury(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        let Some(sink) = &mut self.dead else { return Ok(()) };
+        while !self.dying.is_empty() && sink.as_mut().poll_ready(cx)?.is_ready() {
+            if let Some(dead) = self.dying.pop_front() {
+                sink.as_mut().start_send(dead)?;
+                self.stats.dead.add(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the failure that this sink has for good.
+    fn fail(&mut self, error: Error) -> Error {
+        let error = self.undelivered(error);
+        self.failure = Some(error.clone());
+        self.in_flight.clear();
+        self.listing = None;
+        error
+    }
+
     fn undelivered(&self, error: Error) -> Error {
-        let held = self.batcher.held();
+        let held = self.batcher.held() + self.dying.len();
+        if held == 0 {
+            return error;
+        }
         let messages = if held == 1 { "message was" } else { "messages were" };
         Error::new(error.kind(), format!("{held} {messages} not delivered")).at(self.kinesis.place()).because(error)
     }
 
-    /// Whether Kinesis would take the message.
-    fn check(&self, message: &Message) -> Result<(), Error> {
-        let (what, cure) = match message.key.chars().count() {
-            0 => ("the partition key is empty".to_owned(), "give each message a key of 1 to 256 characters"),
+    /// What Kinesis would have against the message, and what can be done about it.
+    fn objection(&self, message: &Message) -> Option<(String, &'static str)> {
+        match message.key.chars().count() {
+            0 => Some(("the partition key is empty".to_owned(), "give each message a key of 1 to 256 characters")),
             chars if chars > MAX_KEY_CHARS => {
-                (format!("the partition key has {chars} characters"), "shorten it to 256, or use a hash of it")
+                Some((format!("the partition key has {chars} characters"), "shorten it to 256, or use a hash of it"))
             }
-            _ => match batch::size(message) {
-                size if size > self.max_record => (
-                    format!(
-                        "a record of {size} bytes with its key is larger than the stream's limit of {}",
-                        self.max_record
-                    ),
-                    "split it, or raise the limit: aws kinesis update-max-record-size",
-                ),
-                _ => return Ok(()),
-            },
-        };
-        Err(Error::new(ErrorKind::Invalid, what).at(self.kinesis.place()).cure(cure))
-    }
-}
-
-impl KinesisSinkBuilder {
-    /// How long a message may wait for others to fill its request; 100 ms unless set, and never more than a day.
-    pub const fn linger(mut self, linger: Duration) -> Self {
-        self.linger = linger;
-        self
-    }
-
-    /// How many requests may be under way at once; 4 unless set.
-    ///
-    /// # Panics
-    ///
-    /// If `requests` is zero.
-    #[track_caller]
-    pub const fn in_flight(mut self, requests: usize) -> Self {
-        assert!(requests > 0, "a sink with no request under way sends nothing");
-        self.in_flight = requests;
-        self
-    }
-
-    /// How long an endpoint may be silent before the sink fails: 5 minutes unless set. One that answers that it is busy
-    /// is never given up.
-    pub const fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
-    /// Region, credentials and endpoint; those of the environment, profile and machine unless set.
-    pub fn sdk_config(mut self, config: SdkConfig) -> Self {
-        self.config = Some(config);
-        self
-    }
-
-    /// Looks at the stream, and makes the sink.
-    ///
-    /// # Errors
-    ///
-    /// If the stream is not there, cannot be reached within about 10 s, or may not be looked at.
-    pub async fn build(self) -> Result<KinesisSink, Error> {
-        let stream: StreamName = self.stream.parse()?;
-        let client = StreamClient::new(stream, self.config.clone()).await?;
-        let retry = Retry::new(self.patience, retry::jitter());
-        let summary = retry.call(|| client.describe().boxed()).await.map_err(|trouble| trouble.error)?;
-        let kib = summary.max_record_size_in_kib.unwrap_or(DEFAULT_RECORD_KIB);
-        let max_record = usize::try_from(kib).unwrap_or_default() * 1_024;
-        Ok(KinesisSink::new(Arc::new(StreamWriter::new(client)), &self, max_record, retry::jitter()))
+            _ => {
+                let (size, max) = (pack::size(message), self.max_record);
+                let what = format!("a record of {size} bytes with its key is larger than the stream's limit of {max}");
+                (size > max).then_some((what, "split it, or raise the limit: aws kinesis update-max-record-size"))
+            }
+        }
     }
 }
 
@@ -286,23 +352,43 @@ impl Sink<Message> for KinesisSink {
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.drive(cx, false)?;
-        if self.batcher.has_room() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if self.batcher.has_room() && self.dying.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        self.check(&message)?;
-        self.batcher.push(message, Instant::now());
-        Ok(())
+        self.count += 1;
+        let Some((reason, cure)) = self.objection(&message) else {
+            let hash_key = self.hash_key.as_ref().and_then(|hash_key| hash_key(&message));
+            self.batcher.push(message, hash_key, Instant::now());
+            return Ok(());
+        };
+        if self.dead.is_some() {
+            self.dying.push_back(DeadMessage { message, reason });
+            return Ok(());
+        }
+        let key: String = message.key.chars().take(SHOWN_KEY_CHARS).collect();
+        let place = format!("{}, message {} with the key {key:?}", self.kinesis.place(), self.count);
+        Err(Error::new(ErrorKind::Invalid, reason).at(place).cure(cure))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.drive(cx, false)?;
-        if self.batcher.held() == 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if let Some(dead) = &mut self.dead {
+            ready!(dead.as_mut().poll_flush(cx)).map_err(|error| self.fail(error))?;
+        }
+        if self.batcher.held() == 0 && self.dying.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.drive(cx, true)?;
-        if self.batcher.held() == 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if self.batcher.held() > 0 || !self.dying.is_empty() {
+            return Poll::Pending;
+        }
+        if let Some(dead) = &mut self.dead {
+            ready!(dead.as_mut().poll_close(cx)).map_err(|error| self.fail(error))?;
+            self.dead = None;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

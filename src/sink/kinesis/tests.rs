@@ -7,9 +7,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::SinkExt;
+use futures::channel::mpsc;
 use rand::{Rng, SeedableRng};
 
 use super::*;
+use crate::aws::retry;
 
 /// What to do with a request.
 #[derive(Clone, Debug)]
@@ -28,6 +30,7 @@ struct Script {
     begun: Instant,
     deeds: Mutex<VecDeque<Deed>>,
     requests: Mutex<Vec<(u128, Vec<String>)>>,
+    lists: Mutex<Vec<Duration>>,
     under_way: AtomicUsize,
     most_under_way: AtomicUsize,
     latency: Duration,
@@ -39,6 +42,7 @@ impl Script {
             begun: Instant::now(),
             deeds: Mutex::new(deeds.into_iter().collect()),
             requests: Mutex::default(),
+            lists: Mutex::default(),
             under_way: AtomicUsize::new(0),
             most_under_way: AtomicUsize::new(0),
             latency: Duration::from_millis(10),
@@ -54,19 +58,23 @@ impl Script {
     }
 }
 
-impl Put for Script {
-    fn put<'a>(&'a self, entries: &'a [Entry]) -> BoxFuture<'a, Result<Vec<Option<String>>, Trouble>> {
+impl Kinesis for Script {
+    fn put<'a>(&'a self, entries: &'a [Packed]) -> BoxFuture<'a, Result<Vec<Verdict>, Trouble>> {
         async move {
-            let keys = entries.iter().map(|entry| entry.message.key.to_string()).collect();
+            let keys = entries.iter().map(|packed| packed.key.to_string()).collect();
             self.requests.lock().unwrap().push((self.begun.elapsed().as_millis(), keys));
             let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
             self.most_under_way.fetch_max(under_way, Ordering::Relaxed);
             let deed = self.deeds.lock().unwrap().pop_front().unwrap_or(Deed::Accept);
             tokio::time::sleep(self.latency).await;
             let answer = match deed {
-                Deed::Accept => Ok(vec![None; entries.len()]),
+                Deed::Accept => Ok(vec![Verdict::Taken(Some("one".into())); entries.len()]),
                 Deed::Refuse(which, code) => {
-                    Ok((0..entries.len()).map(|n| which.contains(&n).then(|| code.to_owned())).collect())
+                    let verdict = |n| match which.contains(&n) {
+                        true => Verdict::Refused(code.to_owned()),
+                        false => Verdict::Taken(Some("one".into())),
+                    };
+                    Ok((0..entries.len()).map(verdict).collect())
                 }
                 Deed::Fail(class) => {
                     let error = Error::new(ErrorKind::Unavailable, format!("{class:?}"));
@@ -80,16 +88,27 @@ impl Put for Script {
         .boxed()
     }
 
+    fn shards(&self) -> BoxFuture<'_, Result<Vec<Shard>, Trouble>> {
+        self.lists.lock().unwrap().push(self.begun.elapsed());
+        async { Ok(vec![Shard { id: "one".into(), ..Shard::default() }]) }.boxed()
+    }
+
     fn place(&self) -> String {
         "stream s".to_owned()
     }
 }
 
-const THROTTLED: &str = "ProvisionedThroughputExceededException";
+fn built(script: &Arc<Script>, builder: KinesisSinkBuilder, shard: &str) -> KinesisSink {
+    let kinesis: Arc<dyn Kinesis> = Arc::<Script>::clone(script);
+    let settings = builder.settings(1 << 20);
+    let retry = Arc::new(Retry::new(settings.patience, StdRng::seed_from_u64(4)));
+    let map = ShardMap::new(vec![Shard { id: shard.into(), ..Shard::default() }]);
+    KinesisSink::new(kinesis, retry, map, settings, StdRng::seed_from_u64(3))
+}
 
+/// One that knows no shards, and so no rates.
 fn sink(script: &Arc<Script>) -> KinesisSink {
-    let kinesis: Arc<dyn Put> = Arc::<Script>::clone(script);
-    KinesisSink::new(kinesis, &KinesisSink::builder("s"), 1 << 20, StdRng::seed_from_u64(3))
+    built(script, KinesisSink::builder("s").rate_limit(None), "one")
 }
 
 fn message(n: usize) -> Message {
@@ -149,14 +168,16 @@ async fn a_request_without_an_answer_is_sent_again_whole() {
 #[tokio::test(start_paused = true)]
 async fn a_full_sink_holds_its_caller_back_and_keeps_its_requests_few() {
     let script = Script::new((0..4).map(|_| Deed::Hang));
-    let mut sink = sink(&script);
+    let budget = 2_500 * (batch::OVERHEAD + 6);
+    let mut sink = built(&script, KinesisSink::builder("s").rate_limit(None).budget(budget), "one");
+    let stats = sink.stats();
     let fed = tokio::time::timeout(Duration::from_secs(60), async {
-        for n in 0..10_000 {
+        for n in 1_000..10_000 {
             sink.feed(message(n)).await.unwrap();
         }
     });
     assert!(fed.await.is_err());
-    assert_eq!(sink.batcher.held(), 2_500);
+    assert_eq!((stats.held(), stats.held_bytes(), stats.in_flight()), (2_500, budget as u64, 4));
     assert_eq!(script.requests().iter().map(Vec::len).collect::<Vec<_>>(), [500; 4]);
 }
 
@@ -194,26 +215,152 @@ async fn a_failure_that_will_not_pass_is_said_at_once() {
     }
 }
 
+fn key(text: &str) -> Message {
+    Message { key: text.into(), data: "{}".into() }
+}
+
+/// What Kinesis would never take, and what is said of it.
+fn hopeless() -> [(Message, &'static str); 3] {
+    [
+        (key(""), "the partition key is empty"),
+        (key(&"ß".repeat(257)), "the partition key has 257 characters"),
+        (
+            Message { key: "large".into(), data: vec![0; (1 << 20) - 4].into() },
+            "a record of 1048577 bytes with its key is larger than the stream's limit of 1048576",
+        ),
+    ]
+}
+
+/// What Kinesis just takes.
+fn at_the_limit() -> [Message; 2] {
+    [key(&"ß".repeat(256)), Message { key: "limit".into(), data: vec![0; (1 << 20) - 5].into() }]
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_message_that_kinesis_would_not_take_is_refused_alone() {
+async fn a_message_that_kinesis_would_not_take_is_refused_alone_and_named() {
     let script = Script::new([]);
     let mut sink = sink(&script);
     sink.feed(message(1)).await.unwrap();
-    let key = |text: &str| Message { key: text.into(), data: "{}".into() };
-    let large = Message { key: "large".into(), data: vec![0; (1 << 20) - 4].into() };
-    for (message, says) in [
-        (key(""), "empty"),
-        (key(&"ß".repeat(257)), "257 characters"),
-        (large, "a record of 1048577 bytes with its key is larger than the stream's limit of 1048576"),
-    ] {
+    for (number, (message, says)) in (2..).zip(hopeless()) {
+        let shown: String = message.key.chars().take(64).collect();
         let error = sink.feed(message).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        assert!(error.to_string().contains(says), "{error}");
+        let text = error.to_string();
+        let place = format!("{says}: stream s, message {number} with the key {shown:?}: ");
+        assert!(text.starts_with(&place), "{text}");
     }
-    sink.feed(key(&"ß".repeat(256))).await.unwrap();
-    sink.feed(Message { key: "limit".into(), data: vec![0; (1 << 20) - 5].into() }).await.unwrap();
+    for message in at_the_limit() {
+        sink.feed(message).await.unwrap();
+    }
     sink.close().await.unwrap();
     assert_eq!(script.requests().concat().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_kinesis_would_never_take_goes_to_the_sink_for_dead_messages() {
+    let script = Script::new([]);
+    // Room for none but the one that each sender has.
+    let (dead, buried) = mpsc::channel(0);
+    let dead = dead.sink_map_err(|_| Error::new(ErrorKind::Unavailable, "nobody takes them"));
+    let builder = KinesisSink::builder("s").rate_limit(None).dead_messages(dead);
+    let mut sink = built(&script, builder, "one");
+    let stats = sink.stats();
+    let feeding = tokio::spawn(async move {
+        for (message, _) in hopeless() {
+            sink.feed(message).await.unwrap();
+        }
+        for message in at_the_limit() {
+            sink.feed(message).await.unwrap();
+        }
+        sink.close().await.unwrap();
+    });
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!feeding.is_finished(), "one that nobody takes holds the sink up");
+    let buried: Vec<DeadMessage> = buried.collect().await;
+    feeding.await.unwrap();
+    let expected = hopeless().map(|(message, reason)| DeadMessage { message, reason: reason.into() });
+    assert_eq!(buried, expected);
+    assert_eq!((stats.dead.get(), stats.messages.get()), (3, 2));
+    assert_eq!(script.requests().concat().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_for_dead_messages_that_fails_fails_this_one() {
+    let script = Script::new([]);
+    let dead = futures::sink::unfold((), |(), _: DeadMessage| async {
+        Err(Error::new(ErrorKind::Unavailable, "no room on the disk"))
+    });
+    let mut sink = built(&script, KinesisSink::builder("s").dead_messages(dead), "one");
+    sink.feed(key("")).await.unwrap();
+    let error = sink.close().await.unwrap_err();
+    assert_eq!(error.to_string(), "no room on the disk");
+    assert_eq!(sink.feed(message(1)).await.unwrap_err().to_string(), "no room on the disk", "it stays failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_shards_are_listed_anew_when_another_one_than_expected_took_a_record() {
+    let script = Script::new([]);
+    let mut sink = built(&script, KinesisSink::builder("s"), "other");
+    let stats = sink.stats();
+    for n in 0..3 {
+        sink.send(message(n)).await.unwrap();
+    }
+    sink.send(message(3)).await.unwrap();
+    // A listing is made a second after the last one, when the sink is polled.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for n in 4..8 {
+        sink.send(message(n)).await.unwrap();
+    }
+    assert_eq!((script.lists.lock().unwrap().len(), stats.refreshes.get()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_shards_are_listed_anew_when_they_have_no_room_for_a_minute() {
+    let script = Script::new((0..60).map(|_| Deed::Refuse(&[0], THROTTLED)));
+    let mut sink = built(&script, KinesisSink::builder("s"), "one");
+    sink.feed(message(1)).await.unwrap();
+    sink.close().await.unwrap();
+    let lists = script.lists.lock().unwrap();
+    assert!(!lists.is_empty());
+    assert!(lists.windows(2).all(|pair| pair[1] - pair[0] >= REFRESH_WHEN_THROTTLED));
+}
+
+/// An aggregate that another shard took counts only when a new list says that all in it belongs there.
+#[tokio::test(start_paused = true)]
+async fn an_aggregate_that_went_astray_is_accepted_when_its_shard_is_known() {
+    let script = Script::new([]);
+    let mut sink = built(&script, KinesisSink::builder("s").aggregate(true), "other");
+    let stats = sink.stats();
+    sink.feed(message(1)).await.unwrap();
+    sink.feed(message(2)).await.unwrap();
+    sink.close().await.unwrap();
+    assert_eq!(script.requests(), [["a"]], "it was not sent again");
+    assert_eq!((stats.records.get(), stats.messages.get(), stats.retries.get()), (1, 2, 0));
+    assert_eq!(script.begun.elapsed().as_secs(), 1, "that is when the new list came");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_is_counted() {
+    let script = Script::new([Deed::Refuse(&[0, 1], THROTTLED), Deed::Fail(Class::Busy)]);
+    let mut sink = sink(&script);
+    let stats = sink.stats();
+    for n in 0..5 {
+        sink.feed(message(n)).await.unwrap();
+    }
+    sink.close().await.unwrap();
+    let counts = [&stats.messages, &stats.bytes, &stats.records, &stats.requests, &stats.retries, &stats.throttles];
+    assert_eq!(counts.map(|counter| counter.get()), [5, 15, 5, 3, 4, 2]);
+    assert_eq!((stats.failed.get(), stats.held(), stats.held_bytes(), stats.in_flight()), (1, 0, 0, 0));
+}
+
+#[test]
+fn requests_are_as_large_as_the_stream_allows() {
+    let bytes = |max_record: usize| KinesisSink::builder("s").settings(max_record).limits.bytes;
+    assert_eq!((bytes(1 << 20), bytes(10 << 20)), (5 << 20, 10 << 20));
+    let builder = || KinesisSink::builder("s").batch_bytes(7 << 20).aggregate_bytes(2 << 20).batch_records(501);
+    let limits = builder().settings(1 << 20).limits;
+    assert_eq!((limits.bytes, limits.aggregate, limits.records), (5 << 20, Some(1 << 20), 500));
+    assert_eq!(builder().settings(10 << 20).limits.bytes, 7 << 20);
 }
 
 /// The seed is in the message of a failure; the same seed makes the same faults.

@@ -19,17 +19,16 @@ use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
-use super::shards::{HashRange, STREAM, Shard};
+use super::shards::STREAM;
 use super::unpack::Cursor;
 use crate::Position;
 use crate::aws::kinesis::{HttpStatus, StreamClient, time};
 use crate::aws::retry::Trouble;
+pub(super) use crate::aws::shards::Page;
 use crate::source::Start;
 
 /// The most records in one answer: the service's own limit.
 pub(super) const RECORDS_PER_CALL: usize = 10_000;
-/// The most shards in one answer: the service's own limit.
-const SHARDS_PER_CALL: i32 = 1_000;
 
 /// Kinesis as the source sees it. Implemented by [`ShardReader`] on the SDK, and by a script in tests.
 pub(super) trait Kinesis: fmt::Debug + Send + Sync {
@@ -80,12 +79,6 @@ impl Described {
             ("created".to_owned(), created.unwrap_or_default()),
         ])
     }
-}
-
-#[derive(Clone, Debug, Default)]
-pub(super) struct Page {
-    pub(super) shards: Vec<Shard>,
-    pub(super) next: Option<String>,
 }
 
 /// An answer of `GetRecords`, or an event of a subscription.
@@ -164,28 +157,7 @@ impl Kinesis for ShardReader {
     }
 
     fn list(&self, token: Option<String>) -> BoxFuture<'_, Result<Page, Trouble>> {
-        async {
-            let call = self.0.client.list_shards().max_results(SHARDS_PER_CALL);
-            // The token stands for the stream: both together are refused.
-            let call = match token {
-                Some(token) => call.next_token(token),
-                None => call.stream_name(self.0.stream.name()).set_stream_arn(self.arn()),
-            };
-            let answer = call.send().await.map_err(|error| self.0.trouble("cannot list the shards", error))?;
-            let shards = answer.shards.unwrap_or_default().into_iter().map(|shard| {
-                let range = shard.hash_key_range.as_ref();
-                Some(Shard {
-                    range: range.and_then(|it| HashRange::parse(&it.starting_hash_key, &it.ending_hash_key))?,
-                    closed: shard.sequence_number_range.is_some_and(|range| range.ending_sequence_number.is_some()),
-                    parents: shard.parent_shard_id.into_iter().chain(shard.adjacent_parent_shard_id).collect(),
-                    id: shard.shard_id,
-                })
-            });
-            let shards = shards.collect::<Option<_>>();
-            let shards = shards.ok_or_else(|| self.0.nonsense("a shard without a range of hash keys"))?;
-            Ok(Page { shards, next: answer.next_token })
-        }
-        .boxed()
+        self.0.list_shards(token).boxed()
     }
 
     fn iterator<'a>(&'a self, shard: &'a str, from: &'a Cursor) -> BoxFuture<'a, Result<String, Trouble>> {

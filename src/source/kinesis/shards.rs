@@ -3,49 +3,11 @@
 use std::collections::HashSet;
 
 use crate::Partition;
+pub(super) use crate::aws::shards::{HashRange, Shard};
 use crate::source::Listed;
 
 /// The name of the stream's ARN in a description.
 pub(super) const STREAM: &str = "stream";
-
-/// A shard in a shard list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Shard {
-    pub(super) id: String,
-    /// The shards that it came from: one after a split, two after a merge.
-    pub(super) parents: Vec<String>,
-    /// Whether nothing is written to it any more.
-    pub(super) closed: bool,
-    /// The hash keys of its records.
-    pub(super) range: HashRange,
-}
-
-/// Hash keys from one to another, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct HashRange {
-    pub(super) start: u128,
-    pub(super) end: u128,
-}
-
-impl HashRange {
-    pub(super) const ALL: Self = Self { start: 0, end: u128::MAX };
-
-    /// The range between two numbers in decimal digits.
-    pub(super) fn parse(start: &str, end: &str) -> Option<Self> {
-        let range = Self { start: start.parse().ok()?, end: end.parse().ok()? };
-        (range.start <= range.end).then_some(range)
-    }
-
-    pub(super) const fn contains(self, hash: u128) -> bool {
-        self.start <= hash && hash <= self.end
-    }
-}
-
-impl Default for HashRange {
-    fn default() -> Self {
-        Self::ALL
-    }
-}
 
 /// The first hash keys that no shard takes that has no child in the list. A closed shard whose children are not listed
 /// yet counts.

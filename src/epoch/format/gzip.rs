@@ -1,4 +1,4 @@
-//! Gzip objects that carry a header which is known only when they are full. Pure.
+//! [`Gzip`]: gzip objects that carry a header which is known only when they are full.
 //!
 //! The header stands in the gzip header's extra field, which every reader of gzip skips, and so comes before all data;
 //! the data is compressed while it is made. So the pieces are put together at the end: gzip header, deflated data, check
@@ -6,14 +6,14 @@
 
 use std::io::Write;
 
+use chrono::{DateTime, Utc};
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
-use serde::Serialize;
 
 use crate::{Error, ErrorKind};
 
 /// The longest header: the extra field has 65,535 bytes, four of which name the subfield.
-const LONGEST: usize = u16::MAX as usize - 4;
+pub(super) const LONGEST: usize = u16::MAX as usize - 4;
 
 /// As much of an object as holds any header.
 pub(super) const HEAD: usize = 12 + u16::MAX as usize;
@@ -21,38 +21,33 @@ pub(super) const HEAD: usize = 12 + u16::MAX as usize;
 /// The name of our subfield.
 const NAME: [u8; 2] = *b"AB";
 
+/// Where the time stands in a gzip header.
+const TIME: std::ops::Range<usize> = 4..8;
+
 /// How many bytes of lines are compressed at a time.
 const CHUNK: usize = 32 << 10;
 
-/// JSON lines, compressed as they come.
-pub(super) struct GzipLines {
+/// Text, compressed as it comes.
+pub(super) struct Gzip {
     deflate: DeflateEncoder<Vec<u8>>,
     crc: Crc,
-    /// Whole lines that are still to be compressed.
+    /// What is still to be compressed.
     text: Vec<u8>,
-    lines: u64,
 }
 
-impl GzipLines {
+impl Gzip {
     pub(super) fn new() -> Self {
         let deflate = DeflateEncoder::new(Vec::new(), Compression::default());
-        Self { deflate, crc: Crc::new(), text: Vec::new(), lines: 0 }
+        Self { deflate, crc: Crc::new(), text: Vec::new() }
     }
 
-    pub(super) const fn lines(&self) -> u64 {
-        self.lines
-    }
-
-    pub(super) fn push(&mut self, row: &impl Serialize) -> Result<(), Error> {
-        let whole = self.text.len();
-        if let Err(error) = serde_json::to_writer(&mut self.text, row) {
-            self.text.truncate(whole);
-            return Err(Error::new(ErrorKind::Invalid, "a row cannot be written as JSON")
-                .cure("let the pipeline give rows that serde_json can write: maps need text as keys")
-                .because(error));
+    /// Adds what `write` writes, or nothing if that fails.
+    pub(super) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Error>) -> Result<(), Error> {
+        let before = self.text.len();
+        if let Err(error) = write(&mut self.text) {
+            self.text.truncate(before);
+            return Err(error);
         }
-        self.text.push(b'\n');
-        self.lines += 1;
         if self.text.len() >= CHUNK { self.compress() } else { Ok(()) }
     }
 
@@ -86,6 +81,20 @@ impl GzipLines {
     }
 }
 
+/// Says in an object when its lines were taken away: in the time of its gzip header, which is otherwise not set.
+pub(super) fn empty(object: &mut [u8], at: DateTime<Utc>) {
+    let seconds = u32::try_from(at.timestamp()).unwrap_or(u32::MAX).max(1);
+    if let Some(time) = object.get_mut(TIME) {
+        time.copy_from_slice(&seconds.to_le_bytes());
+    }
+}
+
+/// When the lines of an object were taken away, if they were.
+pub(super) fn emptied(object: &[u8]) -> Option<DateTime<Utc>> {
+    let seconds = u32::from_le_bytes(object.get(TIME)?.try_into().ok()?);
+    DateTime::from_timestamp(seconds.into(), 0).filter(|_| seconds > 0)
+}
+
 /// Finds the header in an object's first bytes, of which [`HEAD`] are always enough.
 pub(super) fn header(object: &[u8]) -> Option<&[u8]> {
     let (fixed, rest) = object.split_at_checked(12)?;
@@ -113,21 +122,21 @@ mod tests {
     use proptest::prelude::*;
 
     fn object(rows: &[String], header: &[u8]) -> Vec<u8> {
-        let mut lines = GzipLines::new();
+        let mut gzip = Gzip::new();
         for row in rows {
-            lines.push(row).unwrap();
+            gzip.push(|text| Ok(text.extend_from_slice(row.as_bytes()))).unwrap();
         }
-        lines.finish(header).unwrap()
+        gzip.finish(header).unwrap()
     }
 
     proptest! {
         #[test]
-        fn any_reader_gets_the_lines_and_we_get_the_header(
+        fn any_reader_gets_the_text_and_we_get_the_header(
             rows in prop::collection::vec(".{0,40}", 0..50),
             head in prop::collection::vec(any::<u8>(), 0..2_000),
         ) {
             let object = object(&rows, &head);
-            let expected: String = rows.iter().map(|row| serde_json::to_string(row).unwrap() + "\n").collect();
+            let expected = rows.concat();
             let mut text = String::new();
             GzDecoder::new(&object[..]).read_to_string(&mut text).unwrap();
             prop_assert_eq!(&text, &expected);
@@ -150,7 +159,7 @@ mod tests {
         let longest = vec![b'x'; LONGEST];
         let object = object(&[], &longest);
         assert_eq!(header(&object[..HEAD.min(object.len())]), Some(&longest[..]));
-        assert!(GzipLines::new().finish(&vec![b'x'; LONGEST + 1]).is_err());
+        assert!(Gzip::new().finish(&vec![b'x'; LONGEST + 1]).is_err());
     }
 
     #[test]

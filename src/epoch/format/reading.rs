@@ -1,0 +1,70 @@
+//! [`Reading`]: the rows of an object, one by one.
+
+use std::io::BufReader;
+
+use bytes::buf::Reader;
+use bytes::{Buf, Bytes};
+use flate2::bufread::GzDecoder;
+use serde::de::DeserializeOwned;
+use serde_json::de::IoRead;
+
+use super::{BoxError, Encoding};
+
+/// Text is read in larger pieces than the decompressor gives: serde_json takes it byte by byte.
+type Text = BufReader<GzDecoder<Reader<Bytes>>>;
+
+/// The rows of an object, up to the first that cannot be read.
+pub(in crate::epoch) struct Reading<T>(State<T>);
+
+enum State<T> {
+    JsonLines(serde_json::StreamDeserializer<'static, IoRead<Text>, T>),
+    Csv(csv::DeserializeRecordsIntoIter<Text, T>),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<super::parquet::Reading<T>>),
+    Damaged(BoxError),
+    Over,
+}
+
+impl<T: DeserializeOwned> Reading<T> {
+    pub(in crate::epoch) fn new(encoding: Encoding, object: Bytes) -> Self {
+        let text = |object: Bytes| BufReader::new(GzDecoder::new(object.reader()));
+        Self(match encoding {
+            Encoding::JsonLines => State::JsonLines(serde_json::Deserializer::from_reader(text(object)).into_iter()),
+            Encoding::Csv => {
+                let mut rows = csv::Reader::from_reader(text(object));
+                // Rows alone would not tell that the line with their names cannot be read.
+                match rows.headers().map(drop) {
+                    Ok(()) => State::Csv(rows.into_deserialize()),
+                    Err(error) => State::Damaged(error.into()),
+                }
+            }
+            #[cfg(feature = "parquet")]
+            Encoding::Parquet => match super::parquet::Reading::new(object) {
+                Ok(reading) => State::Parquet(Box::new(reading)),
+                Err(error) => State::Damaged(error),
+            },
+        })
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Reading<T> {
+    type Item = Result<T, BoxError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = match &mut self.0 {
+            State::JsonLines(rows) => rows.next().map(|row| row.map_err(BoxError::from)),
+            State::Csv(rows) => rows.next().map(|row| row.map_err(BoxError::from)),
+            #[cfg(feature = "parquet")]
+            State::Parquet(rows) => rows.next().transpose(),
+            State::Damaged(_) => match std::mem::replace(&mut self.0, State::Over) {
+                State::Damaged(error) => Some(Err(error)),
+                _ => None,
+            },
+            State::Over => None,
+        };
+        if !matches!(row, Some(Ok(_))) {
+            self.0 = State::Over;
+        }
+        row
+    }
+}
