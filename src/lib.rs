@@ -13,6 +13,7 @@
 //! | how to think in flows, time, groups, failure, sharing | [`guide`] |
 //! | the names that other libraries have for operators | [`names`] |
 //! | records to events | [`codec`] |
+//! | what can be watched while it runs | [`metrics`] |
 //! | what can go wrong | [`Error`], [`OperatorError`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -22,6 +23,7 @@ pub use anabranch_operators::*;
 pub mod codec;
 pub mod epoch;
 pub mod guide;
+pub mod metrics;
 pub mod sink;
 pub mod source;
 pub mod store;

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch::codec::{Event, EventDecoder, Minute, Undecodable};
-use anabranch::epoch::{Every, Format, Ledger, Report, SourceExt, State, carry_groups};
+use anabranch::epoch::{AtGaps, Every, Format, Ledger, Report, SourceExt, State, carry_groups};
 use anabranch::group::{Carrier, Until};
 use anabranch::source::{self, Source};
 use anabranch::store::{self, Store};
@@ -81,6 +81,11 @@ struct Options {
     /// How many counts may be open at once in a partition; beyond, the oldest is given early.
     #[arg(long, value_name = "N", default_value = "250000", value_parser = clap::value_parser!(u32).range(1..u32::MAX.into()))]
     max_groups: u32,
+
+    /// Stops if records may be lost, because the source had them no more when they were to be read. Otherwise that is
+    /// logged and written down.
+    #[arg(long)]
+    stop_at_gaps: bool,
 
     /// How counts are written to dir: and s3:. A prefix or directory keeps to the one that it was begun with.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Written::Jsonl, requires = "sink")]
@@ -173,14 +178,15 @@ async fn count_exactly(
         ledger = ledger.continue_from(store::open(old, store::Options::default()).await?);
     }
     let epochs = source.epochs(Every::span(options.epoch));
+    let at_gaps = if options.stop_at_gaps { AtGaps::Stop } else { AtGaps::GoOn };
     let (stats, run) = if options.carry {
         let chain = move |records, dead, open: State<_>| counts(records, dead, &each, open);
-        let pipeline = epochs.commit_to_with_state(ledger, carry_groups(), chain).once(options.once);
+        let pipeline = epochs.commit_to_with_state(ledger, carry_groups(), chain).at_gaps(at_gaps).once(options.once);
         let stats = pipeline.stats();
         (stats, if options.redrive { pipeline.redrive(shutdown).boxed() } else { pipeline.run(shutdown).boxed() })
     } else {
         let chain = move |records, dead| counts(records, dead, &each, ());
-        let pipeline = epochs.commit_to(ledger, chain).once(options.once);
+        let pipeline = epochs.commit_to(ledger, chain).at_gaps(at_gaps).once(options.once);
         let stats = pipeline.stats();
         (stats, if options.redrive { pipeline.redrive(shutdown).boxed() } else { pipeline.run(shutdown).boxed() })
     };

@@ -161,6 +161,17 @@ impl LocalCloud {
         let created = kinesis::create_stream(self.streams.store.clone(), name.to_owned(), shards);
         self.streams.runtime.spawn(created).await.map_err(io::Error::other)?
     }
+
+    /// Drops all records that a stream has now, as if its retention were over for them.
+    ///
+    /// # Errors
+    ///
+    /// If the servers are gone.
+    pub async fn trim(&self, name: &str) -> io::Result<()> {
+        let (store, name) = (self.streams.store.clone(), name.to_owned());
+        let trimmed = async move { store.delete_expired_records(&name, 0).await };
+        self.streams.runtime.spawn(trimmed).await.map(drop).map_err(io::Error::other)
+    }
 }
 
 impl Drop for LocalCloud {

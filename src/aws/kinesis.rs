@@ -125,6 +125,23 @@ impl StreamClient {
         R: fmt::Debug + HttpStatus,
     {
         let status = error.raw_response().map(HttpStatus::status);
+        self.classify(doing, error, status)
+    }
+
+    /// What to make of the failure of a stream of events, after it began.
+    pub(crate) fn event_trouble<E, R>(&self, doing: &str, error: SdkError<E, R>) -> Trouble
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+        R: fmt::Debug,
+    {
+        self.classify(doing, error, None)
+    }
+
+    fn classify<E, R>(&self, doing: &str, error: SdkError<E, R>, status: Option<u16>) -> Trouble
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+        R: fmt::Debug,
+    {
         let code = error.code().unwrap_or_default().to_owned();
         let text = match &error {
             SdkError::ServiceError(_) => format!("{code}: {}", error.message().unwrap_or("no reason given")),

@@ -117,10 +117,15 @@ impl Retry {
                 return Err(trouble);
             }
             // The last try is made when patience ends, not long after.
-            let wait = backoff.next(&mut *self.random.lock().unwrap_or_else(PoisonError::into_inner)).min(left);
+            let wait = self.wait(&mut backoff).min(left);
             trouble.log(wait);
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// How long to wait after one more failure.
+    pub(crate) fn wait(&self, backoff: &mut Backoff) -> Duration {
+        backoff.next(&mut *self.random.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How long to go on, from when something sensible was last heard.

@@ -111,9 +111,9 @@ pub struct Header {
     /// When the last of the epoch's records arrived at its source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_arrival: Option<DateTime<Utc>>,
-    /// When the partition had nothing behind this epoch, by this machine's clock; unset if it had, or if its source cannot
-    /// tell. Whether records were lost since then can be told from it. An epoch that only leads to a new hour says what was
-    /// known before it: then or later, nothing was lost.
+    /// When the partition had nothing behind this epoch, by its source's clock, or this machine's if it has none; unset if it
+    /// had, or if its source cannot tell. Whether records were lost since then can be told from it. An epoch that only leads
+    /// to a new hour says what was known before it: then or later, nothing was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tip: Option<DateTime<Utc>>,
     /// When it was written, by this machine's clock.
@@ -121,13 +121,15 @@ pub struct Header {
 }
 
 /// A span of time from which records of a partition may be lost: its source had them no more when they were to be read.
+/// An epoch that met several has one span over all of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gap {
     /// Until then nothing was lost: the last arrival or the last time at the tip that the chain knows of; unset if it has
     /// neither.
     pub after: Option<DateTime<Utc>>,
-    /// When the loss was seen, by this machine's clock.
+    /// Nothing that arrived from then on was lost: the arrival of the oldest record that the source still had, or since when
+    /// it kept all. For a partition that was gone, when that was seen.
     pub until: DateTime<Utc>,
 }
 

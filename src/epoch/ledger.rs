@@ -73,7 +73,9 @@ impl Head {
 
     /// What is behind the epoch under `key`, in a chain of which `seen` was known.
     pub(super) fn behind(header: &Header, key: &str, seen: Option<DateTime<Utc>>) -> Self {
-        let seen = seen.max(header.tip).max(header.last_arrival);
+        // What may have been lost before an end mark may also be lost of the partitions behind it.
+        let gap = header.gap.as_ref().filter(|_| !header.end).map(|gap| gap.until);
+        let seen = seen.max(header.tip).max(header.last_arrival).max(gap);
         let last = Some(Hint { schema: SCHEMA, n: header.n, key: key.to_owned(), nonce: header.nonce.clone() });
         let n = header.n.saturating_add(1);
         let (from, state) = (header.to.clone(), header.state.clone());
@@ -140,6 +142,11 @@ impl Ledger {
     pub const fn version(mut self, version: u32) -> Self {
         self.version = version;
         self
+    }
+
+    /// Whose results these are.
+    pub(super) fn pipeline(&self) -> &str {
+        &self.pipeline
     }
 
     /// Goes on where the ledger in `old` stands, of another pipeline or in another format, if this one is made now: each

@@ -20,14 +20,14 @@ use super::budget::Held;
 use super::course::Course;
 use super::dead::DeadLetters;
 use super::format::JsonLines;
-use super::gap;
+use super::gap::{self, Gone};
 use super::hint::Hints;
 use super::ledger::{Committed, Head, Outcome};
 use super::pipeline::{Records, Worker};
 use super::progress::{Lag, Watched};
 use super::records::{EpochRecords, More, Reader, Taken};
 use super::state::{Inherited, State};
-use crate::source::Listed;
+use crate::source::{Listed, Start};
 use crate::{Error, ErrorKind, FlowExt, Partition, Position};
 
 /// How long is waited for the records that a closure has failed with, to say which they were.
@@ -70,13 +70,16 @@ where
         let mut hints = Hints::behind(hinted);
         while !head.end {
             if head.n == 0 {
+                let mut seen = None;
                 for parent in &listed.gone {
-                    self.end_gone(partition, parent).await?;
+                    seen = seen.into_iter().chain(self.end_gone(partition, parent).await?).min();
                 }
+                head.seen = head.seen.or(seen);
             }
             let state = self.state_of(listed, &head).await?;
-            let batches = self.source.read(partition, head.start(&self.root, partition));
-            let reader = Reader::new(batches, &self.limits);
+            let start = head.start(&self.root, partition);
+            let seen = head.seen.or(if let Start::At(time) = start { Some(time) } else { None });
+            let reader = Reader::new(partition, self.source.read(partition, start), seen, &self.limits);
             let (reached, over) = self.run_epochs(partition, head, (reader, state), &mut hints).await?;
             head = reached;
             if over {
@@ -111,20 +114,25 @@ where
     }
 
     /// Ends the chain of a parent that is gone before it was read to its end, with an epoch that has the gap, and what its
-    /// state still gives.
-    async fn end_gone(&self, child: &Partition, parent: &Partition) -> Result<(), Error> {
+    /// state still gives. Until when nothing of it is lost: its child begins where it ends, and may have lost as much.
+    async fn end_gone(&self, child: &Partition, parent: &Partition) -> Result<Option<DateTime<Utc>>, Error> {
         loop {
-            let found = gap::behind(&self.ledger, &*self.source, &self.root, child, parent).await?;
-            let Some((head, gap)) = found else { return Ok(()) };
+            let (source, at_gaps) = (&*self.source, self.limits.at_gaps);
+            let (head, gap) = match gap::behind(&self.ledger, source, &self.root, (child, parent), at_gaps).await? {
+                Gone::Before => return Ok(None),
+                Gone::Ended(head) => return Ok(head.seen),
+                Gone::Unfinished(head, gap) => (head, gap),
+            };
+            let seen = head.seen;
             let listed = Listed { partition: parent.clone(), parents: Vec::new(), gone: Vec::new(), keys: None };
             let state = self.state_of(&listed, &head).await?;
             let place = Place { from: head.from.clone(), seen: head.seen, since: Instant::now() };
-            let closed = (Reader::closed(&self.limits), state);
+            let closed = (Reader::closed(parent, &self.limits), state);
             let Made { mut outcome, held, lag, .. } = self.run_epoch(parent, &place, closed, None).await?;
             outcome.gap = Some(gap);
             let watched = self.limits.stats.progress.enter(parent, head.from.clone());
             if let Committed::Ours(_) = self.put(parent, head, outcome, held, &watched, lag).await? {
-                return Ok(());
+                return Ok(seen);
             }
         }
     }
@@ -211,29 +219,25 @@ where
         let stats = &self.limits.stats;
         let (records, rows) = (outcome.taken.records, outcome.rows.count());
         let letters = outcome.dead.as_ref().map_or(0, JsonLines::lines);
-        let gaps = u64::from(outcome.gap.is_some());
+        let gap = outcome.gap.is_some();
         if rows > 0 && self.ledger.is_old(&head) {
             match self.ledger.commit(partition, &head, Outcome::empty(self.ledger.rows()?, head.seen)).await? {
                 Committed::Ours(next) => head = next,
                 Committed::Theirs(theirs) => {
-                    stats.lost.add(1);
+                    stats.lose();
                     return Ok(Committed::Theirs(theirs));
                 }
             }
-            stats.epochs.add(1);
+            stats.commit(0, 0, 0, false);
         }
         let committed = self.ledger.commit(partition, &head, outcome).await?;
         drop(held);
         match &committed {
             Committed::Ours(head) => {
                 watched.committed(head.from.clone(), lag);
-                stats.committed.add(records);
-                stats.rows.add(rows);
-                stats.dead_letters.add(letters);
-                stats.gaps.add(gaps);
-                stats.epochs.add(1);
+                stats.commit(records, rows, letters, gap);
             }
-            Committed::Theirs(_) => stats.lost.add(1),
+            Committed::Theirs(_) => stats.lose(),
         }
         Ok(committed)
     }
@@ -251,10 +255,11 @@ where
         loop {
             if !is_open {
                 match self.more(&mut reader, place, watched).await? {
-                    More::Over if !reader.is_at_its_end() => return Ok(None),
+                    More::Over if !reader.has_more_to_commit() => return reader.refused.map_or(Ok(None), Err),
                     More::Idle => {
-                        let (outcome, held, lag) =
-                            (Outcome::empty(self.ledger.rows()?, reader.tip()), Held::default(), reader.lag());
+                        let mut outcome = Outcome::empty(self.ledger.rows()?, reader.tip());
+                        outcome.gap = reader.gap.take();
+                        let (held, lag) = (Held::default(), reader.lag());
                         return Ok(Some(Made { reader, state, is_open, outcome, held, lag }));
                     }
                     More::Over | More::Records => {}
@@ -281,7 +286,7 @@ where
             }
             // Reading was stopped, or there is nothing more.
             if made.reader.is_over(&self.limits) {
-                return Ok(None);
+                return made.reader.refused.map_or(Ok(None), Err);
             }
             (reader, state, is_open) = (made.reader, made.state, made.is_open);
         }
@@ -345,7 +350,7 @@ where
             Err(error) => return Err(failed(partition, place, returned, error).await),
         };
         let not_back = |_| unread(partition, "the records of an epoch were not given back");
-        let (reader, taken) = returned.await.map_err(not_back)?;
+        let (mut reader, taken) = returned.await.map_err(not_back)?;
         if let Some(failure) = reader.failure {
             return Err(failure);
         }
@@ -356,8 +361,8 @@ where
         held.set(rows.held() + dead.as_ref().map_or(0, JsonLines::held));
         let state = state.take().ok_or_else(|| unread(partition, "the state of an epoch was not given back"))?;
         let unsaved = self.carry.write(partition, &state)?;
-        let (end, tip, lag) = (reader.is_at_its_end(), reader.tip(), reader.lag());
-        let outcome = Outcome { taken, rows, dead, end, tip, gap: None, state: unsaved };
+        let (end, tip, lag, gap) = (reader.is_at_its_end(), reader.tip(), reader.lag(), reader.gap.take());
+        let outcome = Outcome { taken, rows, dead, end, tip, gap, state: unsaved };
         Ok(Made { reader, state, is_open: course.has_open_groups(), outcome, held, lag })
     }
 }

@@ -18,6 +18,7 @@ use super::budget::Budget;
 use super::dead::DeadLetters;
 use super::every::Every;
 use super::header::Root;
+use super::horizon::AtGaps;
 use super::ledger::Ledger;
 use super::partition::panicked;
 use super::records::{EpochRecords, Limits, Stop};
@@ -26,7 +27,7 @@ use super::state::{Carry, State};
 use super::stats::{Report, Stats};
 use crate::create::FromResults;
 use crate::source::{Listed, Source};
-use crate::{Error, ErrorKind, Flow, Partition};
+use crate::{Error, ErrorKind, Flow, Partition, metrics};
 
 pub(super) type Records = Flow<FromResults<EpochRecords>>;
 
@@ -106,8 +107,19 @@ impl Epochs {
         R::Ok: Serialize + Send,
     {
         let Self { source, every } = self;
-        let (once, heartbeat, stats) = (false, None, Stats::default());
-        Pipeline { source, every, ledger, carry, chain, once, heartbeat, stop_within: STOP_WITHIN, most: HELD, stats }
+        Pipeline {
+            source,
+            every,
+            stats: Stats::of(ledger.pipeline()),
+            ledger,
+            carry,
+            chain,
+            once: false,
+            at_gaps: AtGaps::default(),
+            heartbeat: None,
+            stop_within: STOP_WITHIN,
+            most: HELD,
+        }
     }
 }
 
@@ -123,6 +135,7 @@ pub struct Pipeline<C, S> {
     heartbeat: Option<Duration>,
     stop_within: Duration,
     most: u64,
+    at_gaps: AtGaps,
     stats: Stats,
 }
 
@@ -137,6 +150,7 @@ impl<C, S> fmt::Debug for Pipeline<C, S> {
             .field("heartbeat", &self.heartbeat)
             .field("stop_within", &self.stop_within)
             .field("hold_at_most", &self.most)
+            .field("at_gaps", &self.at_gaps)
             .finish_non_exhaustive()
     }
 }
@@ -180,6 +194,13 @@ where
     /// itself. While an object is put together, it is there twice.
     pub const fn hold_at_most(mut self, bytes: u64) -> Self {
         self.most = bytes;
+        self
+    }
+
+    /// What to do when records may be lost, because the source had them no more when they were to be read;
+    /// [`AtGaps::GoOn`] unless set.
+    pub const fn at_gaps(mut self, at_gaps: AtGaps) -> Self {
+        self.at_gaps = at_gaps;
         self
     }
 
@@ -234,12 +255,13 @@ where
     }
 
     async fn run_behind(self, root: Root, shutdown: impl Future<Output = ()>) -> Result<Report, Error> {
-        let Self { source, every, ledger, carry, chain, once, heartbeat, stop_within, most, stats } = self;
+        let Self { source, every, ledger, carry, chain, once, at_gaps, heartbeat, stop_within, most, stats } = self;
+        metrics::describe();
         let shutdown = pin!(shutdown);
         let ledger = ledger.patient(stats.retries.clone());
         let (stop, stopped) = watch::channel(false);
         let (budget, clock) = (Budget::new(most, stats.held.clone()), ledger.its_clock());
-        let limits = Limits { every, once, stop: Stop(stopped.clone()), stats: stats.clone(), budget, clock };
+        let limits = Limits { every, once, at_gaps, stop: Stop(stopped.clone()), stats: stats.clone(), budget, clock };
         let failure = OnceLock::new();
         let worker = Arc::new(Worker { source, ledger, root, carry, chain, limits, heartbeat, stop, failure });
         let too_late = async {

@@ -16,10 +16,12 @@ use super::budget::Budget;
 use super::clock::Clock;
 use super::course::Course;
 use super::every::Every;
+use super::header::Gap;
+use super::horizon::{AtGaps, Horizon, both};
 use super::progress::Lag;
 use super::stats::Stats;
 use crate::source::Batch;
-use crate::{BoxFlow, Error, Position, Record, from_results};
+use crate::{BoxFlow, Error, Partition, Position, Record, from_results};
 
 /// The records of one epoch: what [`commit_to`](super::Epochs::commit_to) gives to the pipeline's closure.
 ///
@@ -49,6 +51,7 @@ pub(super) struct Limits {
     pub(super) every: Every,
     /// Ends with the records that are there.
     pub(super) once: bool,
+    pub(super) at_gaps: AtGaps,
     pub(super) stop: Stop,
     pub(super) stats: Stats,
     pub(super) budget: Budget,
@@ -84,12 +87,19 @@ pub(super) struct Taken {
 
 /// A partition that is being read, with what has been read ahead of the epochs.
 pub(super) struct Reader {
+    partition: Partition,
     batches: BoxFlow<'static, Batch, Error>,
     records: std::vec::IntoIter<Record>,
     behind: Option<Duration>,
     /// When that was so.
     asked: Instant,
-    /// When the end of the partition was reached, by this machine's clock; unset if it was not, or if more has come.
+    horizon: Horizon,
+    /// What may be lost before what is given next, or within the epoch.
+    pub(super) gap: Option<Gap>,
+    /// Why nothing more is read: there is a gap, and it is to stop there.
+    pub(super) refused: Option<Error>,
+    /// When the end of the partition was reached, by its source's clock, or this machine's if it has none; unset if it was
+    /// not, or if more has come.
     tip: Option<DateTime<Utc>>,
     /// The source's failure, which the closure may have swallowed.
     pub(super) failure: Option<Error>,
@@ -111,10 +121,20 @@ pub(super) enum More {
 }
 
 impl Reader {
-    pub(super) fn new(batches: BoxFlow<'static, Batch, Error>, limits: &Limits) -> Self {
+    /// Of a partition of which nothing is lost until `seen`, if that is known.
+    pub(super) fn new(
+        partition: &Partition,
+        batches: BoxFlow<'static, Batch, Error>,
+        seen: Option<DateTime<Utc>>,
+        limits: &Limits,
+    ) -> Self {
         let stopped = Box::pin(limits.stop.clone().wait());
         Self {
+            partition: partition.clone(),
             batches,
+            horizon: Horizon::new(seen),
+            gap: None,
+            refused: None,
             records: Vec::new().into_iter(),
             behind: None,
             asked: Instant::now(),
@@ -127,14 +147,14 @@ impl Reader {
     }
 
     /// A partition that is closed for good, with nothing left to read.
-    pub(super) fn closed(limits: &Limits) -> Self {
+    pub(super) fn closed(partition: &Partition, limits: &Limits) -> Self {
         let nothing = from_results(futures::stream::empty()).boxed();
-        Self { ended: true, closed: true, ..Self::new(nothing, limits) }
+        Self { ended: true, closed: true, ..Self::new(partition, nothing, None, limits) }
     }
 
     /// Reads until there are records to give or it is clear that there will be none.
     pub(super) fn poll_more(&mut self, cx: &mut Context<'_>, limits: &Limits) -> Poll<Result<More, Error>> {
-        if limits.stop.is_set() {
+        if limits.stop.is_set() || self.refused.is_some() {
             return Poll::Ready(Ok(More::Over));
         }
         while self.records.as_slice().is_empty() {
@@ -143,9 +163,18 @@ impl Reader {
             }
             match ready!(Pin::new(&mut self.batches).poll_next(cx)).transpose()? {
                 Some(batch) => {
+                    if let Some(gap) = self.horizon.look(&batch) {
+                        if let Err(error) = limits.at_gaps.meet(&self.partition, &gap) {
+                            // What was read before it is committed.
+                            self.refused = Some(error);
+                            return Poll::Ready(Ok(More::Over));
+                        }
+                        self.gap = Some(both(self.gap.take(), gap));
+                    }
                     (self.behind, self.closed) = (batch.behind, batch.closed);
                     self.asked = Instant::now();
-                    self.tip = batch.behind.is_some_and(|behind| behind.is_zero()).then(|| limits.clock.now());
+                    let now = || batch.retention.map_or_else(|| limits.clock.now(), |retention| retention.now);
+                    self.tip = batch.behind.is_some_and(|behind| behind.is_zero()).then(now);
                     self.ended |= batch.closed;
                     self.records = batch.records.into_iter();
                 }
@@ -160,6 +189,11 @@ impl Reader {
         self.tip.filter(|_| self.records.as_slice().is_empty())
     }
 
+    /// Whether there is an epoch to commit, though no record is left: an end mark, or a gap.
+    pub(super) fn has_more_to_commit(&self) -> bool {
+        self.is_at_its_end() || self.gap.is_some()
+    }
+
     /// Whether nothing comes in this run behind what has been taken, even if it is not stopped.
     fn is_spent(&self, limits: &Limits) -> bool {
         let caught_up = limits.once && self.behind.is_some_and(|behind| behind.is_zero());
@@ -168,7 +202,7 @@ impl Reader {
 
     /// Whether nothing comes in this run behind what has been taken.
     pub(super) fn is_over(&self, limits: &Limits) -> bool {
-        limits.stop.is_set() || self.is_spent(limits)
+        limits.stop.is_set() || self.refused.is_some() || self.is_spent(limits)
     }
 
     /// How far behind the end of the partition what has been taken is, about.

@@ -1,11 +1,14 @@
 //! [`Stats`] and [`Report`]: what a pipeline has done.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::Label;
 use tokio::sync::watch;
 
 use super::progress::Progress;
 use crate::Counter;
+use crate::metrics::{epoch, label};
 
 /// What a running pipeline has done so far, to be read meanwhile. Clones share the numbers.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +35,7 @@ pub struct Stats {
     pub retries: Counter,
     pub(super) held: watch::Sender<u64>,
     pub(super) progress: Progress,
+    labels: Arc<[Label]>,
 }
 
 impl Stats {
@@ -45,6 +49,32 @@ impl Stats {
     /// [`hold_at_most`](super::Pipeline::hold_at_most).
     pub fn held(&self) -> u64 {
         *self.held.borrow()
+    }
+
+    /// For the pipeline of that name, whose metrics have it as a label.
+    pub(super) fn of(pipeline: &str) -> Self {
+        Self { labels: Arc::new([label("pipeline", pipeline)]), ..Self::default() }
+    }
+
+    /// An epoch is committed.
+    pub(super) fn commit(&self, records: u64, rows: u64, dead_letters: u64, gap: bool) {
+        let gaps = u64::from(gap);
+        for (counter, metric, n) in [
+            (&self.epochs, &epoch::COMMITTED, 1),
+            (&self.committed, &epoch::RECORDS, records),
+            (&self.rows, &epoch::ROWS, rows),
+            (&self.dead_letters, &epoch::DEAD_LETTERS, dead_letters),
+            (&self.gaps, &epoch::GAPS, gaps),
+        ] {
+            counter.add(n);
+            metric.add(&self.labels, n);
+        }
+    }
+
+    /// An epoch was committed by another worker first.
+    pub(super) fn lose(&self) {
+        self.lost.add(1);
+        epoch::LOST.add(&self.labels, 1);
     }
 
     pub(super) fn report(&self) -> Report {

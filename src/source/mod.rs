@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `file:PATH` | [`FileSource`]: a CSV or TSV file, plain or gzip | `format=csv`, `format=tsv` |
 //! | `random:` | [`RandomSource`]: made-up events, the same each time | `seed=`, `count=`, `rate=`, `types=`, `start=`, `step_ms=` |
-//! | `kinesis:STREAM` | [`KinesisSource`](kinesis::KinesisSource): a stream by its name or ARN | `start=`, `idle_ms=`, `aggregates=` |
+//! | `kinesis:STREAM` | [`KinesisSource`](kinesis::KinesisSource): a stream by its name or ARN | `start=`, `idle_ms=`, `aggregates=`, `consumer=` |
 //!
 //! [`open`] takes such a URI. What stands between the scheme and the `?` is taken as it is: nothing is decoded, and a
 //! path with a `?` in it needs [`FileSource::builder`].
@@ -26,7 +26,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
@@ -138,6 +138,28 @@ pub struct Batch {
     /// Whether the partition is closed for good behind this batch: a shard that was split or merged. The flow then
     /// ends. A flow that ends without it may have more another time: a file can grow.
     pub closed: bool,
+    /// How long the source keeps what it has; unset if it keeps it for good.
+    pub retention: Option<Retention>,
+}
+
+/// How long a source keeps its records, and what time it was there when it gave a batch.
+///
+/// From this and from [`Batch::behind`] a pipeline knows whether records may be lost: a source that drops them says
+/// nothing of those that it has no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// The time, by the source's clock; rather a little early than late.
+    pub now: DateTime<Utc>,
+    /// How long a record is kept from its arrival on.
+    pub period: Duration,
+}
+
+impl Retention {
+    /// Since when everything that arrived is still there.
+    pub fn horizon(&self) -> DateTime<Utc> {
+        let period = TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX);
+        self.now.checked_sub_signed(period).unwrap_or(DateTime::<Utc>::MIN_UTC)
+    }
 }
 
 /// The source that a URI names. Nothing is opened yet: what is wrong there comes out of [`Source::describe`].

@@ -259,7 +259,8 @@ impl Reading {
         }
         let records = (self.given..until).map(|index| self.made.record(index)).collect();
         let ends = until >= self.end;
-        let batch = Batch { records, behind: (at_tip || ends).then_some(Duration::ZERO), closed: false };
+        let batch =
+            Batch { records, behind: (at_tip || ends).then_some(Duration::ZERO), closed: false, retention: None };
         self.given = until;
         (batch, (!ends).then_some(self))
     }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use anabranch::create::FromResults;
 use anabranch::epoch::{
-    self, DeadLetter, DeadLetters, Epoch, EpochRecords, Every, Ledger, Pipeline, Report, SourceExt,
+    self, DeadLetter, DeadLetters, Epoch, EpochRecords, Every, Ledger, Pipeline, Report, SourceExt, State,
 };
 use anabranch::source::Source;
 use anabranch::store::{DirStore, Store};
@@ -53,7 +53,7 @@ fn pipeline(
     ledger: Ledger,
     every: Every,
     bad: Bad,
-) -> Pipeline<impl Fn(Records, DeadLetters) -> BoxFlow<'static, Row, Error> + Send + Sync + 'static> {
+) -> Pipeline<impl Fn(Records, DeadLetters, State<()>) -> BoxFlow<'static, Row, Error> + Send + Sync + 'static, ()> {
     source.epochs(every).commit_to(ledger, move |records, dead| {
         let decode = move |record: Record| {
             let text = String::from_utf8_lossy(&record.data).into_owned();

@@ -32,7 +32,6 @@ impl Source for Merged {
         let listed = |name: &str, parents: &[&str]| Listed {
             gone: Vec::new(),
             keys: None,
-            keys: None,
             partition: Partition::new(name),
             parents: parents.iter().map(|parent| Partition::new(*parent)).collect(),
         };
@@ -58,6 +57,7 @@ impl Source for Merged {
             }],
             behind: None,
             closed,
+            retention: None,
         };
         from_results(futures::stream::iter([Ok(batch(1, false)), Ok(batch(2, parent))])).boxed()
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anabranch::source::{Batch, Description, Listed, Source, Start};
+use anabranch::source::{Batch, Description, Listed, Retention, Source, Start};
 use anabranch::{BoxFlow, Error, ErrorKind, Layout, Origin, Partition, Position, Record, from_results};
 use chrono::{DateTime, TimeZone, Utc};
 use futures::future::BoxFuture;
@@ -42,6 +42,8 @@ pub(crate) struct Script {
     /// What was read, from where.
     pub(crate) reads: Vec<(String, Start)>,
     pub(crate) hook: Option<Hook>,
+    /// How long records are kept, and what time it is there.
+    pub(crate) retention: Option<Arc<dyn Fn() -> Retention + Send + Sync>>,
 }
 
 impl Scripted {
@@ -55,6 +57,7 @@ impl Scripted {
             blind: None,
             reads: Vec::new(),
             hook: None,
+            retention: None,
         })))
     }
 
@@ -128,9 +131,14 @@ impl Source for Scripted {
     fn read(&self, partition: &Partition, start: Start) -> BoxFlow<'static, Batch, Error> {
         let name = partition.as_str().to_owned();
         let after = if let Start::After(position) = &start { number(position) } else { 0 };
-        let (hook, arrived, steps) = self.edit(|script| {
+        let (hook, arrived, retention, steps) = self.edit(|script| {
             script.reads.push((name.clone(), start));
-            (script.hook.clone(), script.arrived, script.steps.get(&name).cloned().unwrap_or_else(gone))
+            (
+                script.hook.clone(),
+                script.arrived,
+                script.retention.clone(),
+                script.steps.get(&name).cloned().unwrap_or_else(gone),
+            )
         });
         let origin = Arc::new(Origin { partition: partition.clone(), layout: Layout::Json });
         let batches = async_stream::try_stream! {
@@ -160,7 +168,8 @@ impl Source for Scripted {
                     arrived,
                     key: "".into(),
                 });
-                yield Batch { records: records.collect(), behind, closed };
+                let retention = retention.as_ref().map(|retention| retention());
+                yield Batch { records: records.collect(), behind, closed, retention };
             }
         };
         from_results(batches).boxed()

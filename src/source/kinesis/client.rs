@@ -6,21 +6,26 @@ use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_kinesis::operation::describe_stream_consumer::DescribeStreamConsumerError;
 use aws_sdk_kinesis::primitives::DateTime as AwsTime;
-use aws_sdk_kinesis::types::ShardIteratorType;
+use aws_sdk_kinesis::types::{
+    ConsumerStatus, Record as AwsRecord, ShardIteratorType, StartingPosition, SubscribeToShardEventStream,
+};
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use compact_str::CompactString;
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
+use tokio::time::Instant;
 
 use super::shards::STREAM;
 use super::unpack::Cursor;
+use crate::Position;
 use crate::aws::kinesis::{HttpStatus, StreamClient, time};
 use crate::aws::retry::Trouble;
 pub(super) use crate::aws::shards::Page;
 use crate::source::Start;
-use crate::{Error, Position};
 
 /// The most records in one answer: the service's own limit.
 pub(super) const RECORDS_PER_CALL: usize = 10_000;
@@ -33,6 +38,26 @@ pub(super) trait Kinesis: fmt::Debug + Send + Sync {
     fn iterator<'a>(&'a self, shard: &'a str, from: &'a Cursor) -> BoxFuture<'a, Result<String, Trouble>>;
     /// The records at an iterator; the shard is for errors.
     fn records<'a>(&'a self, shard: &'a str, iterator: &'a str) -> BoxFuture<'a, Result<Answer, Trouble>>;
+    /// The consumer of that name, made if it is not there.
+    fn consumer<'a>(&'a self, stream: &'a str, name: &'a str) -> BoxFuture<'a, Result<Registered, Trouble>>;
+    /// Begins a subscription, by the consumer's ARN.
+    fn subscribe<'a>(
+        &'a self,
+        shard: &'a str,
+        consumer: &'a str,
+        from: &'a Cursor,
+    ) -> BoxFuture<'a, Result<Events, Trouble>>;
+}
+
+/// What comes of a subscription, until it is over.
+pub(super) type Events = BoxStream<'static, Result<Answer, Trouble>>;
+
+/// A consumer as the service knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Registered {
+    pub(super) arn: String,
+    /// Whether it may subscribe yet.
+    pub(super) active: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -41,6 +66,8 @@ pub(super) struct Described {
     pub(super) created: Option<DateTime<Utc>>,
     /// The time by the service's clock.
     pub(super) now: DateTime<Utc>,
+    /// How long records are kept.
+    pub(super) retention: Duration,
 }
 
 impl Described {
@@ -54,12 +81,21 @@ impl Described {
     }
 }
 
+/// An answer of `GetRecords`, or an event of a subscription.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answer {
     pub(super) records: Vec<Raw>,
-    /// The iterator to go on with; none if the shard is closed and was read to its end.
+    /// The iterator to go on with, of an answer.
     pub(super) next: Option<String>,
+    /// The position to go on with, of an event.
+    pub(super) on: Option<Position>,
+    /// The shard is closed and was read to its end.
+    pub(super) ended: bool,
+    /// An event names the shard's children: it is closed.
+    pub(super) children: bool,
     pub(super) behind: Option<Duration>,
+    /// The time by the service's clock.
+    pub(super) now: DateTime<Utc>,
 }
 
 #[derive(Clone, Debug)]
@@ -96,6 +132,11 @@ impl ShardReader {
         Trouble { error: trouble.error.cure(cure), ..trouble }
     }
 
+    /// The time by the service's clock, to the second below.
+    fn now(&self) -> DateTime<Utc> {
+        self.0.service_time().unwrap_or_else(Utc::now)
+    }
+
     fn arn(&self) -> Option<String> {
         self.0.stream.arn().map(str::to_owned)
     }
@@ -107,7 +148,8 @@ impl Kinesis for ShardReader {
             let summary = self.0.describe().await?;
             Ok(Described {
                 created: time(summary.stream_creation_timestamp),
-                now: self.0.service_time().unwrap_or_else(Utc::now),
+                now: self.now(),
+                retention: Duration::from_secs(u64::try_from(summary.retention_period_hours).unwrap_or(0) * 60 * 60),
                 arn: summary.stream_arn,
             })
         }
@@ -127,19 +169,8 @@ impl Kinesis for ShardReader {
                 .stream_name(self.0.stream.name())
                 .set_stream_arn(self.arn())
                 .shard_id(shard);
-            let call = match from {
-                Cursor::Start(Start::Beginning) => call.shard_iterator_type(ShardIteratorType::TrimHorizon),
-                Cursor::Start(Start::At(time)) => call
-                    .shard_iterator_type(ShardIteratorType::AtTimestamp)
-                    .timestamp(AwsTime::from_millis(time.timestamp_millis())),
-                // If it is an aggregate, the records in it behind that position are still to be read.
-                Cursor::Start(Start::After(position)) => call
-                    .shard_iterator_type(ShardIteratorType::AtSequenceNumber)
-                    .starting_sequence_number(position.major_digits()),
-                Cursor::Behind(position) => call
-                    .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
-                    .starting_sequence_number(position.major_digits()),
-            };
+            let Place { kind, time, number } = place_of(from);
+            let call = call.shard_iterator_type(kind).set_timestamp(time).set_starting_sequence_number(number);
             let answer = call.send().await.map_err(|error| self.trouble("cannot begin to read", shard, error))?;
             answer.shard_iterator.ok_or_else(|| self.0.nonsense("an answer without a shard iterator"))
         }
@@ -158,20 +189,123 @@ impl Kinesis for ShardReader {
                 .send()
                 .await
                 .map_err(|error| self.trouble("cannot read", shard, error))?;
-            let records = answer.records.into_iter().map(|record| {
-                Ok(Raw {
-                    data: Bytes::from(record.data.into_inner()),
-                    position: Position::from_digits(&record.sequence_number, 0)?,
-                    arrived: record.approximate_arrival_timestamp.and_then(time).unwrap_or_else(Utc::now),
-                    key: record.partition_key.unwrap_or_default().into(),
-                })
-            });
-            let records = records
-                .collect::<Result<_, Error>>()
-                .map_err(|_| self.0.nonsense("a sequence number that is not a number"))?;
-            let behind = answer.millis_behind_latest.and_then(|millis| u64::try_from(millis).ok());
-            Ok(Answer { records, next: answer.next_shard_iterator, behind: behind.map(Duration::from_millis) })
+            Ok(Answer {
+                records: raws(&self.0, answer.records)?,
+                next: answer.next_shard_iterator,
+                behind: answer.millis_behind_latest.and_then(millis),
+                now: self.now(),
+                ..Answer::default()
+            })
         }
         .boxed()
     }
+
+    fn consumer<'a>(&'a self, stream: &'a str, name: &'a str) -> BoxFuture<'a, Result<Registered, Trouble>> {
+        async move {
+            let call = self.0.client.describe_stream_consumer().stream_arn(stream).consumer_name(name);
+            match call.send().await {
+                Ok(answer) => {
+                    let known = answer.consumer_description;
+                    let known = known.ok_or_else(|| self.0.nonsense("an answer without a consumer"))?;
+                    let active = known.consumer_status == ConsumerStatus::Active;
+                    return Ok(Registered { arn: known.consumer_arn, active });
+                }
+                Err(error)
+                    if error
+                        .as_service_error()
+                        .is_some_and(DescribeStreamConsumerError::is_resource_not_found_exception) => {}
+                Err(error) => return Err(self.0.trouble(&format!("cannot look at the consumer {name}"), error)),
+            }
+            let call = self.0.client.register_stream_consumer().stream_arn(stream).consumer_name(name);
+            let answer = call.send().await;
+            let answer =
+                answer.map_err(|error| self.0.trouble(&format!("cannot register the consumer {name}"), error))?;
+            let known = answer.consumer.ok_or_else(|| self.0.nonsense("an answer without a consumer"))?;
+            Ok(Registered { arn: known.consumer_arn, active: known.consumer_status == ConsumerStatus::Active })
+        }
+        .boxed()
+    }
+
+    fn subscribe<'a>(
+        &'a self,
+        shard: &'a str,
+        consumer: &'a str,
+        from: &'a Cursor,
+    ) -> BoxFuture<'a, Result<Events, Trouble>> {
+        async move {
+            let Place { kind, time, number } = place_of(from);
+            let place = StartingPosition::builder().r#type(kind).set_timestamp(time).set_sequence_number(number);
+            let place = place.build().map_err(|error| self.0.nonsense(&error.to_string()))?;
+            let call = self.0.client.subscribe_to_shard().consumer_arn(consumer).shard_id(shard);
+            let answer = call.starting_position(place).send().await;
+            let answer = answer.map_err(|error| self.trouble("cannot subscribe to", shard, error))?;
+            let (client, doing) = (self.0.clone(), format!("the subscription failed to {shard}"));
+            let (then, begun) = (self.now(), Instant::now());
+            let events = stream::try_unfold(answer.event_stream, move |mut events| {
+                let (client, doing) = (client.clone(), doing.clone());
+                async move {
+                    let event = match events.recv().await {
+                        Ok(Some(SubscribeToShardEventStream::SubscribeToShardEvent(event))) => event,
+                        // What Kinesis may send some day.
+                        Ok(Some(_)) => return Ok(Some((None, events))),
+                        Ok(None) => return Ok(None),
+                        Err(error) => return Err(client.event_trouble(&doing, error)),
+                    };
+                    let on = event.continuation_sequence_number;
+                    let answer = Answer {
+                        records: raws(&client, event.records)?,
+                        // It is never empty but at the end; the SDK makes an empty text of what is not there.
+                        ended: on.is_empty(),
+                        on: if on.is_empty() { None } else { Some(position(&client, &on)?) },
+                        children: event.child_shards.is_some_and(|children| !children.is_empty()),
+                        behind: millis(event.millis_behind_latest),
+                        now: then + begun.elapsed(),
+                        next: None,
+                    };
+                    Ok(Some((Some(answer), events)))
+                }
+            });
+            Ok(events.filter_map(async |event| event.transpose()).boxed())
+        }
+        .boxed()
+    }
+}
+
+/// A cursor in the words of the service.
+struct Place {
+    kind: ShardIteratorType,
+    time: Option<AwsTime>,
+    number: Option<String>,
+}
+
+fn place_of(cursor: &Cursor) -> Place {
+    use ShardIteratorType::{AfterSequenceNumber, AtSequenceNumber, AtTimestamp, TrimHorizon};
+    let (kind, time, position) = match cursor {
+        Cursor::Start(Start::Beginning) => (TrimHorizon, None, None),
+        Cursor::Start(Start::At(time)) => (AtTimestamp, Some(AwsTime::from_millis(time.timestamp_millis())), None),
+        // If it is an aggregate, the records in it behind that position are still to be read.
+        Cursor::Start(Start::After(position)) | Cursor::With(position) => (AtSequenceNumber, None, Some(position)),
+        Cursor::Behind(position) => (AfterSequenceNumber, None, Some(position)),
+    };
+    Place { kind, time, number: position.map(|position| position.major_digits().to_string()) }
+}
+
+fn raws(client: &StreamClient, records: Vec<AwsRecord>) -> Result<Vec<Raw>, Trouble> {
+    let raw = |record: AwsRecord| {
+        Ok(Raw {
+            data: Bytes::from(record.data.into_inner()),
+            position: position(client, &record.sequence_number)?,
+            arrived: record.approximate_arrival_timestamp.and_then(time).unwrap_or_else(Utc::now),
+            key: record.partition_key.unwrap_or_default().into(),
+        })
+    };
+    records.into_iter().map(raw).collect()
+}
+
+fn position(client: &StreamClient, digits: &str) -> Result<Position, Trouble> {
+    Position::from_digits(digits, 0).map_err(|_| client.nonsense("a sequence number that is not a number"))
+}
+
+fn millis(millis: i64) -> Option<Duration> {
+    u64::try_from(millis).ok().map(Duration::from_millis)
 }

@@ -5,21 +5,25 @@
 //!
 //! | limit of the service | what is done about it |
 //! |---|---|
-//! | 5 `GetRecords` a second and shard | a call every 200 ms while behind, every [`idle`](KinesisSourceBuilder::idle) at the tip; a call that is made again waits for its turn too |
+//! | 5 `GetRecords` a second and shard, among all who read it | a call every 200 ms while behind; at the tip ever less, after 400 and 800 ms up to [`idle`](KinesisSourceBuilder::idle); a call that is made again waits for its turn too |
 //! | 2 MiB a second and shard; up to 10,000 records and 10 MiB an answer | the next call waits until the last answer is made up for; throttled calls wait, with full jitter, for as long as it takes |
-//! | an iterator lives for 5 minutes | it is renewed from the last position |
+//! | an iterator lives for 5 minutes | it is renewed from the last position, or from the start if nothing has come yet |
+//! | records are kept for the stream's retention | each batch says for how long, so that a pipeline sees what it may have missed: see [`AtGaps`](crate::epoch::AtGaps) |
+//! | a subscription lives for 5 minutes, and one must be 5 s old to be taken over | it is taken over shortly before, from where it ended; one from which nothing has come for 15 s is given up |
 //! | 1,000 shards a `ListShards` answer | all pages are read; a list whose shards leave hash keys out is an error |
 //!
 //! Permissions: `kinesis:DescribeStreamSummary`, `kinesis:ListShards`, `kinesis:GetShardIterator`,
-//! `kinesis:GetRecords`.
+//! `kinesis:GetRecords`; with a consumer also `kinesis:DescribeStreamConsumer`, `kinesis:RegisterStreamConsumer`,
+//! `kinesis:SubscribeToShard`.
 //!
 //! | setting | default | |
 //! |---|---|---|
 //! | [`start`](KinesisSourceBuilder::start) | `TrimHorizon` | where shards start that exist when the ledger is made |
-//! | [`idle`](KinesisSourceBuilder::idle) | 1 s | time between two calls at the tip of a shard |
+//! | [`idle`](KinesisSourceBuilder::idle) | 1 s | time between two calls at the tip of a quiet shard |
 //! | [`patience`](KinesisSourceBuilder::patience) | 5 min | how long an endpoint may be silent before reading fails |
 //! | [`aggregates`](KinesisSourceBuilder::aggregates) | `Kpl` | which records of KPL aggregates are given |
 //! | [`read_ahead`](KinesisSourceBuilder::read_ahead) | 256 MiB | bytes of records read ahead, over all shards |
+//! | [`consumer`](KinesisSourceBuilder::consumer) | none | reads by enhanced fan-out, as that consumer |
 //! | [`sdk_config`](KinesisSourceBuilder::sdk_config) | environment, profile, machine | region, credentials, endpoint |
 //!
 //! Records in aggregates of the Kinesis Producer Library are given one by one, at the aggregate's sequence number and
@@ -44,17 +48,18 @@
 
 mod client;
 mod discovery;
+mod fanout;
 mod pace;
+mod poll;
 mod read;
 mod shards;
 mod stats;
 mod unpack;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,15 +69,17 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, stream};
 use tokio::sync::Semaphore;
 
-use self::client::{Described, Kinesis, ShardReader};
+use self::client::{Kinesis, ShardReader};
 use self::discovery::Discovery;
+use self::fanout::Consumer;
 use self::read::{BYTES_PER_CALL, Reader, Shared, Target};
 pub use self::stats::Stats;
+use self::watch::Watch;
 use super::{Batch, Description, Listed, Source, Start};
 use crate::aws::kinesis::{StreamClient, StreamName};
 use crate::aws::retry::{self, Retry};
 use crate::uri::Uri;
-use crate::{BoxFlow, Error, ErrorKind, Partition, from_results};
+use crate::{BoxFlow, Error, ErrorKind, Partition, from_results, metrics};
 
 /// How many bytes may be read ahead unless set.
 const READ_AHEAD: usize = 256 << 20;
@@ -148,6 +155,7 @@ pub struct KinesisSourceBuilder {
     patience: Duration,
     aggregates: Aggregates,
     read_ahead: usize,
+    consumer: Option<String>,
     config: Option<SdkConfig>,
 }
 
@@ -161,6 +169,7 @@ impl KinesisSource {
             patience: retry::PATIENCE,
             aggregates: Aggregates::default(),
             read_ahead: READ_AHEAD,
+            consumer: None,
             config: None,
         }
     }
@@ -177,17 +186,16 @@ impl KinesisSource {
         if let Some(aggregates) = uri.option("aggregates", "kpl, keep_all or filter_sub", Aggregates::parse)? {
             builder = builder.aggregates(aggregates);
         }
-        uri.finish(&["start", "idle_ms", "aggregates"])?;
+        if let Some(consumer) = uri.option("consumer", "a name of letters, digits, '_', '.' and '-'", consumer_name)? {
+            builder = builder.consumer(consumer);
+        }
+        uri.finish(&["start", "idle_ms", "aggregates", "consumer"])?;
         builder.build().await
     }
 
     /// What this source has done, and how far behind it is, to be read while it is read from.
     pub fn stats(&self) -> Stats {
         self.shared.stats.clone()
-    }
-
-    async fn look(&self) -> Result<Described, Error> {
-        self.shared.retry.call(|| self.shared.kinesis.describe()).await.map_err(|trouble| trouble.error)
     }
 
     /// The instant that the initial position means at `now`.
@@ -210,7 +218,7 @@ impl KinesisSourceBuilder {
         self
     }
 
-    /// The time between two calls at the tip of a shard: 1 s unless set, never less than the 200 ms that Kinesis
+    /// The time between two calls at the tip of a shard, at most: 1 s unless set, never less than the 200 ms that Kinesis
     /// allows, and never more than a day.
     pub const fn idle(mut self, idle: Duration) -> Self {
         self.idle = idle;
@@ -231,7 +239,7 @@ impl KinesisSourceBuilder {
     }
 
     /// How many bytes of records may be read ahead, over all shards: 256 MiB unless set, never less than the 10 MiB of
-    /// one answer.
+    /// one answer. An event of a subscription, 2 MB at most, takes its room when it is there: one of each shard may wait for it.
     ///
     /// A call takes room for a whole answer, and what the answer does not fill is given back; the rest is, when the
     /// shard's flow is polled for its next batch or dropped. So this many bytes, divided by 10 MiB, is how many calls
@@ -239,6 +247,18 @@ impl KinesisSourceBuilder {
     /// turns in one task must leave room for a batch of each.
     pub const fn read_ahead(mut self, bytes: usize) -> Self {
         self.read_ahead = bytes;
+        self
+    }
+
+    /// Reads by enhanced fan-out, as the consumer of that name, which is registered if it is not there; by polling unless
+    /// set.
+    ///
+    /// Kinesis then pushes records as they arrive, with 2 MB a second and shard for this consumer alone, and bills it. If
+    /// a shard cannot be subscribed to for half a minute, it is polled for a minute, which is logged and
+    /// [counted](Stats::fell_back). A consumer has one subscription to a shard: two processes that read the same shards
+    /// need two names. It is never deregistered by this.
+    pub fn consumer(mut self, name: impl Into<String>) -> Self {
+        self.consumer = Some(name.into());
         self
     }
 
@@ -252,9 +272,14 @@ impl KinesisSourceBuilder {
     ///
     /// # Errors
     ///
-    /// [`Usage`](ErrorKind::Usage) if the stream's name is none, or if no region is configured.
+    /// [`Usage`](ErrorKind::Usage) if the stream's or the consumer's name is none, or if no region is configured.
     pub async fn build(self) -> Result<KinesisSource, Error> {
         let stream: StreamName = self.stream.parse()?;
+        if let Some(name) = self.consumer.as_deref().filter(|name| consumer_name(name).is_none()) {
+            return Err(Error::new(ErrorKind::Usage, "this is no name for a consumer")
+                .at(format!("{name:?}"))
+                .cure("use 1 to 128 letters, digits, '_', '.' or '-'"));
+        }
         let client = StreamClient::new(stream.clone(), self.config.clone()).await?;
         Ok(self.on(stream, Arc::new(ShardReader::new(client))))
     }
@@ -262,13 +287,19 @@ impl KinesisSourceBuilder {
     fn on(self, stream: StreamName, kinesis: Arc<dyn Kinesis>) -> KinesisSource {
         let retry = Arc::new(Retry::new(self.patience, retry::jitter()));
         let name = stream.name().to_owned();
+        let most = Semaphore::MAX_PERMITS.min(u32::MAX as usize);
+        let bytes = self.read_ahead.clamp(BYTES_PER_CALL as usize, most);
+        metrics::describe();
         let shared = Shared {
+            watch: Arc::new(Watch::new(Arc::clone(&kinesis), Arc::clone(&retry))),
+            consumer: self.consumer.map(|name| Arc::new(Consumer::new(name))),
             discovery: Arc::new(Discovery::new(Arc::clone(&kinesis), Arc::clone(&retry), name)),
             kinesis,
             retry,
             idle: self.idle.clamp(pace::CALL_SPACING, pace::LONGEST_IDLE),
             aggregates: self.aggregates,
-            budget: Arc::new(Semaphore::new(self.read_ahead.clamp(BYTES_PER_CALL as usize, Semaphore::MAX_PERMITS))),
+            budget: Arc::new(Semaphore::new(bytes)),
+            bytes: bytes as u32,
             stats: Stats::default(),
         };
         KinesisSource { stream, start: self.start, shared }
@@ -278,7 +309,7 @@ impl KinesisSourceBuilder {
 impl Source for KinesisSource {
     fn describe(&self) -> BoxFuture<'_, Result<Description, Error>> {
         async {
-            let described = self.look().await?;
+            let described = self.shared.watch.look().await?;
             Ok(Description { start: self.fix_start(described.now)?, identity: described.identity() })
         }
         .boxed()
@@ -286,24 +317,8 @@ impl Source for KinesisSource {
 
     fn recognise<'a>(&'a self, recorded: &'a Description) -> BoxFuture<'a, Result<(), Error>> {
         async {
-            let here = self.look().await?.identity();
-            if here == recorded.identity {
-                return Ok(());
-            }
-            let same_name = here.get(shards::STREAM) == recorded.identity.get(shards::STREAM);
-            let (what, cure) = if same_name {
-                (
-                    "the stream was deleted and made again since this ledger began",
-                    "begin a new ledger under another prefix",
-                )
-            } else {
-                (
-                    "this ledger belongs to another source",
-                    "read that source, or begin a new ledger under another prefix",
-                )
-            };
-            let place = format!("here {}, in the ledger {}", Shown(&here), Shown(&recorded.identity));
-            Err(Error::new(ErrorKind::Conflict, what).at(place).cure(cure))
+            let here = self.shared.watch.look().await?.identity();
+            watch::same(&here, &recorded.identity, "in the ledger")
         }
         .boxed()
     }
@@ -325,18 +340,12 @@ impl Source for KinesisSource {
         };
         let closed = self.shared.discovery.known(&shard).is_some_and(|known| known.closed);
         let target = Target { partition: partition.clone(), shard, closed };
-        from_results(Reader::new(self.shared.clone(), target, start).batches()).boxed()
+        from_results(Reader::new(self.shared.clone(), self.stream.name(), target, start).batches()).boxed()
     }
 }
 
-/// An identity, for an error's text.
-struct Shown<'a>(&'a BTreeMap<String, String>);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, (name, value)) in self.0.iter().enumerate() {
-            write!(f, "{}{name}={value}", if n == 0 { "" } else { " " })?;
-        }
-        Ok(())
-    }
+/// The text, if a consumer can have that name.
+fn consumer_name(text: &str) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    ((1..=128).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
 }

@@ -3,27 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, Stream, stream};
+use futures::{Stream, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Aggregates;
 use super::client::{Answer, Kinesis, RECORDS_PER_CALL};
 use super::discovery::Discovery;
-use super::pace::{CALL_SPACING, Pace};
+use super::fanout::{Consumer, FanOut};
+use super::poll::Poller;
 use super::shards::HashRange;
-use super::stats::Stats;
+use super::stats::{Meter, Stats};
 use super::unpack::{Cursor, Keep, Unpacker};
-use crate::aws::retry::{Class, Retry};
+use super::watch::Watch;
+use crate::aws::retry::Retry;
 use crate::codec::kpl::is_aggregate;
-use crate::source::{Batch, Start};
-use crate::{Error, Partition, Record};
+use crate::source::{Batch, Retention, Start};
+use crate::{Error, Partition, Position, Record};
 
 /// The most bytes of records in one answer: the service's own limit.
 pub(super) const BYTES_PER_CALL: u32 = 10 << 20;
 /// The most records in one batch: an aggregate may have more than an answer.
 const RECORDS_PER_BATCH: usize = RECORDS_PER_CALL;
-/// How many iterators in a row may be called expired as soon as they are made.
-const STALE_TRIES: usize = 10;
 
 /// What the readers of all shards share.
 #[derive(Clone, Debug)]
@@ -31,10 +31,14 @@ pub(super) struct Shared {
     pub(super) kinesis: Arc<dyn Kinesis>,
     pub(super) retry: Arc<Retry>,
     pub(super) discovery: Arc<Discovery>,
+    pub(super) watch: Arc<Watch>,
+    /// Who subscribes to shards; they are polled if there is none.
+    pub(super) consumer: Option<Arc<Consumer>>,
     pub(super) idle: Duration,
     pub(super) aggregates: Aggregates,
     /// A permit for each byte that may be read ahead.
     pub(super) budget: Arc<Semaphore>,
+    pub(super) bytes: u32,
     pub(super) stats: Stats,
 }
 
@@ -52,31 +56,38 @@ pub(super) struct Target {
 pub(super) struct Reader {
     shared: Shared,
     target: Target,
-    /// Where to go on: from where the reader was told to start, then behind the last record that was read.
+    meter: Meter,
+    /// Where to go on: from where the reader was told to start, then behind what was read.
     from: Cursor,
-    iterator: Option<String>,
-    pace: Pace,
+    /// The last record that came.
+    last: Option<Position>,
+    poller: Poller,
+    fan_out: FanOut,
     unpacker: Unpacker,
     range: Option<HashRange>,
     /// The room that the last answer takes until the next is asked for.
     room: Option<OwnedSemaphorePermit>,
     behind: Option<Duration>,
+    retention: Option<Retention>,
     ended: bool,
 }
 
 impl Reader {
-    pub(super) fn new(shared: Shared, target: Target, start: Start) -> Self {
-        let unpacker = Unpacker::new(&target.partition, start.clone(), shared.stats.clone());
+    pub(super) fn new(shared: Shared, stream: &str, target: Target, start: Start) -> Self {
+        let meter = Meter::new(&shared.stats, stream, &target.shard, &target.partition);
         Self {
+            unpacker: Unpacker::new(&target.partition, start.clone(), meter.clone()),
+            poller: Poller::new(shared.clone(), target.shard.clone(), meter.clone()),
+            fan_out: FanOut::new(shared.clone(), target.shard.clone(), meter.clone()),
             shared,
             target,
+            meter,
             from: Cursor::Start(start),
-            iterator: None,
-            pace: Pace::default(),
-            unpacker,
+            last: None,
             range: None,
             room: None,
             behind: None,
+            retention: None,
             ended: false,
         }
     }
@@ -97,67 +108,52 @@ impl Reader {
         let records = self.unpacker.take(RECORDS_PER_BATCH);
         let last = self.unpacker.is_empty();
         let behind = self.behind.filter(|behind| last || !behind.is_zero());
-        Ok(Some(Batch { records, behind, closed: last && self.ended }))
+        Ok(Some(Batch { records, behind, closed: last && self.ended, retention: self.retention }))
     }
 
-    /// Reads the next answer.
+    /// Reads what comes next, by a subscription or by asking.
     async fn read(&mut self) -> Result<(), Error> {
         self.room = None;
-        let (answer, room) = self.answer().await?;
-        self.ended = answer.next.is_none();
+        let event = match &self.shared.consumer {
+            Some(consumer) => self.fan_out.next(consumer, &self.from).await?,
+            None => None,
+        };
+        let is_event = event.is_some();
+        let (answer, room) = match event {
+            Some(event) => {
+                self.poller.forget();
+                let room =
+                    Arc::clone(&self.shared.budget).acquire_many_owned(size(&event).min(self.shared.bytes)).await;
+                (event, room.ok())
+            }
+            None => self.poller.next(&self.from).await?,
+        };
+        // How long records are kept is needed for each batch, and looked up in memory nearly always.
+        let period = self.shared.watch.retention().await?;
+        self.retention = Some(Retention { now: answer.now, period });
+        self.ended = answer.ended;
         self.behind = self.behind(&answer);
         let bytes = answer.records.iter().map(|raw| raw.data.len()).sum();
-        let pause = if self.behind == Some(Duration::ZERO) { self.shared.idle } else { CALL_SPACING };
-        self.pace.rest(bytes, pause);
-        self.room = room.and_then(|room| held(room, bytes + answer.records.len() * size_of::<Record>()));
-
-        let Shared { stats, .. } = &self.shared;
-        stats.answers.add(1);
-        stats.bytes.add(bytes as u64);
-        stats.set_lag(&self.target.partition, answer.behind.filter(|_| !self.ended));
+        if !is_event {
+            self.poller.rest(bytes, self.behind == Some(Duration::ZERO));
+        }
+        self.room = room.and_then(|room| held(room, size(&answer) as usize));
+        self.meter.answered(is_event, bytes as u64, answer.behind, answer.now);
+        if self.ended {
+            self.meter.ended();
+        }
 
         let keep = self.keep(&answer).await?;
+        let before = self.last.clone();
         if let Some(last) = answer.records.last() {
             self.from = Cursor::Behind(last.position.clone());
+            self.last = Some(last.position.clone());
         }
-        self.iterator = answer.next;
-        self.unpacker.put(answer.records, keep);
+        if let Some(on) = answer.on {
+            self.from = Cursor::With(on);
+        }
+        self.unpacker.put(answer.records, keep, before);
         Ok(())
-    }
-
-    async fn answer(&mut self) -> Result<(Answer, Option<OwnedSemaphorePermit>), Error> {
-        let Shared { kinesis, retry, stats, budget, .. } = &self.shared;
-        let (shard, pace) = (&*self.target.shard, &self.pace);
-        let mut stale = 0;
-        loop {
-            let iterator = match self.iterator.take() {
-                Some(iterator) => iterator,
-                None => {
-                    let call = || kinesis.iterator(shard, &self.from).inspect(|answer| note(stats, answer)).boxed();
-                    retry.call(call).await.map_err(|it| it.error)?
-                }
-            };
-            let iterator = &*iterator;
-            let attempt = || {
-                async move {
-                    pace.turn().await;
-                    // The semaphore is never closed.
-                    let room = Arc::clone(budget).acquire_many_owned(BYTES_PER_CALL).await.ok();
-                    let answer = kinesis.records(shard, iterator).await;
-                    note(stats, &answer);
-                    Ok((answer?, room))
-                }
-                .boxed()
-            };
-            match retry.call(attempt).await {
-                Ok(answer) => return Ok(answer),
-                Err(trouble) if trouble.class == Class::Stale && stale < STALE_TRIES => {
-                    stale += 1;
-                    tracing::debug!(partition = %self.target.partition, "a shard iterator has expired and is renewed");
-                }
-                Err(trouble) => return Err(trouble.error),
-            }
-        }
     }
 
     /// How far behind the end of the shard the answer is.
@@ -191,14 +187,14 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.shared.stats.set_lag(&self.target.partition, None);
+        self.meter.gone();
     }
 }
 
-fn note<T>(stats: &Stats, answer: &Result<T, crate::aws::retry::Trouble>) {
-    if let Err(trouble) = answer {
-        stats.note(trouble);
-    }
+/// The room that an answer takes.
+fn size(answer: &Answer) -> u32 {
+    let bytes: usize = answer.records.iter().map(|raw| raw.data.len() + size_of::<Record>()).sum();
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 /// Gives back the room that an answer does not take.

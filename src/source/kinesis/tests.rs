@@ -3,17 +3,19 @@
 //! The source on a scripted Kinesis, in virtual time.
 
 mod aggregates;
+mod fanout;
 mod reading;
+mod trouble;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
-use futures::TryStreamExt;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
-use super::client::{Answer, Page, RECORDS_PER_CALL, Raw};
+use super::client::{Answer, Described, Events, Page, RECORDS_PER_CALL, Raw, Registered};
 use super::discovery::LISTING_TRIES;
 use super::shards::Shard;
 use super::unpack::Cursor;
@@ -27,8 +29,19 @@ struct Script {
     begun: Instant,
     pages: Mutex<VecDeque<Result<Page, Class>>>,
     answers: Mutex<VecDeque<Result<Answer, Class>>>,
+    subscriptions: Mutex<VecDeque<Result<Vec<Event>, Trouble>>>,
+    /// What an iterator behind or at a position is answered with, if not with an iterator.
+    refusal: Mutex<Option<Trouble>>,
     calls: Mutex<Vec<(u64, String)>>,
-    described: Described,
+    described: Mutex<Result<Described, Trouble>>,
+}
+
+/// What a subscription does.
+#[derive(Clone, Debug)]
+enum Event {
+    Give(Answer),
+    Wait(Duration),
+    Fail(Class),
 }
 
 impl Script {
@@ -37,8 +50,10 @@ impl Script {
             begun: Instant::now(),
             pages: Mutex::default(),
             answers: Mutex::new(answers.into_iter().collect()),
+            subscriptions: Mutex::default(),
+            refusal: Mutex::default(),
             calls: Mutex::default(),
-            described: Described { arn: "arn:s".into(), created: Some(time(1)), now: time(1_000) },
+            described: Mutex::new(Ok(described())),
         })
     }
 
@@ -69,7 +84,8 @@ fn trouble(class: Class) -> Trouble {
 
 impl Kinesis for Script {
     fn describe(&self) -> BoxFuture<'_, Result<Described, Trouble>> {
-        async { Ok(self.described.clone()) }.boxed()
+        let described = self.described.lock().unwrap().clone();
+        async { described }.boxed()
     }
 
     fn list(&self, token: Option<String>) -> BoxFuture<'_, Result<Page, Trouble>> {
@@ -84,9 +100,11 @@ impl Kinesis for Script {
             Cursor::Start(Start::At(time)) => format!("at {}", time.timestamp()),
             Cursor::Start(Start::After(position)) => format!("with {position}"),
             Cursor::Behind(position) => format!("after {position}"),
+            Cursor::With(position) => format!("at {position}"),
         };
         self.note(format!("iterator {shard} {start}"));
-        async move { Ok(start) }.boxed()
+        let refusal = self.refusal.lock().unwrap().clone().filter(|_| from.is_position());
+        async move { refusal.map_or(Ok(start), Err) }.boxed()
     }
 
     fn records<'a>(&'a self, _: &'a str, iterator: &'a str) -> BoxFuture<'a, Result<Answer, Trouble>> {
@@ -94,6 +112,39 @@ impl Kinesis for Script {
         let answer = self.answers.lock().unwrap().pop_front().expect("no answer is left");
         async { answer.map_err(trouble) }.boxed()
     }
+
+    fn consumer<'a>(&'a self, stream: &'a str, name: &'a str) -> BoxFuture<'a, Result<Registered, Trouble>> {
+        self.note(format!("consumer {name}"));
+        // It takes a second.
+        let before = self.calls().iter().filter(|call| call.starts_with("consumer")).count();
+        async move { Ok(Registered { arn: format!("{stream}/{name}"), active: before > 1 }) }.boxed()
+    }
+
+    fn subscribe<'a>(
+        &'a self,
+        shard: &'a str,
+        consumer: &'a str,
+        from: &'a Cursor,
+    ) -> BoxFuture<'a, Result<Events, Trouble>> {
+        self.note(format!("subscribe {shard} {consumer} {from:?}"));
+        let events = self.subscriptions.lock().unwrap().pop_front().expect("no subscription is left");
+        let play = |event| async move {
+            match event {
+                Event::Give(answer) => Some(Ok(answer)),
+                Event::Fail(class) => Some(Err(trouble(class))),
+                Event::Wait(time) => {
+                    tokio::time::sleep(time).await;
+                    None
+                }
+            }
+        };
+        async move { Ok(stream::iter(events?).then(play).filter_map(|event| async { event }).boxed()) }.boxed()
+    }
+}
+
+fn described() -> Described {
+    let retention = Duration::from_secs(24 * 60 * 60);
+    Described { arn: "arn:s".into(), created: Some(time(1)), now: time(1_000), retention }
 }
 
 fn time(secs: i64) -> DateTime<Utc> {
@@ -125,6 +176,8 @@ fn answer(positions: impl IntoIterator<Item = u64>, behind: u64) -> Answer {
         records: positions.into_iter().map(raw).collect(),
         next: Some("next".into()),
         behind: Some(Duration::from_millis(behind)),
+        now: time(1_000),
+        ..Answer::default()
     }
 }
 
@@ -147,22 +200,25 @@ async fn nothing_is_asked_for_before_the_first_poll() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_are_200_ms_apart_when_behind_and_idle_apart_at_the_tip() {
+async fn calls_are_200_ms_apart_when_behind_and_ever_rarer_at_the_tip() {
     let script = Script::new([
         Ok(answer([1, 2], 5_000)),
         Ok(answer([], 3_000)),
         Ok(answer([3], 0)),
         Ok(answer([], 0)),
+        Ok(answer([], 0)),
+        Ok(answer([], 0)),
         Ok(answer([4], 10)),
+        Ok(answer([], 0)),
         Ok(last([])),
     ]);
     let batches: Vec<Batch> = read(&script, Start::Beginning).try_collect().await.unwrap();
-    assert_eq!(script.times(), [0, 200, 400, 1_400, 2_400, 2_600]);
+    assert_eq!(script.times(), [0, 200, 400, 800, 1_600, 2_600, 3_600, 3_800, 4_200]);
     assert_eq!(positions(&batches), [1, 2, 3, 4]);
     let behind: Vec<_> = batches.iter().map(|batch| batch.behind.unwrap().as_millis()).collect();
-    assert_eq!(behind, [5_000, 3_000, 0, 0, 10, 0]);
+    assert_eq!(behind, [5_000, 3_000, 0, 0, 0, 0, 10, 0, 0]);
     let closed: Vec<_> = batches.iter().map(|batch| batch.closed).collect();
-    assert_eq!(closed, [false, false, false, false, false, true]);
+    assert_eq!(closed, [false, false, false, false, false, false, false, false, true]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,7 +272,7 @@ async fn a_failure_that_will_not_pass_ends_the_flow_at_once() {
     flow.try_next().await.unwrap();
     flow.try_next().await.unwrap_err();
     assert!(flow.try_next().await.unwrap().is_none());
-    assert_eq!(script.times(), [0, 1_000]);
+    assert_eq!(script.times(), [0, 400]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -330,7 +386,8 @@ async fn a_uri_says_where_to_start_and_how_often_to_look() {
         ("kinesis:a/b", "1 to 128 letters"),
         ("kinesis:s?start=now", "give trim_horizon, latest, or a time"),
         ("kinesis:s?idle_ms=x", "give a whole number"),
-        ("kinesis:s?from=latest", "kinesis: has start, idle_ms, aggregates"),
+        ("kinesis:s?consumer=a/b", "give a name of letters"),
+        ("kinesis:s?from=latest", "kinesis: has start, idle_ms, aggregates, consumer"),
     ] {
         let error = crate::source::open(uri).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage, "{uri}");

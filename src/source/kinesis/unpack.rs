@@ -5,7 +5,7 @@ use std::vec;
 
 use super::client::Raw;
 use super::shards::HashRange;
-use super::stats::Stats;
+use super::stats::Meter;
 use crate::codec::kpl::{Aggregate, is_aggregate};
 use crate::source::Start;
 use crate::{Layout, Origin, Partition, Position, Record};
@@ -28,13 +28,16 @@ pub(super) enum Keep {
 pub(super) struct Unpacker {
     plain: Arc<Origin>,
     corrupt: Arc<Origin>,
-    stats: Stats,
+    meter: Meter,
     /// What lies before this has been asked for by nobody; the beginning once something has come that does not.
     ///
     /// Kinesis gives nothing of it but the records of an aggregate before the one to go on with. Other servers start
     /// further back when nothing has arrived since the instant asked for. Arrival times are not quite in order, so
     /// this is asked until the first record that is not early, and then no more.
     from: Start,
+    /// What lies up to this has been given before; unset once something has come that does not. Whoever goes on after a
+    /// pause may be given it again.
+    before: Option<Position>,
     keep: Keep,
     raws: vec::IntoIter<Raw>,
     open: Option<Open>,
@@ -49,22 +52,24 @@ struct Open {
 }
 
 impl Unpacker {
-    pub(super) fn new(partition: &Partition, from: Start, stats: Stats) -> Self {
+    pub(super) fn new(partition: &Partition, from: Start, meter: Meter) -> Self {
         let origin = |layout| Arc::new(Origin { partition: partition.clone(), layout });
         Self {
             plain: origin(Layout::Json),
             corrupt: origin(Layout::Aggregate),
-            stats,
+            meter,
             from,
+            before: None,
             keep: Keep::All,
             raws: Vec::new().into_iter(),
             open: None,
         }
     }
 
-    /// The records of the next answer. Those of the last must have been taken.
-    pub(super) fn put(&mut self, raws: Vec<Raw>, keep: Keep) {
+    /// The records of the next answer, as far as they are behind `before`. Those of the last must have been taken.
+    pub(super) fn put(&mut self, raws: Vec<Raw>, keep: Keep, before: Option<Position>) {
         self.keep = keep;
+        self.before = before;
         self.raws = raws.into_iter();
     }
 
@@ -75,11 +80,13 @@ impl Unpacker {
     /// Up to `limit` records; fewer only if no more are left.
     pub(super) fn take(&mut self, limit: usize) -> Vec<Record> {
         let mut records = Vec::with_capacity(limit.min(self.raws.len()));
+        let mut subs = 0;
         while records.len() < limit {
             if let Some(open) = &mut self.open {
-                let record = open.next(self.keep, &self.plain, &self.stats);
-                if record.is_none() {
-                    self.open = None;
+                let record = open.next(self.keep, &self.plain, &self.meter);
+                match record {
+                    Some(_) => subs += 1,
+                    None => self.open = None,
                 }
                 records.extend(record);
                 continue;
@@ -89,12 +96,16 @@ impl Unpacker {
                 records.extend(self.open(raw, first));
             }
         }
-        self.stats.records.add(records.len() as u64);
+        self.meter.given(records.len() as u64, subs);
         records
     }
 
     /// The index of the first record in `raw` that was asked for, if any can be.
     fn first_wanted(&mut self, raw: &Raw) -> Option<u64> {
+        if self.before.as_ref().is_some_and(|before| raw.position <= *before) {
+            return None;
+        }
+        self.before = None;
         let first = match &self.from {
             Start::Beginning => return Some(0),
             Start::At(time) if raw.arrived < *time => return None,
@@ -121,7 +132,7 @@ impl Unpacker {
                     partition = %self.plain.partition, position = %raw.position, %problem,
                     "an aggregate cannot be taken apart, and is given as it came"
                 );
-                self.stats.corrupt.add(1);
+                self.meter.corrupt();
                 return Some(record(raw, &self.corrupt));
             }
         };
@@ -129,7 +140,7 @@ impl Unpacker {
         if let Keep::Whole(range) = self.keep
             && !belongs(range)
         {
-            self.stats.drop(&self.plain.partition, &raw.position, aggregate.len() as u64);
+            self.meter.dropped(&raw.position, aggregate.len() as u64);
             return None;
         }
         self.open = Some(Open { whole: raw, aggregate, next: usize::try_from(first).unwrap_or(usize::MAX) });
@@ -138,7 +149,7 @@ impl Unpacker {
 }
 
 impl Open {
-    fn next(&mut self, keep: Keep, origin: &Arc<Origin>, stats: &Stats) -> Option<Record> {
+    fn next(&mut self, keep: Keep, origin: &Arc<Origin>, meter: &Meter) -> Option<Record> {
         loop {
             let index = self.next;
             let sub = self.aggregate.get(index)?;
@@ -147,10 +158,9 @@ impl Open {
             if let Keep::Each(range) = keep
                 && !is_in(&self.aggregate, index, range)
             {
-                stats.drop(&origin.partition, &position, 1);
+                meter.dropped(&position, 1);
                 continue;
             }
-            stats.sub_records.add(1);
             let raw = Raw { data: sub.data, position, arrived: self.whole.arrived, key: sub.key };
             return Some(record(raw, origin));
         }
@@ -171,4 +181,14 @@ pub(super) enum Cursor {
     Start(Start),
     /// Behind a record that was read to its end, the records in it included.
     Behind(Position),
+    /// With what stands at this position or behind it. What a subscription ended with is such a one, and need be no
+    /// record's.
+    With(Position),
+}
+
+impl Cursor {
+    /// Whether it is a position, and not a time or the beginning.
+    pub(super) const fn is_position(&self) -> bool {
+        matches!(self, Self::Start(Start::After(_)) | Self::Behind(_) | Self::With(_))
+    }
 }

@@ -21,7 +21,7 @@ fn aggregate(hash_keys: impl IntoIterator<Item = u128>) -> Bytes {
 }
 
 fn answers(raws: Vec<Raw>) -> Arc<Script> {
-    Script::new([Ok(Answer { records: raws, next: None, behind: Some(Duration::ZERO) })])
+    Script::new([Ok(Answer { records: raws, ..last([]) })])
 }
 
 async fn collect(source: &KinesisSource, start: Start) -> Vec<Record> {

@@ -37,7 +37,7 @@ async fn calls_that_are_made_again_are_never_more_than_five_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_read_ahead_stays_within_the_budget_over_all_shards() {
-    let script = Script::new([Ok(sized(1, 6 * MIB)), Ok(sized(1, 6 * MIB)), Ok(sized(1, MIB)), Ok(last([]))]);
+    let script = Script::new([Ok(sized(1, 6 * MIB)), Ok(sized(1, 6 * MIB)), Ok(sized(2, MIB)), Ok(last([]))]);
     // Less than an answer can have is not possible; of 12 MiB, 6 are left behind the first.
     let source = source_with(&script, |builder| builder.read_ahead(12 * MIB));
     let mut shards = ["s/1", "s/2"].map(|name| source.read(&Partition::new(name), Start::Beginning));
@@ -122,6 +122,58 @@ async fn lag_and_counters_tell_what_was_done() {
     assert_eq!(source.stats().lag(), lag(7));
     drop(flow);
     assert!(source.stats().lag().is_empty(), "nobody reads it any more");
+}
+
+#[test]
+fn a_recorder_of_metrics_sees_the_same_numbers() {
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let stats = ::metrics::with_local_recorder(&recorder, || {
+        runtime.block_on(async {
+            let script = Script::new([
+                Ok(answer([1, 2], 5_000)),
+                Err(Class::Busy),
+                Err(Class::Unreachable),
+                Err(Class::Stale),
+                Ok(answer([3], 1_500)),
+            ]);
+            let source = source(&script);
+            let mut flow = source.read(&Partition::new("s/1"), Start::Beginning);
+            flow.try_next().await.unwrap();
+            flow.try_next().await.unwrap();
+            source.stats()
+        })
+    });
+    let seen: std::collections::BTreeMap<_, _> = snapshotter
+        .snapshot()
+        .into_vec()
+        .into_iter()
+        .map(|(key, unit, help, value)| {
+            assert!(unit.is_some() && help.is_some(), "{key:?} is not described");
+            let labels: Vec<_> = key.key().labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+            let value = match value {
+                DebugValue::Counter(n) => n as f64,
+                DebugValue::Gauge(value) => value.into_inner(),
+                DebugValue::Histogram(_) => panic!("there is none"),
+            };
+            (format!("{}{{{}}}", key.key().name(), labels.join(",")), value)
+        })
+        .collect();
+    let expected = [
+        ("anabranch_kinesis_answered_timestamp_seconds{stream=s,shard=1}", 1_000.0),
+        ("anabranch_kinesis_answers_total{stream=s}", stats.answers.get() as f64),
+        ("anabranch_kinesis_busy_total{stream=s}", stats.busy.get() as f64),
+        ("anabranch_kinesis_bytes_total{stream=s,shard=1}", stats.bytes.get() as f64),
+        ("anabranch_kinesis_failed_total{stream=s}", stats.failed.get() as f64),
+        ("anabranch_kinesis_iterators_renewed_total{stream=s}", stats.renewed.get() as f64),
+        ("anabranch_kinesis_lag_seconds{stream=s,shard=1}", 1.5),
+        ("anabranch_kinesis_records_total{stream=s,shard=1}", stats.records.get() as f64),
+    ];
+    assert_eq!(seen, expected.map(|(name, value)| (name.to_owned(), value)).into());
+    assert_eq!((stats.records.get(), stats.busy.get(), stats.failed.get(), stats.renewed.get()), (3, 1, 1, 1));
 }
 
 /// A page of two shards that leave hash keys out, or do not.
