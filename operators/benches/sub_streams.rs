@@ -195,6 +195,9 @@ impl Bench {
                 }
             }
         }
+        if spans.iter().all(Vec::is_empty) {
+            return;
+        }
         print!("{job}:");
         for ((name, _), span) in ways.iter().zip(&spans).filter(|(_, spans)| !spans.is_empty()) {
             print!(" {name} {:.2} ns", median(span.clone()));
@@ -240,24 +243,16 @@ fn main() {
         }
     }
     for streams in [8, 10, 1_000, 100_000] {
-        let sum = || black_box(sum_by_hand(million));
-        let ready = || black_box(merged(runtime, merge(parts(million, streams))));
-        let tuple = || black_box(merged_tuple(runtime, million));
-        let waking = || black_box(merged(runtime, merge(pausing(million, streams))));
-        let ways: [Way<'_>; 4] = [
-            ("hand", &|| drop(sum())),
-            ("ready", &|| drop(ready())),
-            ("tuple", &|| drop(tuple())),
-            ("waking", &|| drop(waking())),
-        ];
+        let sum = || _ = black_box(sum_by_hand(million));
+        let ready = || _ = black_box(merged(runtime, merge(parts(million, streams))));
+        let tuple = || _ = black_box(merged_tuple(runtime, million));
+        let waking = || _ = black_box(merged(runtime, merge(pausing(million, streams))));
+        let ways: [Way<'_>; 4] = [("hand", &sum), ("ready", &ready), ("tuple", &tuple), ("waking", &waking)];
         bench.row(&format!("merge of {streams}"), million, &ways);
     }
-    let spawned = || black_box(merged(runtime, from_iter((0..million as u64).map(black_box)).spawn()));
-    bench.row(
-        "stage",
-        million,
-        &[("hand", &|| drop(black_box(sum_by_hand(million)))), ("spawned", &|| drop(spawned()))],
-    );
+    let spawned = || _ = black_box(merged(runtime, from_iter((0..million as u64).map(black_box)).spawn()));
+    let sum = || _ = black_box(sum_by_hand(million));
+    bench.row("stage", million, &[("hand", &sum), ("spawned", &spawned)]);
     if bench.wants("memory") {
         let hour = || Until::after(Duration::from_secs(3600));
         let each = |runtime: &Runtime, source: Source<'_>| {

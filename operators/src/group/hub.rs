@@ -223,6 +223,7 @@ where
             full: None,
             stall: None,
             stall_after,
+            failure: None,
             timer: Timer::new(),
         };
         let outer = Lane::new((), Baton::OUTER);
@@ -297,6 +298,8 @@ where
     full: Option<Opened<S, K>>,
     stall: Option<Stall>,
     stall_after: Duration,
+    /// Read from the source, after something for who polled it, and not yet given.
+    failure: Option<S::Error>,
     timer: Timer,
 }
 
@@ -320,6 +323,9 @@ where
         if !self.started {
             self.started = true;
             self.route.start(now, out);
+        }
+        if let Some(failure) = self.failure.take() {
+            return self.fail(out, failure);
         }
         let mut budget = Budget::new();
         let mut items = 0;
@@ -370,7 +376,15 @@ where
                         return Drove::Waits;
                     }
                 }
-                Poll::Ready(Some(Err(error))) => return self.fail(out, error),
+                Poll::Ready(Some(Err(error))) => {
+                    self.route.hand_over(&out.lanes);
+                    if served() {
+                        // What was read before goes first: the failure is for whoever reads next.
+                        self.failure = Some(error);
+                        return Drove::Served;
+                    }
+                    return self.fail(out, error);
+                }
                 Poll::Ready(None) => return self.end(out),
                 Poll::Pending => {
                     self.route.hand_over(&out.lanes);

@@ -266,6 +266,11 @@ impl<K, T, E> Lane<K, T, E> {
             self.read(lanes, std::mem::take(&mut taken.given));
             return None;
         }
+        self.give_first(lanes, taken)
+    }
+
+    #[inline]
+    fn give_first(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
         let item = taken.items.pop_front()?;
         taken.given += 1;
         if taken.items.is_empty() || lanes.is_held() {
@@ -280,7 +285,8 @@ impl<K, T, E> Lane<K, T, E> {
         let mut state = self.lock();
         std::mem::swap(&mut state.items, &mut taken.items);
         let end = self.was_taken(lanes, state, taken.items.is_empty(), polled);
-        self.give(lanes, taken).map(Ok).or_else(|| end?.err().map(|error| Err(*error)))
+        // Not looking for a failure that has come meanwhile: it is for the next call.
+        self.give_first(lanes, taken).map(Ok).or_else(|| end?.err().map(|error| Err(*error)))
     }
 
     /// Takes an item, or the end.
