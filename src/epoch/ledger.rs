@@ -384,6 +384,8 @@ impl Ledger {
             None => head.state.clone(),
         };
         let to = taken.to.or_else(|| head.from.clone());
+        // So that from each epoch alone it is known until when nothing was missed.
+        let tip = if taken.records == 0 { tip.max(head.seen) } else { tip };
         let n = head.n + 1;
         let hour = self.hour_behind(head, taken.last_arrival, committed);
         let header = Header {
