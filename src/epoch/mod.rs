@@ -25,6 +25,7 @@ mod horizon;
 mod import;
 mod keys;
 mod ledger;
+mod objects;
 mod open_groups;
 mod partition;
 mod pipeline;

@@ -210,7 +210,8 @@ async fn a_heartbeat_that_is_due_while_groups_are_open_holds_nothing_up() {
 async fn who_waits_for_groups_to_end_is_not_behind() {
     let idle = (0..100).flat_map(|_| [Wait(SECOND), Tip(0)]);
     let (dir, source) = (dir(), Scripted::one([Tip(3)].into_iter().chain(idle).chain([Forever])));
-    let chain = |records: Records, _: DeadLetters, open: State<Open>| counts(records, Until::idle(1_000 * SECOND), open);
+    let chain =
+        |records: Records, _: DeadLetters, open: State<Open>| counts(records, Until::idle(1_000 * SECOND), open);
     let pipeline = source.epochs(Every::secs(5)).commit_to_with_state(ledger(&store(&dir)), carry_groups(), chain);
     let stats = pipeline.stats();
     let look = async {

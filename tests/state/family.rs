@@ -40,7 +40,8 @@ fn pipeline(
     source: &Scripted,
     ledger: Ledger,
     carry: Carry<Counts>,
-) -> Pipeline<impl Fn(Records, DeadLetters, State<Counts>) -> BoxFlow<'static, (), Error> + Send + Sync + 'static, Counts> {
+) -> Pipeline<impl Fn(Records, DeadLetters, State<Counts>) -> BoxFlow<'static, (), Error> + Send + Sync + 'static, Counts>
+{
     let chain = |records: Records, _: DeadLetters, state: State<Counts>| {
         records
             .map(move |record| {
