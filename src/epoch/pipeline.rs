@@ -95,8 +95,8 @@ impl Epochs {
     /// in each epoch's header, or, if it takes more than 32 KiB, as an object of its own for each epoch: what is kept
     /// should be small. In between it stays in memory, once for each partition.
     ///
-    /// The chain is run also while no records come, so that what waits in the state can come out. Such an epoch lasts from
-    /// its first row; one without records and rows is not committed, and what it did to the state is lost with the process.
+    /// When a run begins, and while [groups](super::carry_groups) are open, the chain is run also while no records come, so that
+    /// what waits in the state can come out. Such an epoch lasts from its first row; one without records and rows is not committed, and what it did to the state is lost with the process.
     ///
     /// A chain that has a state stops a pipeline that keeps none, or another version of it: see [`Carry::new`].
     pub fn commit_to_with_state<S, C, R>(self, ledger: Ledger, carry: Carry<S>, chain: C) -> Pipeline<C, S>
