@@ -21,6 +21,9 @@ use crate::{Records, chains, dir, done, last, ledger, records, state, store};
 /// How often each key came.
 type Counts = BTreeMap<String, u64>;
 
+/// Rows that say nothing.
+type Nothing = BoxFlow<'static, (), Error>;
+
 fn key(number: u64) -> String {
     format!("key {}", number % 23)
 }
@@ -40,8 +43,7 @@ fn pipeline(
     source: &Scripted,
     ledger: Ledger,
     carry: Carry<Counts>,
-) -> Pipeline<impl Fn(Records, DeadLetters, State<Counts>) -> BoxFlow<'static, (), Error> + Send + Sync + 'static, Counts>
-{
+) -> Pipeline<impl Fn(Records, DeadLetters, State<Counts>) -> Nothing + Send + Sync + 'static, Counts> {
     let chain = |records: Records, _: DeadLetters, state: State<Counts>| {
         records
             .map(move |record| {
