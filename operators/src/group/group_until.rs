@@ -349,6 +349,8 @@ where
 
     const GATHERS: bool = true;
 
+    const LOOKS: bool = W::PRESENT;
+
     fn start(&mut self, _now: Instant, _out: &Out<K, T, E>) {}
 
     fn tick(

@@ -88,6 +88,11 @@ impl Lanes {
         self.bounds.all - self.bounds.all / 256
     }
 
+    /// How many items may come until it is to be looked whether the lanes are full: each may open a lane, which counts too.
+    pub(crate) fn steps(&self, gathered: usize) -> usize {
+        (self.bounds.all.saturating_sub(self.buffered() + gathered) / 2).max(1)
+    }
+
     /// Items in all lanes together.
     #[inline]
     pub(crate) fn buffered(&self) -> usize {
