@@ -321,3 +321,33 @@ fn find<K, V>(entries: &HashTable<Entry<K, V>>, id: Id) -> Option<&Entry<K, V>> 
 fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(table: &mut Table<u32, ()>, key: u32) -> Id {
+        let Lookup::Absent(vacancy) = table.count_item(key) else { unreachable!("the group is open") };
+        table.open(vacancy, ()).0
+    }
+
+    #[test]
+    fn groups_that_ended_early_are_forgotten_in_the_end() {
+        let mut table = Table::new(&Until::idle(Duration::from_secs(1)));
+        let first = open(&mut table, 0);
+        let second = open(&mut table, 1);
+        for key in 2..10_000 {
+            let id = open(&mut table, key);
+            assert_eq!(table.close(id), Some((key, ())));
+            assert_eq!(table.close(id), None);
+        }
+        assert!(table.ages.len() < 100, "{} for two groups", table.ages.len());
+        let last = open(&mut table, 10_000);
+        assert_eq!(table.oldest().map(Id::number), Some(first.number()));
+        assert_eq!(table.close(first), Some((0, ())));
+        assert_eq!(table.close(second), Some((1, ())));
+        assert_eq!(table.oldest().map(Id::number), Some(last.number()), "those between are gone");
+        assert_eq!(table.close(last), Some((10_000, ())));
+        assert!(table.ages.is_empty() && table.uses.slots.is_empty());
+    }
+}
