@@ -33,6 +33,8 @@ pub struct EpochRecords {
     /// Unset only after the reader has been handed back.
     reader: Option<Reader>,
     taken: Taken,
+    /// How many of the taken records the statistics do not know of yet.
+    unsaid: u64,
     limits: Limits,
     course: Arc<Course>,
     /// When it is to end if it has nothing by then.
@@ -42,7 +44,7 @@ pub struct EpochRecords {
     back: Option<oneshot::Sender<(Reader, Taken)>>,
 }
 
-/// After how many records the time and a request to stop are looked at, even if more are there.
+/// After how many records the time and a request to stop are looked at, and the statistics told, even if more are there.
 const LOOK_EVERY: u64 = 16;
 
 /// What ends epochs, beside the end of their source.
@@ -227,7 +229,7 @@ impl EpochRecords {
         let (back, returned) = oneshot::channel();
         let taken = Taken::default();
         let due = due.map(|due| Box::pin(sleep_until(due)));
-        (Self { reader: Some(reader), taken, limits, course, due, over: None, back: Some(back) }, returned)
+        (Self { reader: Some(reader), taken, unsaid: 0, limits, course, due, over: None, back: Some(back) }, returned)
     }
 
     /// Whether it is to be closed: never before it has a record, whatever the limits are.
@@ -251,11 +253,24 @@ impl EpochRecords {
         self.limits.stop.is_set() || self.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready())
     }
 
+    /// Tells the statistics of the records that were taken. Not one by one: all partitions write there.
+    fn say(&mut self) {
+        let unsaid = std::mem::take(&mut self.unsaid);
+        if unsaid > 0 {
+            self.limits.stats.records.add(unsaid);
+        }
+    }
+
+    #[inline]
     fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Record, Error>>> {
         if self.is_full() {
             return Poll::Ready(None);
         }
         let exhausted = self.reader.as_ref().is_none_or(|reader| reader.records.as_slice().is_empty());
+        let look = exhausted || self.taken.records.is_multiple_of(LOOK_EVERY);
+        if look {
+            self.say();
+        }
         if exhausted && self.over.is_none() {
             self.course.wake_at_first_row(cx.waker());
             if self.course.has_rows() {
@@ -264,7 +279,7 @@ impl EpochRecords {
                 return Poll::Ready(None);
             }
         }
-        if (exhausted || self.taken.records.is_multiple_of(LOOK_EVERY)) && self.is_over(cx) {
+        if look && self.is_over(cx) {
             return Poll::Ready(None);
         }
         let Some(reader) = &mut self.reader else { return Poll::Ready(None) };
@@ -280,7 +295,7 @@ impl EpochRecords {
         self.taken.bytes += record.data.len() as u64;
         self.taken.last_arrival = self.taken.last_arrival.max(Some(record.arrived));
         self.taken.to = Some(record.position.clone());
-        self.limits.stats.records.add(1);
+        self.unsaid += 1;
         Poll::Ready(Some(Ok(record)))
     }
 }
@@ -303,6 +318,7 @@ impl Stream for EpochRecords {
 
 impl Drop for EpochRecords {
     fn drop(&mut self) {
+        self.say();
         if let (Some(reader), Some(back)) = (self.reader.take(), self.back.take()) {
             // Nobody waits for it if the pipeline was dropped: then the reader is dropped as well.
             let _ = back.send((reader, std::mem::take(&mut self.taken)));
