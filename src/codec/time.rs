@@ -42,7 +42,10 @@ struct Stamp {
 impl Times {
     #[inline]
     pub(super) fn parse(&mut self, text: &[u8]) -> Result<DateTime<Utc>, NoTime> {
-        self.fast(text).map_or_else(|| general(text), Ok)
+        match self.fast(text) {
+            Some(time) => Ok(time),
+            None => general(text),
+        }
     }
 
     /// `YYYY-MM-DDTHH:MM[:SS[.fraction]]Z` with a fraction of at most nine digits. What it does not know is no verdict.

@@ -261,10 +261,11 @@ impl EpochRecords {
         }
     }
 
+    /// Counts the next record, if there is one in this epoch. It stays where it is: a record is too large to be moved about.
     #[inline]
-    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Record, Error>>> {
+    fn poll_count(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         if self.is_full() {
-            return Poll::Ready(None);
+            return Poll::Ready(Ok(false));
         }
         let exhausted = self.reader.as_ref().is_none_or(|reader| reader.records.as_slice().is_empty());
         let look = exhausted || self.taken.records.is_multiple_of(LOOK_EVERY);
@@ -276,27 +277,27 @@ impl EpochRecords {
             if self.course.has_rows() {
                 self.begin_time();
             } else if self.due.as_mut().is_some_and(|due| due.as_mut().poll(cx).is_ready()) {
-                return Poll::Ready(None);
+                return Poll::Ready(Ok(false));
             }
         }
         if look && self.is_over(cx) {
-            return Poll::Ready(None);
+            return Poll::Ready(Ok(false));
         }
-        let Some(reader) = &mut self.reader else { return Poll::Ready(None) };
+        let Some(reader) = &mut self.reader else { return Poll::Ready(Ok(false)) };
         if exhausted && let Err(error) = ready!(reader.poll_more(cx, &self.limits)) {
             reader.failure = Some(error.clone());
-            return Poll::Ready(Some(Err(error)));
+            return Poll::Ready(Err(error));
         }
-        let Some(record) = reader.records.next() else { return Poll::Ready(None) };
-        if self.over.is_none() {
-            self.begin_time();
-        }
+        let Some(record) = reader.records.as_slice().first() else { return Poll::Ready(Ok(false)) };
         self.taken.records += 1;
         self.taken.bytes += record.data.len() as u64;
         self.taken.last_arrival = self.taken.last_arrival.max(Some(record.arrived));
         self.taken.to = Some(record.position.clone());
         self.unsaid += 1;
-        Poll::Ready(Some(Ok(record)))
+        if self.over.is_none() {
+            self.begin_time();
+        }
+        Poll::Ready(Ok(true))
     }
 }
 
@@ -307,12 +308,15 @@ impl Stream for EpochRecords {
         if self.taken.done {
             return Poll::Ready(None);
         }
-        let record = ready!(self.poll_record(cx));
-        self.taken.done = !matches!(record, Some(Ok(_)));
-        if record.is_none() && self.reader.as_ref().is_some_and(|reader| reader.is_spent(&self.limits)) {
+        let counted = ready!(self.poll_count(cx));
+        if let Ok(true) = counted {
+            return Poll::Ready(self.reader.as_mut().and_then(|reader| reader.records.next()).map(Ok));
+        }
+        self.taken.done = true;
+        if counted.is_ok() && self.reader.as_ref().is_some_and(|reader| reader.is_spent(&self.limits)) {
             self.course.set_last();
         }
-        Poll::Ready(record)
+        Poll::Ready(counted.err().map(Err))
     }
 }
 
