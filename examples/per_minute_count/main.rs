@@ -17,11 +17,12 @@
 //! ```
 
 mod demo;
+#[path = "../support/messages.rs"]
+mod messages;
 #[path = "../support/shutdown.rs"]
 mod shutdown;
 mod view;
 
-use std::error::Error as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,10 +37,8 @@ use clap::{Parser, ValueEnum};
 use compact_str::CompactString;
 use futures::{FutureExt, Sink, TryStream};
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
-use tracing_subscriber::util::SubscriberInitExt as _;
 
+use self::messages::{failed, show_warnings};
 use self::shutdown::{asked, shutdown};
 
 /// A partition key may have so many characters in Kinesis.
@@ -49,7 +48,8 @@ const MAX_KEY_CHARS: usize = 256;
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
 struct Options {
-    /// Where events come from: file:PATH, random:, kinesis:STREAM. Without it, the flights in data/.
+    /// Where events come from: file:PATH, random:, kinesis:STREAM. Without it, the flights in data/. Options stand behind a
+    /// question mark, such as 'kinesis:STREAM?start=latest&consumer=NAME' (start, idle_ms, aggregates, consumer).
     #[arg(long, value_name = "URI", requires = "sink")]
     source: Option<String>,
 
@@ -96,6 +96,7 @@ struct Options {
     once: bool,
 
     /// Goes on where the results in another store stand, of the same source; the pipeline that wrote them has to be stopped.
+    /// Results with counts that were carried cannot be gone on from.
     #[arg(long, value_name = "URI", requires = "sink")]
     continue_from: Option<String>,
 
@@ -105,7 +106,7 @@ struct Options {
 }
 
 /// How counts are written.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Written {
     /// Lines of JSON, gzipped.
     Jsonl,
@@ -237,6 +238,10 @@ async fn run(options: Options) -> Result<(), Error> {
         Err(Error::new(ErrorKind::Usage, "this sink keeps nothing that could be gone on from or put through once more")
             .at(to)
             .cure("use dir:PATH or s3://BUCKET/PREFIX, or leave out --continue-from and --redrive"))
+    } else if options.carry || options.stop_at_gaps || options.format != Written::Jsonl {
+        Err(Error::new(ErrorKind::Usage, "--carry, --stop-at-gaps and --format are for what is kept in epochs")
+            .at(to)
+            .cure("use dir:PATH or s3://BUCKET/PREFIX, or leave them out"))
     } else {
         count_loosely(source, to, &options).await
     }
@@ -250,26 +255,11 @@ fn positive(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Shows the library's warnings, such as that of a call which is tried again, on standard error.
-fn show_warnings() {
-    let of_anabranch = Targets::new().with_target("anabranch", LevelFilter::WARN);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    tracing_subscriber::registry().with(lines.with_filter(of_anabranch)).init();
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     show_warnings();
     match run(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
-            }
-            if error.kind() == ErrorKind::Usage { ExitCode::from(2) } else { ExitCode::FAILURE }
-        }
+        Err(error) => failed(&error),
     }
 }

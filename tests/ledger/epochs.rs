@@ -167,7 +167,7 @@ async fn a_failure_of_the_closure_names_partition_and_records_and_its_epoch_is_n
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_the_closure_is_an_error_that_names_its_records_and_the_others_commit_and_stop() {
-    let (dir, source) = (dir(), Scripted::one([Batch(10)]).with("q", &[], [Batch(1), Forever]));
+    let (dir, source) = (dir(), Scripted::one([Wait(SECOND), Batch(10)]).with("q", &[], [Batch(1), Forever]));
     let pipeline = source.clone().epochs(records(4)).commit_to(Ledger::new(store(&dir), "test"), |records, dead| {
         each(records, dead).inspect(|row| assert!(row.number != 3 || row.partition == "q", "three is too much"))
     });

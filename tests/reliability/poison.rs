@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use anabranch::ErrorKind;
 use anabranch::codec::{Event, EventDecoder, Minute};
 use anabranch::epoch::{Every, Ledger, SourceExt};
 use anabranch::group::Until;
@@ -85,12 +86,9 @@ async fn a_closure_that_panics(size: &Size) {
                     .map(|((kind, minute), count)| Count { kind, minute, count })
             })
             .once(true);
-        match tokio::spawn(pipeline.run(std::future::pending())).await {
-            Ok(report) => {
-                report.unwrap();
-                break;
-            }
-            Err(error) => assert!(error.is_panic(), "{error}"),
+        match pipeline.run(std::future::pending()).await {
+            Ok(_) => break,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Operator, "{error}"),
         }
     }
     assert!(left.lock().unwrap().is_empty(), "no panics");
