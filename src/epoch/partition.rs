@@ -78,8 +78,8 @@ where
             }
             let state = self.state_of(listed, &head).await?;
             let start = head.start(&self.root, partition);
-            let seen = head.seen.or(if let Start::At(time) = start { Some(time) } else { None });
-            let reader = Reader::new(partition, self.source.read(partition, start), seen, &self.limits);
+            head.seen = head.seen.or(if let Start::At(time) = start { Some(time) } else { None });
+            let reader = Reader::new(partition, self.source.read(partition, start), head.seen, &self.limits);
             let (reached, over) = self.run_epochs(partition, head, (reader, state), &mut hints).await?;
             head = reached;
             if over {
@@ -281,7 +281,7 @@ where
                 return Ok(Some(made));
             }
             let beats = due.is_some_and(|due| due <= Instant::now()) && made.outcome.tip > place.seen;
-            if beats {
+            if beats || made.reader.is_stale(place.seen) {
                 return Ok(Some(made));
             }
             // Reading was stopped, or there is nothing more.
@@ -292,7 +292,7 @@ where
         }
     }
 
-    /// Reads until there is something to give, or a heartbeat is due.
+    /// Reads until there is something to give, or it is time to tell that there is nothing.
     async fn more(&self, reader: &mut Reader, place: &Place, watched: &Watched<'_>) -> Result<More, Error> {
         let due = self.heartbeat.and_then(|heartbeat| place.since.checked_add(heartbeat));
         let mut beat = pin!(
@@ -310,11 +310,16 @@ where
             if polled.is_pending() {
                 watched.read(reader.lag());
                 is_due |= beat.as_mut().poll(cx).is_ready();
-                if is_due && reader.tip() > place.seen {
+                if is_due && reader.tip() > place.seen || reader.is_stale(place.seen) {
                     return Poll::Ready(Ok(More::Idle));
                 }
             }
-            polled
+            match polled {
+                Poll::Ready(Ok(More::Over)) if !reader.has_more_to_commit() && reader.is_stale(place.seen) => {
+                    Poll::Ready(Ok(More::Idle))
+                }
+                polled => polled,
+            }
         })
         .await
     }
@@ -328,7 +333,7 @@ where
         due: Option<Instant>,
     ) -> Result<Made<S>, Error> {
         let course = Arc::new(Course::default());
-        let (records, returned) = EpochRecords::begin(reader, self.limits.clone(), Arc::clone(&course), due);
+        let (records, returned) = EpochRecords::begin(reader, self.limits.clone(), Arc::clone(&course), due, place.seen);
         let state = State::new(state, Arc::clone(&course));
         let dead = DeadLetters::within(self.limits.budget.take());
         let mut held = self.limits.budget.take();

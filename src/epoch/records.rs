@@ -37,6 +37,8 @@ pub struct EpochRecords {
     course: Arc<Course>,
     /// When it is to end if it has nothing by then.
     due: Option<Pin<Box<Sleep>>>,
+    /// Until when the epochs before it know that nothing is lost.
+    seen: Option<DateTime<Utc>>,
     /// Ready when the epoch's time is over, or the budget used up; made with its first record or its first row.
     over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     back: Option<oneshot::Sender<(Reader, Taken)>>,
@@ -44,6 +46,10 @@ pub struct EpochRecords {
 
 /// After how many records the time and a request to stop are looked at, even if more are there.
 const LOOK_EVERY: u64 = 16;
+
+/// What a chain knows of an idle partition is never older than this part of the time for which its source keeps records: so
+/// who goes on within the rest of it finds no gap.
+const FRESH: u32 = 4;
 
 /// What ends epochs, beside the end of their source.
 #[derive(Clone)]
@@ -101,6 +107,8 @@ pub(super) struct Reader {
     /// When the end of the partition was reached, by its source's clock, or this machine's if it has none; unset if it was
     /// not, or if more has come.
     tip: Option<DateTime<Utc>>,
+    /// For how long the source keeps records, if not for ever.
+    keeps: Option<Duration>,
     /// The source's failure, which the closure may have swallowed.
     pub(super) failure: Option<Error>,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -139,6 +147,7 @@ impl Reader {
             behind: None,
             asked: Instant::now(),
             tip: None,
+            keeps: None,
             failure: None,
             stopped,
             ended: false,
@@ -174,6 +183,7 @@ impl Reader {
                     (self.behind, self.closed) = (batch.behind, batch.closed);
                     self.asked = Instant::now();
                     let now = || batch.retention.map_or_else(|| limits.clock.now(), |retention| retention.now);
+                    self.keeps = batch.retention.map(|retention| retention.period);
                     self.tip = batch.behind.is_some_and(|behind| behind.is_zero()).then(now);
                     self.ended |= batch.closed;
                     self.records = batch.records.into_iter();
@@ -187,6 +197,13 @@ impl Reader {
     /// When the partition had nothing behind what has been taken.
     pub(super) fn tip(&self) -> Option<DateTime<Utc>> {
         self.tip.filter(|_| self.records.as_slice().is_empty())
+    }
+
+    /// Whether all is read, and what the chain knows of that, until `seen`, is so old that it is to be told what is known
+    /// now: otherwise whoever goes on after a crash might take idle time for a gap.
+    pub(super) fn is_stale(&self, seen: Option<DateTime<Utc>>) -> bool {
+        let (Some(tip), Some(seen), Some(keeps)) = (self.tip(), seen, self.keeps) else { return false };
+        (tip - seen).to_std().is_ok_and(|since| since >= keeps / FRESH)
     }
 
     /// Whether there is an epoch to commit, though no record is left: an end mark, or a gap.
@@ -223,11 +240,12 @@ impl EpochRecords {
         limits: Limits,
         course: Arc<Course>,
         due: Option<Instant>,
+        seen: Option<DateTime<Utc>>,
     ) -> (Self, oneshot::Receiver<(Reader, Taken)>) {
         let (back, returned) = oneshot::channel();
         let taken = Taken::default();
         let due = due.map(|due| Box::pin(sleep_until(due)));
-        (Self { reader: Some(reader), taken, limits, course, due, over: None, back: Some(back) }, returned)
+        (Self { reader: Some(reader), taken, limits, course, due, seen, over: None, back: Some(back) }, returned)
     }
 
     /// Whether it is to be closed: never before it has a record, whatever the limits are.
@@ -260,7 +278,9 @@ impl EpochRecords {
             self.course.wake_at_first_row(cx.waker());
             if self.course.has_rows() {
                 self.begin_time();
-            } else if self.due.as_mut().is_some_and(|due| due.as_mut().poll(cx).is_ready()) {
+            } else if self.due.as_mut().is_some_and(|due| due.as_mut().poll(cx).is_ready())
+                || self.reader.as_ref().is_some_and(|reader| reader.is_stale(self.seen))
+            {
                 return Poll::Ready(None);
             }
         }

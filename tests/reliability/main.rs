@@ -12,10 +12,12 @@
 mod kinesis_proxy;
 
 mod bed;
+mod inside;
 mod verdict;
 mod worker;
 
 mod clock;
+mod gaps;
 mod kills;
 mod objects;
 mod places;
