@@ -21,6 +21,9 @@ sizes! {
     idle_for_longer_than_records_are_kept
 }
 
+/// So far apart, records can be told from each other by their arrival.
+const APART: Duration = Duration::from_secs(2);
+
 const MIX: Mix = Mix { poison: 5, aggregates: 0, damaged: 0, oversize: 0 };
 
 /// The service's clock, and whether it gives records.
@@ -83,8 +86,9 @@ async fn dropped<const N: usize>(
     mut workers: [Worker<'_>; N],
     dice: &mut StdRng,
 ) {
+    tokio::time::sleep(APART).await;
     bed.produce_and_trim(size.records / 4, MIX, dice).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::sleep(APART).await;
     bed.produce(size.records / 4, MIX, dice).await;
     service.later(72);
     service.withholds.store(false, Ordering::Relaxed);
@@ -115,12 +119,12 @@ async fn idle_for_longer_than_records_are_kept(size: &Size) {
     let steps = 2 * size.stops;
     for step in 0..steps {
         let before = bed.epochs();
-        service.later(11);
+        // Nobody has read for longer after a kill.
+        service.later(if step > 0 && step % 3 == 0 { 17 } else { 11 });
         // Each shard tells that nothing is missing.
         until("signs of life", &mut workers, || bed.epochs() >= before + 2).await;
         if step % 3 == 2 {
             std::mem::replace(&mut workers[0], start()).kill();
-            service.later(17);
         }
     }
     bed.produce(size.records / 2, MIX, &mut dice).await;

@@ -136,8 +136,8 @@ fn gaps(epochs: &[Epoch], puts: &[Put]) -> Vec<String> {
     let declared: Vec<(&Epoch, &Gap)> =
         epochs.iter().filter_map(|epoch| Some((epoch, epoch.header.gap.as_ref()?))).collect();
     let is_of = |epoch: &Epoch, put: &Put| epoch.header.partition.to_string().ends_with(&put.shard);
-    // Arrivals are told to the millisecond.
-    let slack = TimeDelta::milliseconds(2);
+    // The embedded server tells arrivals to the second.
+    let slack = TimeDelta::seconds(1);
     let touches = |gap: &Gap, put: &Put| {
         gap.after.is_none_or(|after| after <= put.answered + slack) && put.sent - slack <= gap.until
     };
