@@ -173,7 +173,9 @@ where
     /// read, commits an epoch without records that tells until when that was so. Without it, a quiet partition and one
     /// that nobody reads look the same in the store.
     ///
-    /// An object for each quiet partition and period: an hour is a good one.
+    /// An object for each quiet partition and period: an hour is a good one. Whatever is said here, a quiet partition of a source
+    /// that keeps records for a while says so each time a quarter of that while is over, so that no idle time is taken for a
+    /// [gap](AtGaps) by whoever goes on after a crash.
     pub const fn heartbeat(mut self, every: Duration) -> Self {
         self.heartbeat = Some(every);
         self
