@@ -9,7 +9,9 @@
 //! What it finds stands on standard output, as a table, or with `--json` as a JSON object on each line. The exit code is 0;
 //! 1 if `verify` has found a problem, or something failed; 2 for wrong usage.
 
-use std::error::Error as _;
+#[path = "support/messages.rs"]
+mod messages;
+
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,6 +24,8 @@ use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use clap::{Args, Parser, Subcommand};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
+
+use self::messages::{failed, show_warnings};
 
 /// Looks after the results that a pipeline keeps in a directory or a bucket.
 #[derive(Debug, Parser)]
@@ -216,18 +220,11 @@ async fn expire(place: Place, before: DateTime<Utc>, dry_run: bool) -> Result<Ex
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    show_warnings();
     let done = match Options::parse().command {
         Command::Show(place) => show(place).await,
         Command::Verify { place, deep, stalled_after } => verify(place, deep, stalled_after).await,
         Command::Expire { place, before, dry_run } => expire(place, before, dry_run).await,
     };
-    done.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            eprintln!("  because: {error}");
-            cause = error.source();
-        }
-        if error.kind() == ErrorKind::Usage { ExitCode::from(2) } else { ExitCode::FAILURE }
-    })
+    done.unwrap_or_else(|error| failed(&error))
 }

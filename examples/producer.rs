@@ -18,11 +18,12 @@
 //! Ctrl-C stops reading, sends what was read, and ends. The exit code is 0 if all was sent or set aside, 1 if something
 //! failed, and 2 if the program was asked for what it cannot do.
 
+#[path = "support/messages.rs"]
+mod messages;
 #[allow(dead_code, reason = "another example asks by itself")]
 #[path = "support/shutdown.rs"]
 mod shutdown;
 
-use std::error::Error as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,10 +36,8 @@ use clap::Parser;
 use compact_str::{CompactString, ToCompactString};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
-use tracing_subscriber::util::SubscriberInitExt as _;
 
+use self::messages::{failed, show_warnings};
 use self::shutdown::shutdown;
 
 /// A partition key may have so many characters in Kinesis.
@@ -186,27 +185,12 @@ fn progress() -> ProgressBar {
     bar
 }
 
-/// Shows the library's warnings, such as that of a call which is tried again, on standard error.
-fn show_warnings() {
-    let of_anabranch = Targets::new().with_target("anabranch", LevelFilter::WARN);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    tracing_subscriber::registry().with(lines.with_filter(of_anabranch)).init();
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     show_warnings();
     match run(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
-            }
-            if error.kind() == ErrorKind::Usage { ExitCode::from(2) } else { ExitCode::FAILURE }
-        }
+        Err(error) => failed(&error),
     }
 }
 

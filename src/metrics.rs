@@ -35,6 +35,7 @@ impl Metric {
     }
 
     /// Sets a gauge.
+    #[cfg(feature = "kinesis")]
     pub(crate) fn set(&self, labels: &[Label], value: f64) {
         metrics::gauge!(self.name, labels.to_vec()).set(value);
     }

@@ -17,11 +17,12 @@
 //! ```
 
 mod demo;
+#[path = "../support/messages.rs"]
+mod messages;
 #[path = "../support/shutdown.rs"]
 mod shutdown;
 mod view;
 
-use std::error::Error as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,10 +37,8 @@ use clap::{Parser, ValueEnum};
 use compact_str::CompactString;
 use futures::{FutureExt, Sink, TryStream};
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
-use tracing_subscriber::util::SubscriberInitExt as _;
 
+use self::messages::{failed, show_warnings};
 use self::shutdown::{asked, shutdown};
 
 /// A partition key may have so many characters in Kinesis.
@@ -250,26 +249,11 @@ fn positive(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Shows the library's warnings, such as that of a call which is tried again, on standard error.
-fn show_warnings() {
-    let of_anabranch = Targets::new().with_target("anabranch", LevelFilter::WARN);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    tracing_subscriber::registry().with(lines.with_filter(of_anabranch)).init();
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     show_warnings();
     match run(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
-            }
-            if error.kind() == ErrorKind::Usage { ExitCode::from(2) } else { ExitCode::FAILURE }
-        }
+        Err(error) => failed(&error),
     }
 }

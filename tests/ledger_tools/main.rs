@@ -37,6 +37,8 @@ use self::scripted::Scripted;
 type Records = Flow<FromResults<EpochRecords>>;
 type Row = (String, String);
 
+type Rows = BoxFlow<'static, Row, Error>;
+
 /// A decoder that takes a record's text, unless it is bad.
 type Bad = fn(&str) -> bool;
 
@@ -53,7 +55,7 @@ fn pipeline(
     ledger: Ledger,
     every: Every,
     bad: Bad,
-) -> Pipeline<impl Fn(Records, DeadLetters, State<()>) -> BoxFlow<'static, Row, Error> + Send + Sync + 'static, ()> {
+) -> Pipeline<impl Fn(Records, DeadLetters, State<()>) -> Rows + Send + Sync + 'static, ()> {
     source.epochs(every).commit_to(ledger, move |records, dead| {
         let decode = move |record: Record| {
             let text = String::from_utf8_lossy(&record.data).into_owned();

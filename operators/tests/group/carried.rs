@@ -1,8 +1,7 @@
 //! `carried`: groups that outlive their flow, and go on in the next.
 #![allow(clippy::unwrap_used)]
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anabranch_operators::group::{Carrier, GroupSignal, OpenGroup, Until};
@@ -21,14 +20,14 @@ type Open = OpenGroup<u8, Vec<usize>>;
 /// Hands groups from each flow to the next.
 #[derive(Clone, Default)]
 struct Hand {
-    open: Rc<RefCell<Vec<Open>>>,
+    open: Arc<Mutex<Vec<Open>>>,
     last: bool,
     kept: Counter,
 }
 
 impl Carrier<u8, Option<Vec<usize>>> for Hand {
     fn take(&mut self) -> Vec<OpenGroup<u8, Option<Vec<usize>>>> {
-        let open = self.open.take().into_iter();
+        let open = std::mem::take(&mut *self.open.lock().unwrap()).into_iter();
         open.map(|OpenGroup { key, state, age, idle, items }| OpenGroup { key, state: Some(state), age, idle, items })
             .collect()
     }
@@ -46,7 +45,7 @@ impl Carrier<u8, Option<Vec<usize>>> for Hand {
             idle,
             items,
         });
-        self.open.replace(open.collect());
+        *self.open.lock().unwrap() = open.collect();
     }
 }
 
@@ -56,16 +55,19 @@ fn open(key: u8, age: u64, idle: u64, items: usize) -> Open {
 
 fn hand(open: impl IntoIterator<Item = Open>) -> Hand {
     let hand = Hand::default();
-    hand.open.borrow_mut().extend(open);
+    hand.open.lock().unwrap().extend(open);
     hand
 }
+
+/// A group, or the end, and its tick.
+type Given = (u64, Event<(u8, Vec<usize>), Failed>);
 
 /// What a flow of `(number, key)` gives, each group with its tick; and when it ends.
 fn lists<W: GroupSignal<u8, Failed>>(
     flow: Flow<Script<(usize, u8), Failed>>,
     until: Until<W>,
     hand: Hand,
-) -> Vec<(u64, Event<(u8, Vec<usize>), Failed>)> {
+) -> Vec<Given> {
     let append = |mut list: Vec<usize>, (number, _)| {
         list.push(number);
         list
@@ -81,7 +83,7 @@ fn script(items: impl IntoIterator<Item = (u64, u8)>, over: Option<u64>) -> Flow
     Script::new(items.chain(over.map(|over| (over, Event::End))))
 }
 
-fn item(tick: u64, key: u8, list: &[usize]) -> (u64, Event<(u8, Vec<usize>), Failed>) {
+fn item(tick: u64, key: u8, list: &[usize]) -> Given {
     (tick, Event::Item((key, list.to_vec())))
 }
 
@@ -129,7 +131,7 @@ fn open_groups_are_handed_over_with_their_ages_when_upstream_ends() {
         OpenGroup { key: 1, state: first, age: ms(9), idle: ms(2), items: 3 },
         OpenGroup { key: 2, state: second, age: ms(3), idle: ms(3), items: 1 },
     ];
-    assert_eq!(*hand.open.borrow(), expected, "oldest first");
+    assert_eq!(*hand.open.lock().unwrap(), expected, "oldest first");
     assert_eq!(hand.kept.get(), 1);
 }
 
