@@ -16,6 +16,7 @@ mod inside;
 mod verdict;
 mod worker;
 
+mod busy;
 mod clock;
 mod gaps;
 mod kills;
@@ -26,7 +27,6 @@ mod reading;
 mod reshards;
 mod steps;
 mod stops;
-mod throttles;
 
 use kinesis_proxy::http;
 
