@@ -333,7 +333,8 @@ where
         due: Option<Instant>,
     ) -> Result<Made<S>, Error> {
         let course = Arc::new(Course::default());
-        let (records, returned) = EpochRecords::begin(reader, self.limits.clone(), Arc::clone(&course), due, place.seen);
+        let (records, returned) =
+            EpochRecords::begin(reader, self.limits.clone(), Arc::clone(&course), due, place.seen);
         let state = State::new(state, Arc::clone(&course));
         let dead = DeadLetters::within(self.limits.budget.take());
         let mut held = self.limits.budget.take();

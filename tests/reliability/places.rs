@@ -82,9 +82,8 @@ async fn hints_are_lost_damaged_and_old(size: &Size) {
     let mut dice = StdRng::seed_from_u64(bed.seed);
     let store = bed.store("").await;
     let about = About { content_type: "application/json", metadata: Vec::new() };
-    let hints = || -> Vec<String> {
-        verdict::files(&bed.bucket()).into_iter().filter(|key| key.ends_with("/hint")).collect()
-    };
+    let hints =
+        || -> Vec<String> { verdict::files(&bed.bucket()).into_iter().filter(|key| key.ends_with("/hint")).collect() };
     let (rounds, mut old, mut spoilt) = (size.stops + 1, Vec::new(), 0);
     for round in 0..rounds {
         let mut workers = [Worker::at(&bed, "", &["--epoch", "100ms"])];
