@@ -4,7 +4,7 @@
 //! Run it in one terminal, and leave it running:
 //!
 //! ```text
-//! cargo run --release --example local_cloud -- --state-dir /tmp/cloud
+//! cargo run --release --example local_cloud
 //! ```
 //!
 //! It prints lines such as `export AWS_ENDPOINT_URL_S3=http://127.0.0.1:41337`, and nothing else, on its standard output.

@@ -98,15 +98,16 @@ impl fmt::Display for Error {
     }
 }
 
+/// For people as well, since this is what a `main` shows that returns it: the text, and what caused it on lines of its own.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("what", &self.0.what)
-            .field("at", &self.0.at)
-            .field("cure", &self.0.cure)
-            .field("source", &self.0.source)
-            .finish()
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, "\n  because: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 

@@ -26,12 +26,11 @@ impl Metric {
         Self { name, kind: Kind::Gauge, unit, help }
     }
 
-    /// Adds to a counter. The recorder is asked each time, as it may be installed at any time: for batches, not for
+    /// Adds to a counter, which is there from then on, even if that was nothing: an increase from nothing can be seen only by
+    /// who has seen the nothing. The recorder is asked each time, as it may be installed at any time: for batches, not for
     /// records.
     pub(crate) fn add(&self, labels: &[Label], n: u64) {
-        if n > 0 {
-            metrics::counter!(self.name, labels.to_vec()).increment(n);
-        }
+        metrics::counter!(self.name, labels.to_vec()).increment(n);
     }
 
     /// Sets a gauge.

@@ -37,8 +37,8 @@ impl Partition {
         Self::new(format!("{REDRIVE}{self}"))
     }
 
-    /// Whether its records are the dead letters of another.
-    pub(crate) fn is_redriven(&self) -> bool {
+    /// Whether its records are the dead letters of another: see [`redriven`](Self::redriven).
+    pub fn is_redriven(&self) -> bool {
         self.0.starts_with(REDRIVE)
     }
 }

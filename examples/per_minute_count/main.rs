@@ -48,7 +48,8 @@ const MAX_KEY_CHARS: usize = 256;
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
 struct Options {
-    /// Where events come from: file:PATH, random:, kinesis:STREAM. Without it, the flights in data/.
+    /// Where events come from: file:PATH, random:, kinesis:STREAM. Without it, the flights in data/. Options stand behind a
+    /// question mark, such as 'kinesis:STREAM?start=latest&consumer=NAME' (start, idle_ms, aggregates, consumer).
     #[arg(long, value_name = "URI", requires = "sink")]
     source: Option<String>,
 
@@ -95,6 +96,7 @@ struct Options {
     once: bool,
 
     /// Goes on where the results in another store stand, of the same source; the pipeline that wrote them has to be stopped.
+    /// Results with counts that were carried cannot be gone on from.
     #[arg(long, value_name = "URI", requires = "sink")]
     continue_from: Option<String>,
 
@@ -104,7 +106,7 @@ struct Options {
 }
 
 /// How counts are written.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Written {
     /// Lines of JSON, gzipped.
     Jsonl,
@@ -236,6 +238,10 @@ async fn run(options: Options) -> Result<(), Error> {
         Err(Error::new(ErrorKind::Usage, "this sink keeps nothing that could be gone on from or put through once more")
             .at(to)
             .cure("use dir:PATH or s3://BUCKET/PREFIX, or leave out --continue-from and --redrive"))
+    } else if options.carry || options.stop_at_gaps || options.format != Written::Jsonl {
+        Err(Error::new(ErrorKind::Usage, "--carry, --stop-at-gaps and --format are for what is kept in epochs")
+            .at(to)
+            .cure("use dir:PATH or s3://BUCKET/PREFIX, or leave them out"))
     } else {
         count_loosely(source, to, &options).await
     }

@@ -55,6 +55,8 @@ struct Totals {
     /// In groups that outlive their epochs.
     open: u64,
     dead_letters: u64,
+    /// Of the records, those that were dead letters before.
+    redriven: u64,
     objects: u64,
     /// How many of them have no rows any more.
     expired: u64,
@@ -119,6 +121,9 @@ async fn totals(store: Arc<dyn Store>) -> Result<Option<Totals>, Error> {
             continue;
         }
         totals.records += epoch.header.records;
+        if epoch.header.partition.is_redriven() {
+            totals.redriven += epoch.header.records;
+        }
         totals.dead_letters += epoch.header.dead.as_ref().map_or(0, |dead| dead.letters);
         for row in epoch.rows() {
             let Count { kind, minute, count } = row?;
@@ -147,12 +152,20 @@ impl Totals {
             if self.open > 0 { format!(" + {} in counts that are still open", self.open) } else { String::new() };
         println!(
             "In all:   {} events read = {} counted{open} + {} set aside; {more}{} minutes, {} objects under {uri}",
-            self.records,
+            self.records - self.redriven,
             self.counted,
-            self.dead_letters,
+            self.dead_letters.saturating_sub(self.redriven),
             self.minutes.len(),
             self.objects,
         );
+        if self.redriven > 0 {
+            println!("          {} of them were set aside at first, and put through once more", self.redriven);
+        }
+        if self.counted == 0 && self.open == 0 && self.dead_letters > 0 {
+            eprintln!(
+                "warning: nothing was counted, all is set aside: look into _dead/, and at --time-column and --key-column"
+            );
+        }
         if self.expired > 0 {
             println!("          without those of {} objects, whose rows are expired", self.expired);
         }

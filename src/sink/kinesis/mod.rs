@@ -8,7 +8,7 @@
 //! | what cannot be delivered | goes to [`dead_messages`](KinesisSinkBuilder::dead_messages), or is an error that names it; never dropped |
 //! | memory | the [`budget`](KinesisSinkBuilder::budget), and for each request under way up to 2.5 times its bytes for its form on the wire, 3.5 times with aggregates |
 //! | what holds the caller back | the budget alone: a shard that takes no more holds up its own messages until the budget is full of them |
-//! | failure | what passes is tried again for as long as it takes; what does not (no permission, no stream) is said at once, with the number of messages that were not delivered, and is final |
+//! | failure | what passes is tried again for as long as it takes; what does not (no permission, no stream) is said at once, with the number of messages that are not known to be delivered, and is final |
 //!
 //! | limit of the service | what is done about it |
 //! |---|---|
@@ -267,7 +267,7 @@ impl KinesisSink {
             }
             Class::Stale | Class::Fatal => return Err(trouble.error),
         }
-        trouble.log(self.batcher.wake_at().map(|at| at.duration_since(now)).unwrap_or_default());
+        trouble.log(self.batcher.again_at().map(|at| at.saturating_duration_since(now)).unwrap_or_default());
         Ok(())
     }
 
@@ -328,7 +328,7 @@ impl KinesisSink {
             return error;
         }
         let messages = if held == 1 { "message was" } else { "messages were" };
-        Error::new(error.kind(), format!("{held} {messages} not delivered")).at(self.kinesis.place()).because(error)
+        Error::new(error.kind(), format!("{held} {messages} not known to be delivered")).at(self.kinesis.place()).because(error)
     }
 
     /// What Kinesis would have against the message, and what can be done about it.
