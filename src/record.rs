@@ -37,9 +37,10 @@ impl Partition {
         Self::new(format!("{REDRIVE}{self}"))
     }
 
-    /// Whether its records are the dead letters of another: see [`redriven`](Self::redriven).
-    pub fn is_redriven(&self) -> bool {
-        self.0.starts_with(REDRIVE)
+    /// The partition whose dead letters are its records, if it is such a one. By its name alone, it may also be one of a
+    /// stream that is called so.
+    pub fn redriven_of(&self) -> Option<Self> {
+        self.0.strip_prefix(REDRIVE).map(Self::new)
     }
 }
 

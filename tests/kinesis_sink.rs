@@ -302,7 +302,10 @@ async fn a_stream_that_is_deleted_is_said_at_once_with_what_was_not_delivered() 
     sink.feed(message(2)).await.unwrap();
     let error = sink.close().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.to_string().starts_with("1 message was not known to be delivered: stream flights at http://"), "{error}");
+    assert!(
+        error.to_string().starts_with("1 message was not known to be delivered: stream flights at http://"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

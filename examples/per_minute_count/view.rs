@@ -121,7 +121,7 @@ async fn totals(store: Arc<dyn Store>) -> Result<Option<Totals>, Error> {
             continue;
         }
         totals.records += epoch.header.records;
-        if epoch.header.partition.is_redriven() {
+        if epoch.header.partition.redriven_of().is_some() {
             totals.redriven += epoch.header.records;
         }
         totals.dead_letters += epoch.header.dead.as_ref().map_or(0, |dead| dead.letters);

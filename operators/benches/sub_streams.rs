@@ -73,7 +73,8 @@ fn after_by_hand(keys: &[u64], span: Duration) -> usize {
             0
         }) += 1;
     }
-    given + counts.into_values().sum::<usize>()
+    // Oldest first, as the flow gives them.
+    given + expiry.into_iter().filter_map(|(_, key)| counts.remove(&key)).sum::<usize>()
 }
 
 fn count_by_hand(keys: &[u64], n: usize) -> usize {

@@ -343,6 +343,24 @@ fn groups_that_hold_the_source_back_get_everything() {
 }
 
 #[test]
+fn what_a_reader_got_makes_room_while_it_reads_no_more() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let mut groups = flow.group_by(|n| n % 2).buffers(2, 8);
+        let feeding = feeding(feeder, [0, 2, 4, 6, 1]);
+        let mut even = block_on(groups.next()).unwrap().unwrap();
+        let reading = thread::spawn(move || {
+            let items = [(); 3].map(|()| block_on(even.next()).unwrap().unwrap());
+            (items, even)
+        });
+        let mut odd = block_on(groups.next()).unwrap().unwrap();
+        assert_eq!(block_on(odd.next()), Ok(Some(1)));
+        assert_eq!(reading.join().unwrap().0, [0, 2, 4]);
+        feeding.join().unwrap();
+    });
+}
+
+#[test]
 fn groups_and_the_outer_stream_are_dropped_while_others_read() {
     explore(|| {
         let (feeder, flow) = feed();

@@ -110,7 +110,7 @@ impl Undecodable {
     /// letter before.
     pub fn line(&self) -> Option<u64> {
         let (record, reason) = &*self.0;
-        if record.origin.partition.is_redriven() {
+        if record.origin.partition.redriven_of().is_some() {
             return None;
         }
         let feeds = match (&record.origin.layout, reason) {

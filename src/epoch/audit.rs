@@ -268,7 +268,7 @@ impl Audit {
         let mut stalled: Vec<_> = self
             .moved
             .iter()
-            .filter(|(partition, _)| !partition.is_redriven())
+            .filter(|(partition, _)| !partition.redriven_of().is_some_and(|of| self.moved.contains_key(&of)))
             .filter_map(|(partition, since)| Some((partition.clone(), (*since)?)))
             .filter(|(_, since)| *since < limit)
             .collect();

@@ -14,7 +14,7 @@ use super::chains::{Chains, Place};
 use super::dead::DeadLine;
 use super::format::{Encoding, Reading};
 use super::header::{Header, Root};
-use super::ledger::{head, header_of, place, root_of};
+use super::objects::{head, header_of, place, root_of};
 use super::retry::retried;
 use crate::store::Store;
 use crate::{BoxFlow, Error, ErrorKind, FlowExt, Partition};

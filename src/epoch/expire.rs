@@ -11,7 +11,7 @@ use super::committed::{headers, root};
 use super::format::{Encoding, Found};
 use super::header::Header;
 use super::keys::Hour;
-use super::ledger::{about, place};
+use super::objects::{about, place};
 use super::retry::retried;
 use crate::store::{About, Store};
 use crate::{Error, ErrorKind};

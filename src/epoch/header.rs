@@ -112,8 +112,8 @@ pub struct Header {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_arrival: Option<DateTime<Utc>>,
     /// When the partition had nothing behind this epoch, by its source's clock, or this machine's if it has none; unset if it
-    /// had, or if its source cannot tell. Whether records were lost since then can be told from it. An epoch that only leads
-    /// to a new hour says what was known before it: then or later, nothing was lost.
+    /// had, or if its source cannot tell. Whether records were lost since then can be told from it. An epoch without records
+    /// says at least what was known before it: then or later, nothing was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tip: Option<DateTime<Utc>>,
     /// When it was written, by this machine's clock.

@@ -10,9 +10,8 @@ use crate::{Error, ErrorKind, Partition};
 ///
 /// A source such as a Kinesis stream keeps records for a while, and says nothing of those that it has dropped. So there is
 /// a gap when reading goes on later than that after the last time of which everything is known: the last arrival that was
-/// read, or the last time that nothing more was there. A partition in which nothing arrives has no gap while it is read, nor
-/// for whoever goes on within three quarters of the time for which records are kept: what the ledger knows is never older
-/// than the fourth.
+/// read, or the last time that nothing more was there. A partition in which nothing arrives has no gap while it is read,
+/// nor behind a stop that was short of it: see [`heartbeat`](super::Pipeline::heartbeat).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AtGaps {
     /// Goes on with the oldest record that there is. The gap stands in the [header](super::Header::gap) of the next epoch,

@@ -35,8 +35,9 @@ pub(super) async fn ends(old: &Arc<dyn Store>, source: &dyn Source) -> Result<(R
     // What was committed while that was read.
     let ledger = Ledger::new(Arc::clone(old), root.pipeline.as_str());
     let mut ends = Vec::new();
-    for (partition, head) in chains.into_heads() {
-        let Head { n, from, end, seen, state, .. } = ledger.walk(&partition, head).await?;
+    let heads = chains.into_heads();
+    for (partition, head) in &heads {
+        let Head { n, from, end, seen, state, .. } = ledger.walk(partition, head.clone()).await?;
         if state.is_some() {
             let what = "the ledger to continue from has state, which cannot be taken over";
             return Err(Error::new(ErrorKind::Usage, what)
@@ -44,8 +45,9 @@ pub(super) async fn ends(old: &Arc<dyn Store>, source: &dyn Source) -> Result<(R
                 .cure("go on with that ledger, or begin without it"));
         }
         // What is set aside there is put through the pipeline there.
-        if (n > 0 || end || from.is_some()) && !partition.is_redriven() {
-            ends.push(ChainEnd { partition, to: from, seen, end });
+        let is_redriven = partition.redriven_of().is_some_and(|of| heads.contains_key(&of));
+        if (n > 0 || end || from.is_some()) && !is_redriven {
+            ends.push(ChainEnd { partition: partition.clone(), to: from, seen, end });
         }
     }
     if ends.is_empty() {

@@ -10,13 +10,14 @@ use tokio::sync::OnceCell;
 use super::chains::flaw;
 use super::clock::Clock;
 use super::committed;
-use super::format::{Encoding, Format, Found, JsonLines, Rows};
+use super::format::{Encoding, Format, JsonLines, Rows};
 use super::header::{Dead, Gap, Header, Root, SCHEMA, parse};
 use super::hint::Hint;
 use super::import;
 use super::keys::{self, Hour};
+use super::objects::{about, head_with, header_of, place};
 use super::records::Taken;
-use super::retry::{Patience, retried};
+use super::retry::Patience;
 use super::saved::{self, SavedState, StateAt, Unsaved};
 use crate::source::{Source, Start};
 use crate::store::{About, Put, Store};
@@ -384,6 +385,8 @@ impl Ledger {
             None => head.state.clone(),
         };
         let to = taken.to.or_else(|| head.from.clone());
+        // So that from each epoch alone it is known until when nothing was missed.
+        let tip = if taken.records == 0 { tip.max(head.seen) } else { tip };
         let n = head.n + 1;
         let hour = self.hour_behind(head, taken.last_arrival, committed);
         let header = Header {
@@ -483,72 +486,4 @@ impl Ledger {
             .at(self.place(key))
             .because(error)
     }
-}
-
-/// The root of the ledger in a store, if it has one.
-pub(super) async fn root_of(store: &dyn Store) -> Result<Option<Root>, Error> {
-    match retried(|| store.get(keys::ROOT)).await? {
-        Some(json) => parse("the ledger's root", &place(store, keys::ROOT), &json).map(Some),
-        None => Ok(None),
-    }
-}
-
-/// The JSON of a state that a header names.
-pub(super) async fn load_state(store: &dyn Store, patience: &Patience, saved: &SavedState) -> Result<Bytes, Error> {
-    match &saved.at {
-        StateAt::Inline(json) => Ok(Bytes::copy_from_slice(json.as_bytes())),
-        StateAt::Object { key, sha256 } => {
-            let json = patience.retried(key, || store.get(key)).await?.ok_or_else(|| {
-                Error::new(ErrorKind::NotFound, "the state of a partition is gone")
-                    .at(place(store, key))
-                    .cure("restore the object: the header of an epoch names it")
-            })?;
-            saved::verify(&json, sha256, place(store, key))?;
-            Ok(json)
-        }
-    }
-}
-
-/// What is said of an epoch's object beside it.
-pub(super) fn about(header: &Header, encoding: Encoding) -> About {
-    let text = |position: &Option<Position>| position.as_ref().map_or_else(String::new, Position::to_string);
-    let metadata = vec![
-        ("n", header.n.to_string()),
-        ("from", text(&header.from)),
-        ("to", text(&header.to)),
-        ("next", header.next.clone()),
-        ("nonce", header.nonce.clone()),
-    ];
-    About { content_type: encoding.content_type(), metadata }
-}
-
-/// As much of an object as has its header, if there is one; some of its bytes if there is none in it.
-pub(super) async fn head(store: &dyn Store, key: &str) -> Result<Option<Bytes>, Error> {
-    head_with(&Patience::default(), store, key).await
-}
-
-async fn head_with(patience: &Patience, store: &dyn Store, key: &str) -> Result<Option<Bytes>, Error> {
-    let Ok(encoding) = Encoding::of_key(key) else { return Ok(Some(Bytes::new())) };
-    let mut range = encoding.range();
-    loop {
-        let Some(bytes) = patience.retried(key, || store.get_range(key, range)).await? else { return Ok(None) };
-        match encoding.header(&bytes) {
-            Found::Longer(len) if len > bytes.len() => range = range.of_length(len),
-            _ => return Ok(Some(bytes)),
-        }
-    }
-}
-
-/// The header of an epoch, from as much of its object as has it.
-pub(super) fn header_of(store: &dyn Store, key: &str, object: &[u8]) -> Result<Header, Error> {
-    let Found::Header(json) = Encoding::of_key(key)?.header(object) else {
-        return Err(Error::new(ErrorKind::Invalid, "this object is no epoch: it has no header")
-            .at(place(store, key))
-            .cure("something else has written it: choose another sink, or remove the object"));
-    };
-    parse("the header of an epoch", &place(store, key), &json)
-}
-
-pub(super) fn place(store: &dyn Store, key: &str) -> String {
-    format!("{}, {key}", store.uri())
 }

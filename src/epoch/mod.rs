@@ -8,6 +8,7 @@
 //! The result is the sum over all objects: each position lies in exactly one epoch.
 
 mod audit;
+mod beat;
 mod budget;
 mod chains;
 mod clock;
@@ -24,6 +25,7 @@ mod horizon;
 mod import;
 mod keys;
 mod ledger;
+mod objects;
 mod open_groups;
 mod partition;
 mod pipeline;

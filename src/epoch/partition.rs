@@ -14,8 +14,9 @@ use futures::{FutureExt, TryStream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
+use super::beat::Beat;
 use super::budget::Held;
 use super::course::Course;
 use super::dead::DeadLetters;
@@ -101,7 +102,8 @@ where
             return self.carry.read(&self.ledger, &listed.partition, saved).await;
         }
         let mut inherited = Vec::new();
-        if head.n == 0 && self.carry.inherits() {
+        // Its first epochs may have had no records, and left no state.
+        if self.carry.inherits() {
             for parent in listed.parents.iter().chain(&listed.gone) {
                 let (last, _) = self.ledger.resume(&self.root, parent).await?;
                 if let Some(saved) = &last.state {
@@ -221,7 +223,7 @@ where
         let letters = outcome.dead.as_ref().map_or(0, JsonLines::lines);
         let gap = outcome.gap.is_some();
         if rows > 0 && self.ledger.is_old(&head) {
-            match self.ledger.commit(partition, &head, Outcome::empty(self.ledger.rows()?, head.seen)).await? {
+            match self.ledger.commit(partition, &head, Outcome::empty(self.ledger.rows()?, None)).await? {
                 Committed::Ours(next) => head = next,
                 Committed::Theirs(theirs) => {
                     stats.lose();
@@ -254,7 +256,7 @@ where
     ) -> Result<Option<Made<S>>, Error> {
         loop {
             if !is_open {
-                match self.more(&mut reader, place, watched).await? {
+                match self.more(partition, &mut reader, place).await? {
                     More::Over if !reader.has_more_to_commit() => return reader.refused.map_or(Ok(None), Err),
                     More::Idle => {
                         let mut outcome = Outcome::empty(self.ledger.rows()?, reader.tip());
@@ -272,16 +274,15 @@ where
             if !is_open {
                 watched.begun();
             }
-            let due = self.heartbeat.filter(|_| is_open).and_then(|heartbeat| place.since.checked_add(heartbeat));
-            let made = self.run_epoch(partition, place, (reader, state), due).await?;
+            let beat = is_open.then(|| self.beat(place));
+            let made = self.run_epoch(partition, place, (reader, state), beat).await?;
             if !made.outcome.is_empty() {
                 if is_open {
                     watched.begun();
                 }
                 return Ok(Some(made));
             }
-            let beats = due.is_some_and(|due| due <= Instant::now()) && made.outcome.tip > place.seen;
-            if beats || made.reader.is_stale(place.seen) {
+            if made.outcome.taken.beats || self.beat(place).is_overdue(&made.reader) {
                 return Ok(Some(made));
             }
             // Reading was stopped, or there is nothing more.
@@ -292,30 +293,19 @@ where
         }
     }
 
-    /// Reads until there is something to give, or it is time to tell that there is nothing.
-    async fn more(&self, reader: &mut Reader, place: &Place, watched: &Watched<'_>) -> Result<More, Error> {
-        let due = self.heartbeat.and_then(|heartbeat| place.since.checked_add(heartbeat));
-        let mut beat = pin!(
-            async move {
-                match due {
-                    Some(due) => sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            }
-            .fuse()
-        );
-        let mut is_due = false;
+    /// Reads until there is something to give, or a heartbeat is due.
+    async fn more(&self, partition: &Partition, reader: &mut Reader, place: &Place) -> Result<More, Error> {
+        let mut beat = self.beat(place);
         poll_fn(|cx| {
             let polled = reader.poll_more(cx, &self.limits);
             if polled.is_pending() {
-                watched.read(reader.lag());
-                is_due |= beat.as_mut().poll(cx).is_ready();
-                if is_due && reader.tip() > place.seen || reader.is_stale(place.seen) {
+                self.limits.stats.progress.read(partition, reader.lag());
+                if beat.is_due(cx, reader) {
                     return Poll::Ready(Ok(More::Idle));
                 }
             }
             match polled {
-                Poll::Ready(Ok(More::Over)) if !reader.has_more_to_commit() && reader.is_stale(place.seen) => {
+                Poll::Ready(Ok(More::Over)) if !reader.has_more_to_commit() && beat.is_overdue(reader) => {
                     Poll::Ready(Ok(More::Idle))
                 }
                 polled => polled,
@@ -324,17 +314,20 @@ where
         .await
     }
 
-    /// Runs the chain on an epoch, which ends at `due` at the latest if it has nothing by then.
+    const fn beat(&self, place: &Place) -> Beat {
+        Beat::new(place.since, place.seen, self.heartbeat)
+    }
+
+    /// Runs the chain on an epoch, which ends without anything when the beat says so.
     async fn run_epoch(
         &self,
         partition: &Partition,
         place: &Place,
         (reader, state): (Reader, S),
-        due: Option<Instant>,
+        beat: Option<Beat>,
     ) -> Result<Made<S>, Error> {
         let course = Arc::new(Course::default());
-        let (records, returned) =
-            EpochRecords::begin(reader, self.limits.clone(), Arc::clone(&course), due, place.seen);
+        let (records, returned) = EpochRecords::begin(reader, self.limits.clone(), Arc::clone(&course), beat);
         let state = State::new(state, Arc::clone(&course));
         let dead = DeadLetters::within(self.limits.budget.take());
         let mut held = self.limits.budget.take();

@@ -95,8 +95,8 @@ impl Epochs {
     /// in each epoch's header, or, if it takes more than 32 KiB, as an object of its own for each epoch: what is kept
     /// should be small. In between it stays in memory, once for each partition.
     ///
-    /// The chain is run also while no records come, so that what waits in the state can come out. Such an epoch lasts from
-    /// its first row; one without records and rows is not committed, and what it did to the state is lost with the process.
+    /// When a run begins, and while [groups](super::carry_groups) are open, the chain is run also while no records come, so that
+    /// what waits in the state can come out. Such an epoch lasts from its first row; one without records and rows is not committed, and what it did to the state is lost with the process.
     ///
     /// A chain that has a state stops a pipeline that keeps none, or another version of it: see [`Carry::new`].
     pub fn commit_to_with_state<S, C, R>(self, ledger: Ledger, carry: Carry<S>, chain: C) -> Pipeline<C, S>
@@ -170,12 +170,11 @@ where
     }
 
     /// Says "nothing is missing" once in a while: a partition that has had nothing new for so long, and of which all is
-    /// read, commits an epoch without records that tells until when that was so. Without it, a quiet partition and one
-    /// that nobody reads look the same in the store.
+    /// read, commits an epoch without records that tells until when that was so. Unless set, that is done four times in the
+    /// period for which the source keeps records, so that whoever comes back to a quiet partition knows that it has lost
+    /// nothing, also if each of its runs is short; and never if the source keeps them for good.
     ///
-    /// An object for each quiet partition and period: an hour is a good one. Whatever is said here, a quiet partition of a source
-    /// that keeps records for a while says so each time a quarter of that while is over, so that no idle time is taken for a
-    /// [gap](AtGaps) by whoever goes on after a crash.
+    /// An object for each quiet partition and period: an hour is a good one.
     pub const fn heartbeat(mut self, every: Duration) -> Self {
         self.heartbeat = Some(every);
         self
@@ -251,8 +250,17 @@ where
     ///
     /// [`NotFound`](ErrorKind::NotFound) if there is no ledger; as [`run`](Self::run).
     pub async fn redrive(mut self, shutdown: impl Future<Output = ()>) -> Result<Report, Error> {
-        let root = self.ledger.reopen().await?;
-        self.source = Arc::new(Redrive::new(self.ledger.clone(), root.clone(), self.stats.cut.clone()).await?);
+        let mut shutdown = pin!(shutdown);
+        let (ledger, cut) = (self.ledger.clone(), self.stats.cut.clone());
+        let opened = async move {
+            let root = ledger.reopen().await?;
+            Ok::<_, Error>((Redrive::new(ledger, root.clone(), cut).await?, root))
+        };
+        let (redrive, root) = match select(pin!(opened), shutdown.as_mut()).await {
+            Either::Left((opened, _)) => opened?,
+            Either::Right(((), _)) => return Ok(self.stats.report()),
+        };
+        self.source = Arc::new(redrive);
         self.run_behind(root, shutdown).await
     }
 

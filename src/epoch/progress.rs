@@ -42,6 +42,15 @@ impl Progress {
         self.places().values().filter_map(lag).max()
     }
 
+    /// The source has told how far behind the end the place is that has been read to: all there is, if nothing is open.
+    pub(super) fn read(&self, partition: &Partition, lag: Lag) {
+        if let Some(place) = self.places().get_mut(partition)
+            && place.open == 0
+        {
+            place.lag = lag.or(place.lag);
+        }
+    }
+
     /// What has been read and is not committed, for people; unset if there is nothing.
     pub(super) fn uncommitted(&self) -> Option<String> {
         const NAMED: usize = 5;
@@ -83,15 +92,6 @@ impl Watched<'_> {
     /// An epoch is committed, up to there, so far behind the end.
     pub(super) fn committed(&self, to: Option<Position>, lag: Lag) {
         self.edit(|place| *place = Place { committed: to, open: place.open.saturating_sub(1), lag });
-    }
-
-    /// The source has told how far behind the end the place is that has been read to: all there is, if nothing is open.
-    pub(super) fn read(&self, lag: Lag) {
-        self.edit(|place| {
-            if place.open == 0 {
-                place.lag = lag.or(place.lag);
-            }
-        });
     }
 }
 

@@ -10,8 +10,9 @@ use chrono::{DateTime, Utc};
 use futures::Stream;
 use futures::future::select;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
+use super::beat::Beat;
 use super::budget::Budget;
 use super::clock::Clock;
 use super::course::Course;
@@ -35,10 +36,8 @@ pub struct EpochRecords {
     taken: Taken,
     limits: Limits,
     course: Arc<Course>,
-    /// When it is to end if it has nothing by then.
-    due: Option<Pin<Box<Sleep>>>,
-    /// Until when the epochs before it know that nothing is lost.
-    seen: Option<DateTime<Utc>>,
+    /// Ends it while it has nothing.
+    beat: Option<Beat>,
     /// Ready when the epoch's time is over, or the budget used up; made with its first record or its first row.
     over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     back: Option<oneshot::Sender<(Reader, Taken)>>,
@@ -46,10 +45,6 @@ pub struct EpochRecords {
 
 /// After how many records the time and a request to stop are looked at, even if more are there.
 const LOOK_EVERY: u64 = 16;
-
-/// What a chain knows of an idle partition is never older than this part of the time for which its source keeps records: so
-/// who goes on within the rest of it finds no gap.
-const FRESH: u32 = 4;
 
 /// What ends epochs, beside the end of their source.
 #[derive(Clone)]
@@ -89,6 +84,8 @@ pub(super) struct Taken {
     /// The epoch was read to its end.
     pub(super) done: bool,
     pub(super) last_arrival: Option<DateTime<Utc>>,
+    /// It has nothing but that nothing was missed.
+    pub(super) beats: bool,
 }
 
 /// A partition that is being read, with what has been read ahead of the epochs.
@@ -100,6 +97,8 @@ pub(super) struct Reader {
     /// When that was so.
     asked: Instant,
     horizon: Horizon,
+    /// How long the source keeps records; unset if it keeps them for good, or has not said.
+    period: Option<Duration>,
     /// What may be lost before what is given next, or within the epoch.
     pub(super) gap: Option<Gap>,
     /// Why nothing more is read: there is a gap, and it is to stop there.
@@ -107,8 +106,6 @@ pub(super) struct Reader {
     /// When the end of the partition was reached, by its source's clock, or this machine's if it has none; unset if it was
     /// not, or if more has come.
     tip: Option<DateTime<Utc>>,
-    /// For how long the source keeps records, if not for ever.
-    keeps: Option<Duration>,
     /// The source's failure, which the closure may have swallowed.
     pub(super) failure: Option<Error>,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -141,13 +138,13 @@ impl Reader {
             partition: partition.clone(),
             batches,
             horizon: Horizon::new(seen),
+            period: None,
             gap: None,
             refused: None,
             records: Vec::new().into_iter(),
             behind: None,
             asked: Instant::now(),
             tip: None,
-            keeps: None,
             failure: None,
             stopped,
             ended: false,
@@ -182,8 +179,8 @@ impl Reader {
                     }
                     (self.behind, self.closed) = (batch.behind, batch.closed);
                     self.asked = Instant::now();
+                    self.period = batch.retention.map(|retention| retention.period);
                     let now = || batch.retention.map_or_else(|| limits.clock.now(), |retention| retention.now);
-                    self.keeps = batch.retention.map(|retention| retention.period);
                     self.tip = batch.behind.is_some_and(|behind| behind.is_zero()).then(now);
                     self.ended |= batch.closed;
                     self.records = batch.records.into_iter();
@@ -199,11 +196,8 @@ impl Reader {
         self.tip.filter(|_| self.records.as_slice().is_empty())
     }
 
-    /// Whether all is read, and what the chain knows of that, until `seen`, is so old that it is to be told what is known
-    /// now: otherwise whoever goes on after a crash might take idle time for a gap.
-    pub(super) fn is_stale(&self, seen: Option<DateTime<Utc>>) -> bool {
-        let (Some(tip), Some(seen), Some(keeps)) = (self.tip(), seen, self.keeps) else { return false };
-        (tip - seen).to_std().is_ok_and(|since| since >= keeps / FRESH)
+    pub(super) const fn period(&self) -> Option<Duration> {
+        self.period
     }
 
     /// Whether there is an epoch to commit, though no record is left: an end mark, or a gap.
@@ -239,13 +233,11 @@ impl EpochRecords {
         reader: Reader,
         limits: Limits,
         course: Arc<Course>,
-        due: Option<Instant>,
-        seen: Option<DateTime<Utc>>,
+        beat: Option<Beat>,
     ) -> (Self, oneshot::Receiver<(Reader, Taken)>) {
         let (back, returned) = oneshot::channel();
         let taken = Taken::default();
-        let due = due.map(|due| Box::pin(sleep_until(due)));
-        (Self { reader: Some(reader), taken, limits, course, due, seen, over: None, back: Some(back) }, returned)
+        (Self { reader: Some(reader), taken, limits, course, beat, over: None, back: Some(back) }, returned)
     }
 
     /// Whether it is to be closed: never before it has a record, whatever the limits are.
@@ -278,19 +270,26 @@ impl EpochRecords {
             self.course.wake_at_first_row(cx.waker());
             if self.course.has_rows() {
                 self.begin_time();
-            } else if self.due.as_mut().is_some_and(|due| due.as_mut().poll(cx).is_ready())
-                || self.reader.as_ref().is_some_and(|reader| reader.is_stale(self.seen))
-            {
-                return Poll::Ready(None);
             }
         }
         if (exhausted || self.taken.records.is_multiple_of(LOOK_EVERY)) && self.is_over(cx) {
             return Poll::Ready(None);
         }
         let Some(reader) = &mut self.reader else { return Poll::Ready(None) };
-        if exhausted && let Err(error) = ready!(reader.poll_more(cx, &self.limits)) {
-            reader.failure = Some(error.clone());
-            return Poll::Ready(Some(Err(error)));
+        if exhausted {
+            match reader.poll_more(cx, &self.limits) {
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => {
+                    reader.failure = Some(error.clone());
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Poll::Pending if self.over.is_some() => return Poll::Pending,
+                Poll::Pending => {
+                    self.limits.stats.progress.read(&reader.partition, reader.lag());
+                    self.taken.beats = self.beat.as_mut().is_some_and(|beat| beat.is_due(cx, reader));
+                    return if self.taken.beats { Poll::Ready(None) } else { Poll::Pending };
+                }
+            }
         }
         let Some(record) = reader.records.next() else { return Poll::Ready(None) };
         if self.over.is_none() {

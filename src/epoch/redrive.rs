@@ -13,7 +13,8 @@ use super::dead::DeadLine;
 use super::format::{Encoding, Found};
 use super::header::{Header, Root};
 use super::keys::{self as names, DEAD};
-use super::ledger::{Head, Ledger, head, place};
+use super::ledger::{Head, Ledger};
+use super::objects::{head, place};
 use crate::source::{Batch, Description, Listed, Source, Start};
 use crate::store::Store;
 use crate::{BoxFlow, Counter, Error, ErrorKind, FlowExt, Origin, Partition, Position, Record};
@@ -122,7 +123,14 @@ impl Reading {
     /// The letters of the next epoch that has some which have not been read.
     async fn next(&mut self) -> Result<Option<Batch>, Error> {
         while !self.head.end && self.head.n <= self.letters.last {
-            let Some(header) = self.ledger.header(&self.head.key).await? else { break };
+            let Some(header) = self.ledger.header(&self.head.key).await? else {
+                if self.head.n == self.letters.last {
+                    break;
+                }
+                return Err(Error::new(ErrorKind::NotFound, "an epoch is gone that comes before dead letters")
+                    .at(self.ledger.place(&self.head.key))
+                    .cure("restore that object from a copy: look for more of its kind with `verify`"));
+            };
             self.head = self.ledger.follow(&self.letters.of, &self.head, &header)?;
             let done = self.after.as_ref().and_then(Position::major).is_some_and(|done| header.n < done);
             if header.dead.is_none() || done {

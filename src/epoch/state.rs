@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::course::Course;
 use super::header::Header;
-use super::ledger::{Ledger, load_state};
+use super::ledger::Ledger;
+use super::objects::load_state;
 use super::retry::Patience;
 use super::saved::{SavedState, Unsaved};
 use crate::source::KeyRange;

@@ -65,6 +65,7 @@ impl Stats {
             (&self.rows, &epoch::ROWS, rows),
             (&self.dead_letters, &epoch::DEAD_LETTERS, dead_letters),
             (&self.gaps, &epoch::GAPS, gaps),
+            (&self.lost, &epoch::LOST, 0),
         ] {
             counter.add(n);
             metric.add(&self.labels, n);

@@ -14,7 +14,7 @@ use super::committed::{HEADERS_AT_ONCE, dead_letters, keys, listed, root, rows};
 use super::format::{Encoding, Found};
 use super::header::{Header, newer_form};
 use super::keys::DEAD;
-use super::ledger::{head, header_of};
+use super::objects::{head, header_of};
 use super::retry::retried;
 use crate::Error;
 use crate::error::causes;
@@ -45,8 +45,8 @@ impl Verify {
         self
     }
 
-    /// Also finds partitions that have not been committed to, or seen at their tip, for so long. Without heartbeats an idle
-    /// partition is among them.
+    /// Also finds partitions that have not been committed to, or seen at their tip, for so long. An idle partition is among
+    /// them, unless its [heartbeat](super::Pipeline::heartbeat) is more frequent.
     #[must_use]
     pub const fn stalled_after(mut self, after: Duration) -> Self {
         self.stalled_after = Some(after);

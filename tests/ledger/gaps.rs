@@ -54,6 +54,18 @@ async fn who_comes_back_within_the_retention_has_no_gap() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_partition_that_was_idle_and_watched_has_no_gap_when_the_pipeline_comes_back() {
+    let idle = (0..72).flat_map(|_| [Wait(DAY / 24), Tip(0)]);
+    let (dir, source) = (dir(), Scripted::one([Tip(3)].into_iter().chain(idle)));
+    keeps(&source, 0.0);
+    let report = run(&source, &dir, AtGaps::Stop).await.unwrap();
+    assert!((2..=13).contains(&report.epochs), "that is said in a few epochs: {}", report.epochs);
+    source.edit(|script| script.steps.insert("p".into(), vec![Tip(3), Tip(2)]));
+    keeps(&source, 3.5);
+    assert_eq!(run(&source, &dir, AtGaps::Stop).await.unwrap().gaps, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_comes_back_later_goes_on_and_the_next_epoch_has_the_gap() {
     let (dir, source) = (dir(), Scripted::one([Tip(3)]));
     keeps(&source, 0.0);

@@ -11,7 +11,7 @@ use std::future::pending;
 
 use crate::scripted::Step::{Batch, Close, Tip};
 use crate::scripted::{Scripted, position};
-use crate::{all, dir, none, pipeline, run, store, texts};
+use crate::{all, by_three, dir, ledger, none, pipeline, run, store, texts};
 
 async fn continued(source: &Scripted, old: &Arc<dyn Store>, new: &Arc<dyn Store>) -> Result<Report, Error> {
     let ledger = Ledger::new(Arc::clone(new), "another").continue_from(Arc::clone(old));
@@ -68,6 +68,20 @@ async fn may_be_continued_itself() {
     let [p, q] = &imported.ends[..] else { panic!("{imported:?}") };
     assert_eq!((&p.to, p.end, p.seen.is_some()), (&Some(position(5)), false, true));
     assert_eq!((&q.to, q.end), (&Some(position(2)), true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_may_be_called_redrive() {
+    let (old, new) = (dir(), dir());
+    let (old, new) = (store(&old), store(&new));
+    let source = Scripted::new().with("redrive/s", &[], [Batch(7)]);
+    run(&source, &old, 2, by_three).await.unwrap();
+    let redrive = pipeline(Arc::new(source.clone()), ledger(&old), Every::default(), none).redrive(pending());
+    assert_eq!(redrive.await.unwrap().records, 2);
+    source.edit(|script| script.steps.insert("redrive/s".to_owned(), vec![Batch(8)]));
+    assert_eq!(continued(&source, &old, &new).await.unwrap().records, 1);
+    let imported = root(&*new).await.unwrap().imported.unwrap();
+    assert_eq!(imported.ends.len(), 1, "what was redriven stays with the old one");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use anabranch::{Error, ErrorKind, Record};
 use crate::faulty::{Call, Fate, Faulty};
 use crate::scripted::Scripted;
 use crate::scripted::Step::Batch;
-use crate::{Bad, Records, all, by_three, committed, dir, keys, ledger, none, pipeline, run, store, texts};
+use crate::{Bad, Records, all, by_three, chain, committed, dir, keys, ledger, none, pipeline, run, store, texts};
 
 async fn redrive(store: &Arc<dyn Store>, records: u64, bad: Bad) -> Result<Report, Error> {
     let every = Every::secs(60).or_records(records.try_into().unwrap());
@@ -116,6 +116,16 @@ async fn those_that_no_epoch_names_do_not_exist() {
     }
     assert_eq!(redrive(&store(&dir), 9, none).await.unwrap().records, 13);
     assert_eq!(texts(&store(&dir)).await, all(&source));
+}
+
+#[tokio::test(start_paused = true)]
+async fn letters_that_no_chain_leads_to_any_more_are_an_error() {
+    let (dir, source) = (dir(), Scripted::one([Batch(20)]));
+    run(&source, &store(&dir), 1, by_three).await.unwrap();
+    let epochs = chain(&dir, "p").await;
+    std::fs::remove_file(&epochs[0]).unwrap();
+    let error = redrive(&store(&dir), 9, none).await.unwrap_err();
+    assert!(error.to_string().contains(epochs[0].file_name().unwrap().to_str().unwrap()), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

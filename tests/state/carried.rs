@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anabranch::epoch::{Carry, DeadLetters, Every, OpenGroups, Report, SourceExt, State, carry_groups};
 use anabranch::group::{Carrier, Until};
+use anabranch::source::Retention;
 use anabranch::store::Store;
 use anabranch::{BoxFlow, Error, Partition};
 use proptest::prelude::*;
@@ -188,6 +190,54 @@ async fn a_partition_that_is_gone_gives_its_groups_with_its_gap() {
     assert_eq!(rows(&place).await["p"], [(0, 9), (1, 4)]);
     let end = chains(&place).await["p"].last().unwrap().header.clone();
     assert!(end.end && end.gap.is_some() && end.records == 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_that_is_due_while_groups_are_open_holds_nothing_up() {
+    // What comes in between does not say that it is the last there is.
+    let steps = [Tip(3), Wait(20 * SECOND), Batch(0), Wait(20 * SECOND), Batch(4), Forever];
+    let (dir, source, runs) = (dir(), Scripted::one(steps), AtomicUsize::new(0));
+    let chain = move |records: Records, _: DeadLetters, open: State<Open>| {
+        assert!(runs.fetch_add(1, Ordering::Relaxed) < 100, "it is run again and again");
+        counts(records, Until::idle(1_000 * SECOND), open)
+    };
+    let pipeline = source.epochs(usual().every).commit_to_with_state(ledger(&store(&dir)), carry_groups(), chain);
+    let report = done(pipeline.heartbeat(2 * SECOND).run(sleep(500 * SECOND))).await.unwrap();
+    assert_eq!(report.records, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_groups_to_end_is_not_behind() {
+    let idle = (0..100).flat_map(|_| [Wait(SECOND), Tip(0)]);
+    let (dir, source) = (dir(), Scripted::one([Tip(3)].into_iter().chain(idle).chain([Forever])));
+    let chain =
+        |records: Records, _: DeadLetters, open: State<Open>| counts(records, Until::idle(1_000 * SECOND), open);
+    let pipeline = source.epochs(Every::secs(5)).commit_to_with_state(ledger(&store(&dir)), carry_groups(), chain);
+    let stats = pipeline.stats();
+    let look = async {
+        sleep(50 * SECOND + SECOND / 2).await;
+        assert!(stats.lag().is_some_and(|lag| lag <= SECOND), "{:?}", stats.lag());
+    };
+    done(pipeline.run(look)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_epoch_of_rows_alone_does_not_forget_until_when_nothing_was_missed() {
+    let (dir, source) = (dir(), Scripted::one([Batch(9), Forever]));
+    let place = store(&dir);
+    let (day, noon) = (24 * 60 * 60 * SECOND, source.edit(|script| script.arrived));
+    let at = |days: u32| move || Retention { now: noon + days * day, period: day };
+    source.edit(|script| script.retention = Some(Arc::new(at(0))));
+    let run = Run { every: records(1), ..usual() };
+    run.carried(&source, &place, sleep(500 * SECOND)).await;
+    let last = chains(&place).await["p"].last().unwrap().header.clone();
+    assert_eq!((last.n, last.records, last.rows, last.last_arrival), (9, 0, 1, None));
+    assert!(place.get("_ledger/p/hint").await.unwrap().is_some(), "the next run begins with that epoch");
+    source.edit(|script| {
+        script.retention = Some(Arc::new(at(3)));
+        script.steps.insert("p".to_owned(), vec![Batch(9), Tip(1)]);
+    });
+    assert_eq!(run.carried(&source, &place, never()).await.gaps, 1);
 }
 
 /// Groups as one part of a state among others.

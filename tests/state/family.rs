@@ -1,20 +1,28 @@
 //! What children of a split or a merge begin with.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anabranch::Partition;
-use anabranch::epoch::{Carry, DeadLetters, Inherited, SourceExt, State};
+use anabranch::epoch::{Carry, DeadLetters, Inherited, Ledger, Pipeline, SourceExt, State};
 use anabranch::source::KeyRange;
 use anabranch::store::Store;
+use anabranch::{BoxFlow, Error, Partition};
+use chrono::{TimeDelta, Utc};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
+use crate::faulty::{Call, Fate, Faulty};
 use crate::scripted::Step::{Batch, Close};
 use crate::scripted::{Scripted, number};
 use crate::{Records, chains, dir, done, last, ledger, records, state, store};
 
 /// How often each key came.
 type Counts = BTreeMap<String, u64>;
+
+/// Rows that say nothing.
+type Nothing = BoxFlow<'static, (), Error>;
 
 fn key(number: u64) -> String {
     format!("key {}", number % 23)
@@ -31,7 +39,11 @@ fn inherits(parents: Vec<Inherited<Counts>>, keys: Option<KeyRange>) -> Counts {
     counts
 }
 
-async fn run(source: &Scripted, store: &Arc<dyn Store>, carry: Carry<Counts>) -> u64 {
+fn pipeline(
+    source: &Scripted,
+    ledger: Ledger,
+    carry: Carry<Counts>,
+) -> Pipeline<impl Fn(Records, DeadLetters, State<Counts>) -> Nothing + Send + Sync + 'static, Counts> {
     let chain = |records: Records, _: DeadLetters, state: State<Counts>| {
         records
             .map(move |record| {
@@ -40,8 +52,11 @@ async fn run(source: &Scripted, store: &Arc<dyn Store>, carry: Carry<Counts>) ->
             })
             .boxed()
     };
-    let pipeline = source.clone().epochs(records(7)).commit_to_with_state(ledger(store), carry, chain);
-    done(pipeline.run(std::future::pending())).await.unwrap().records
+    source.clone().epochs(records(7)).commit_to_with_state(ledger, carry, chain)
+}
+
+async fn run(source: &Scripted, store: &Arc<dyn Store>, carry: Carry<Counts>) -> u64 {
+    done(pipeline(source, ledger(store), carry).run(pending())).await.unwrap().records
 }
 
 fn counted(numbers: impl IntoIterator<Item = u64>) -> Counts {
@@ -122,6 +137,26 @@ async fn without_inherit_children_begin_anew_and_all_states_add_up() {
         all += state::<Counts>(&place, chain.last().unwrap()).await.values().sum::<u64>();
     }
     assert_eq!(all, 64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_inherits_behind_the_epoch_that_leads_to_a_new_hour() {
+    let (dir, source) = (dir(), Scripted::one([Close(46)]));
+    let (place, carry) = (store(&dir), || Carry::new(1, Counts::new).inherit(inherits));
+    run(&source, &place, carry()).await;
+    source.add("child", &["p"], [Batch(2)]);
+    let later = |store| Ledger::new(store, "test").clock(|| Utc::now() + TimeDelta::hours(3));
+    let mut commits = 0;
+    // Killed between the two.
+    let dies = Faulty::new(store(&dir), move |call: &Call| {
+        commits += i32::from(call.is_commit());
+        if commits > 1 { Fate::Vanish } else { Fate::Pass }
+    });
+    let killed = pipeline(&source, later(dies as _), carry()).run(pending());
+    assert!(timeout(Duration::from_secs(100), killed).await.is_err());
+    assert_eq!(chains(&place).await["child"].len(), 1);
+    done(pipeline(&source, later(Arc::clone(&place)), carry()).run(pending())).await.unwrap();
+    assert_eq!(last::<Counts>(&place, "child").await, counted((1..=46).chain(1..=2)));
 }
 
 async fn gone(dir: &TempDir) -> Scripted {

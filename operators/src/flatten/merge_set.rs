@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use futures::TryStream;
+use futures::task::{ArcWake, waker_ref};
 use slab::Slab;
 
 use crate::budget::Budget;
@@ -32,9 +33,8 @@ pub(crate) struct MergeSet<S: TryStream> {
 
 struct Member<S> {
     stream: Pin<Box<S>>,
+    /// Its waker too.
     call: Arc<Call>,
-    /// Makes the call.
-    waker: Waker,
 }
 
 /// What wakes one stream.
@@ -70,13 +70,9 @@ impl Call {
     }
 }
 
-impl Wake for Call {
-    fn wake(self: Arc<Self>) {
-        self.make();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.make();
+impl ArcWake for Call {
+    fn wake_by_ref(call: &Arc<Self>) {
+        call.make();
     }
 }
 
@@ -116,7 +112,7 @@ impl<S: TryStream> MergeSet<S> {
             // One that has ended may have been woken once more.
             let Some(member) = self.streams.get_mut(at) else { continue };
             self.current = Some(at);
-            match member.stream.as_mut().try_poll_next(&mut Context::from_waker(&member.waker)) {
+            match member.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker_ref(&member.call))) {
                 Poll::Ready(Some(item)) => {
                     self.run += 1;
                     if self.run >= RUN {
@@ -168,9 +164,8 @@ impl<S: TryStream> MergeSet<S> {
     fn add(&mut self, stream: S) -> usize {
         let entry = self.streams.vacant_entry();
         let call = Arc::new(Call { member: entry.key(), made: AtomicBool::new(false), woken: Arc::clone(&self.woken) });
-        let waker = Waker::from(Arc::clone(&call));
         let at = entry.key();
-        entry.insert(Member { stream: Box::pin(stream), call, waker });
+        entry.insert(Member { stream: Box::pin(stream), call });
         at
     }
 

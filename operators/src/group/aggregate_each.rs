@@ -268,12 +268,10 @@ where
                     continue;
                 }
             };
-            match groups.look_up((this.key)(&item)) {
-                Lookup::Open(id) => {
-                    let (state, last) = groups.count_item(id);
+            match groups.count_item((this.key)(&item)) {
+                Lookup::Open(state, last) => {
                     aggregator.add(state, item);
-                    if last {
-                        let (key, state) = groups.close(id);
+                    if let Some((key, state)) = last.and_then(|id| groups.close(id)) {
                         return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
                     }
                 }
@@ -288,8 +286,7 @@ where
                     };
                     look = groups.has_signals();
                     let state = aggregator.open(vacancy.key(), item);
-                    let id = groups.open(vacancy, state);
-                    let last = groups.count_item(id).1.then(|| groups.close(id));
+                    let last = groups.open(vacancy, state).and_then(|id| groups.close(id));
                     let mut closed = evicted.into_iter().chain(last).map(|(key, state)| (key, aggregator.close(state)));
                     if let Some(group) = closed.next() {
                         if let Some(second) = closed.next() {

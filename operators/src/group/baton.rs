@@ -18,6 +18,9 @@ use crate::sync::{Mutex, MutexGuard, lock};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seat(u32);
 
+/// Since when a reader waits that does not.
+const NEVER: u64 = u64::MAX;
+
 #[derive(Default)]
 pub(crate) struct Baton {
     roster: Mutex<Roster>,
@@ -43,14 +46,14 @@ struct Place {
     /// Set while the reader waits, and then the place is in the list.
     waker: Option<Waker>,
     /// Since when it waits for what it wants: a reader that was woken in vain has not lost its place.
-    since: Option<u64>,
+    since: u64,
     links: Links,
 }
 
 impl Default for Roster {
     fn default() -> Self {
         let mut seats = Slab::new();
-        let outer = seats.insert(Place { waker: None, since: None, links: Links::new() });
+        let outer = seats.insert(Place { waker: None, since: NEVER, links: Links::new() });
         debug_assert_eq!(outer, Baton::OUTER.0 as usize);
         let waiting = List::new(|place: &mut Place| &mut place.links);
         Self { seats, waiting, holder: None, polling: None, called: false, begun: 0 }
@@ -63,7 +66,7 @@ impl Baton {
 
     /// A seat for one reader more.
     pub(crate) fn join(&self) -> Seat {
-        Seat(self.lock().seats.insert(Place { waker: None, since: None, links: Links::new() }) as u32)
+        Seat(self.lock().seats.insert(Place { waker: None, since: NEVER, links: Links::new() }) as u32)
     }
 
     /// The reader is gone.
@@ -101,7 +104,7 @@ impl Baton {
     pub(crate) fn served(&self, seat: Seat, polled: bool) {
         let mut roster = self.lock();
         let waker = roster.stop_waiting(seat);
-        roster.seats[seat.0 as usize].since = None;
+        roster.seats[seat.0 as usize].since = NEVER;
         roster.stop_polling(seat);
         // It may have got the baton while it polled, by a call that came of that very poll: another is to go on.
         let held = roster.holder.take_if(|holder| *holder == seat).is_some();
@@ -202,9 +205,12 @@ impl Roster {
     fn start_waiting(&mut self, seat: Seat, waker: Waker) {
         let place = &mut self.seats[seat.0 as usize];
         place.waker = Some(waker);
-        let since = *place.since.get_or_insert(self.begun);
-        self.begun += u64::from(since == self.begun);
-        self.waiting.insert(&mut self.seats, seat.0, |other| other.since > Some(since));
+        if place.since == NEVER {
+            place.since = self.begun;
+            self.begun += 1;
+        }
+        let since = place.since;
+        self.waiting.insert(&mut self.seats, seat.0, |other| other.since > since);
     }
 
     fn stop_waiting(&mut self, seat: Seat) -> Option<Waker> {

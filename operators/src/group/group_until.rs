@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::groups::{Groups, Limit};
 use super::hub::{Filled, Out, Route};
-use super::inlet::Inlet;
+use super::inlet::{Gathering, Inlet};
 use super::lane::{Bounds, Lane, Lanes};
 use super::substream::{Group, SubStreams};
 use super::table::Lookup;
@@ -205,7 +205,8 @@ where
 
     /// Bounds what sub-streams buffer: `each` unread items in one, `all` in all of them together, with groups that have
     /// not been taken yet; 1,024 and 65,536 if not said. `*_each` buffer nothing. When `all` was reached, the source goes on
-    /// as soon as more than a 256th of it is free again.
+    /// as soon as more than a 256th of it is free again. An item that its reader has got may count as unread until the
+    /// reader has got all that there was, or a 64th of `each`, or a 256th of `all`.
     ///
     /// # Panics
     ///
@@ -309,10 +310,7 @@ where
 {
     key: F,
     groups: Groups<K, Inlet<K, T, E>, W, E>,
-    /// Groups whose inlets have items; some may have closed since.
-    touched: Vec<u32>,
-    /// Items in all inlets together.
-    gathered: usize,
+    gathering: Gathering<K, T, E>,
     /// When it was last looked for what is due.
     looked: Option<Instant>,
 }
@@ -323,13 +321,11 @@ where
     W: GroupSignal<K, E>,
 {
     const fn new(key: F, groups: Groups<K, Inlet<K, T, E>, W, E>) -> Self {
-        Self { key, groups, touched: Vec::new(), gathered: 0, looked: None }
+        Self { key, groups, gathering: Gathering::new(), looked: None }
     }
 
-    fn end(&mut self, mut inlet: Inlet<K, T, E>, lanes: &Lanes) {
-        self.gathered -= inlet.len();
-        lanes.add(inlet.len());
-        inlet.hand_over(lanes);
+    fn end(&mut self, inlet: &Inlet<K, T, E>, lanes: &Lanes) {
+        self.gathering.hand_over_one(lanes, inlet);
         inlet.lane().end(lanes);
     }
 }
@@ -353,6 +349,8 @@ where
 
     const GATHERS: bool = true;
 
+    const LOOKS: bool = W::PRESENT;
+
     fn start(&mut self, _now: Instant, _out: &Out<K, T, E>) {}
 
     fn tick(
@@ -367,14 +365,14 @@ where
         }
         self.groups.set_now(now);
         while let Some((_, inlet)) = self.groups.close_due() {
-            self.end(inlet, &out.lanes);
+            self.end(&inlet, &out.lanes);
             ready!(budget.swallow(cx));
         }
         while let Poll::Ready((_, inlet, fired)) = self.groups.poll_fired(cx) {
             match fired {
-                Ok(()) => self.end(inlet, &out.lanes),
+                Ok(()) => self.end(&inlet, &out.lanes),
                 Err(error) => {
-                    self.gathered -= inlet.len();
+                    self.gathering.drop_one(&inlet);
                     drop(inlet.lane().fail(&out.lanes, error));
                 }
             }
@@ -389,48 +387,38 @@ where
     }
 
     fn item(&mut self, item: T, out: &Out<K, T, E>) -> Result<Filled<K, T, E>, E> {
-        let id = match self.groups.look_up((self.key)(&item)) {
-            Lookup::Open(id) => id,
+        let (full, last) = match self.groups.count_item((self.key)(&item)) {
+            Lookup::Open(inlet, last) => (self.gathering.push(&out.lanes, inlet, item), last),
             Lookup::Absent(vacancy) => {
                 if !out.can_open() {
                     return Ok(None);
                 }
                 if let Some((_, oldest)) = self.groups.make_room()? {
-                    self.end(oldest, &out.lanes);
+                    self.end(&oldest, &out.lanes);
                 }
                 let Some(lane) = out.open(vacancy.key().clone()) else { return Ok(None) };
-                self.groups.open(vacancy, Inlet::new(lane))
+                let mut inlet = Inlet::new(lane);
+                let full = self.gathering.push(&out.lanes, &mut inlet, item);
+                (full, self.groups.open(vacancy, inlet))
             }
         };
-        let (inlet, last) = self.groups.count_item(id);
-        if inlet.len() == 0 {
-            self.touched.push(id);
-        }
-        let full = inlet.push(&out.lanes, item).then(|| Arc::clone(inlet.lane()));
-        self.gathered += 1;
-        if last {
-            let (_, inlet) = self.groups.close(id);
-            self.end(inlet, &out.lanes);
+        if let Some((_, inlet)) = last.and_then(|id| self.groups.close(id)) {
+            self.end(&inlet, &out.lanes);
         }
         Ok(full)
     }
 
     fn gathered(&self) -> usize {
-        self.gathered
+        self.gathering.len()
     }
 
     fn hand_over(&mut self, lanes: &Lanes) {
-        lanes.add(std::mem::take(&mut self.gathered));
-        for id in self.touched.drain(..) {
-            if let Some(inlet) = self.groups.get_mut(id) {
-                inlet.hand_over(lanes);
-            }
-        }
+        self.gathering.hand_over(lanes);
     }
 
     fn take_open(&mut self) -> Option<Arc<Lane<K, T, E>>> {
         let (_, inlet) = self.groups.close_oldest()?;
-        self.gathered -= inlet.len();
+        self.gathering.drop_one(&inlet);
         Some(Arc::clone(inlet.lane()))
     }
 

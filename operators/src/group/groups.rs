@@ -1,15 +1,15 @@
 //! [`Groups`]: the open groups with everything that ends them, for both ways of reading groups.
 
 use std::hash::Hash;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::carrier::OpenGroup;
-use super::table::{Lookup, Table, Vacancy};
+use super::table::{Id, Lookup, Table, Vacancy};
 use super::until::{GroupSignal, Until};
-use super::watch::{Watch, Watching};
+use super::watch::Watch;
 use crate::{Counter, OperatorError};
 
 /// How many groups may be open, and what happens beyond.
@@ -24,15 +24,9 @@ pub(super) struct Groups<K, V, W, E>
 where
     W: GroupSignal<K, E>,
 {
-    table: Table<K, Open<V>>,
+    table: Table<K, V>,
     watch: Watch<W, K, E>,
     limit: Limit<E>,
-}
-
-struct Open<V> {
-    value: V,
-    /// Kept for its drop.
-    _watching: Option<Watching>,
 }
 
 impl<K, V, W, E> Groups<K, V, W, E>
@@ -60,20 +54,23 @@ where
 
     /// A group whose time has come.
     pub(super) fn close_due(&mut self) -> Option<(K, V)> {
-        self.table.due().map(|id| self.close(id))
+        self.table.due().and_then(|id| self.close(id))
     }
 
     /// A group whose signal has fired, or failed.
     pub(super) fn poll_fired(&mut self, cx: &mut Context<'_>) -> Poll<(K, V, Result<(), E>)> {
-        self.watch.poll_fired(cx).map(|(id, result)| {
-            let (key, value) = self.close(id);
-            (key, value, result)
-        })
+        loop {
+            let (id, result) = ready!(self.watch.poll_fired(cx));
+            if let Some((key, value)) = self.close(id) {
+                return Poll::Ready((key, value, result));
+            }
+        }
     }
 
+    /// Counts an item of that key now, if its group is open.
     #[inline]
-    pub(super) fn look_up(&self, key: K) -> Lookup<K> {
-        self.table.look_up(key)
+    pub(super) fn count_item(&mut self, key: K) -> Lookup<'_, K, V> {
+        self.table.count_item(key)
     }
 
     /// Makes room for one group more: gives the group that had to be closed for it, if any.
@@ -88,25 +85,13 @@ where
         Ok(self.close_oldest())
     }
 
-    /// Opens a group and starts its signal.
-    pub(super) fn open(&mut self, vacancy: Vacancy<K>, value: V) -> u32 {
-        let id = self.table.open(vacancy, Open { value, _watching: None });
-        let watching = self.watch.start(id, self.table.key(id));
-        self.table.value_mut(id)._watching = watching;
-        id
-    }
-
-    /// Counts an item of a group. Gives what is kept of the group, and whether that was its last item, so that it is to
-    /// be [closed](Self::close).
-    #[inline]
-    pub(super) fn count_item(&mut self, id: u32) -> (&mut V, bool) {
-        let (open, last) = self.table.count_item(id);
-        (&mut open.value, last)
-    }
-
-    /// What is kept of a group, if there is one of that id.
-    pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut V> {
-        self.table.get_mut(id).map(|open| &mut open.value)
+    /// Opens a group with its first item, and starts its signal. Gives its id if that was its last item too, so that it
+    /// is to be [closed](Self::close).
+    pub(super) fn open(&mut self, vacancy: Vacancy<K>, value: V) -> Option<Id> {
+        let fired = self.watch.signal(vacancy.key());
+        let (id, last) = self.table.open(vacancy, value);
+        self.watch.start(id, fired);
+        last.then_some(id)
     }
 
     /// Gets ready for groups that a flow before has left open, the oldest of which is that old.
@@ -118,14 +103,17 @@ where
     /// [said](Self::restored). Gives a group that ends by it: one to make room, or the group itself.
     pub(super) fn restore(&mut self, group: OpenGroup<K, V>) -> Result<Option<(K, V)>, E> {
         let OpenGroup { key, state, age, idle, items } = group;
-        if self.table.is_full(items) || self.table.is_open(&key) {
+        if self.table.is_full(items) {
             return Ok(Some((key, state)));
         }
+        let vacancy = match self.table.vacancy(key) {
+            Ok(vacancy) => vacancy,
+            Err(key) => return Ok(Some((key, state))),
+        };
         let evicted = self.make_room()?;
-        if let Lookup::Absent(vacancy) = self.look_up(key) {
-            let id = self.open(vacancy, state);
-            self.table.set_ages(id, age, idle, items);
-        }
+        let fired = self.watch.signal(vacancy.key());
+        let id = self.table.open_again(vacancy, state, age, idle, items);
+        self.watch.start(id, fired);
         Ok(evicted)
     }
 
@@ -137,20 +125,20 @@ where
     /// Lets go of all groups, oldest first, for another flow to go on with.
     pub(super) fn leave_open(&mut self) -> Vec<OpenGroup<K, V>> {
         let mut open = Vec::with_capacity(self.table.len());
-        while let Some(id) = self.table.oldest() {
-            let (age, idle, items) = self.table.ages(id);
-            let (key, state) = self.close(id);
+        while let Some((age, idle, items)) = self.table.ages_of_oldest()
+            && let Some((key, state)) = self.close_oldest()
+        {
             open.push(OpenGroup { key, state, age, idle, items });
         }
         open
     }
 
     pub(super) fn close_oldest(&mut self) -> Option<(K, V)> {
-        self.table.oldest().map(|id| self.close(id))
+        self.table.oldest().and_then(|id| self.close(id))
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = &V> {
-        self.table.values().map(|open| &open.value)
+        self.table.values()
     }
 
     /// Lets go of all groups: the flow has failed.
@@ -159,8 +147,9 @@ where
         self.watch.clear();
     }
 
-    pub(super) fn close(&mut self, id: u32) -> (K, V) {
-        let (key, open) = self.table.close(id);
-        (key, open.value)
+    /// Ends a group, if it is open.
+    pub(super) fn close(&mut self, id: Id) -> Option<(K, V)> {
+        self.watch.stop(id);
+        self.table.close(id)
     }
 }

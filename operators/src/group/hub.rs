@@ -29,6 +29,9 @@ pub(crate) trait Route<T, E> {
     /// for who polls it, as long as it gives without waiting and there is room, a turn at most.
     const GATHERS: bool = false;
 
+    /// Whether an item can make something due at once, so that [`tick`](Self::tick) is to look before the next.
+    const LOOKS: bool = true;
+
     /// The first poll: time zero.
     fn start(&mut self, now: Instant, out: &Out<Self::Key, T, E>);
 
@@ -329,40 +332,46 @@ where
         }
         let mut budget = Budget::new();
         let mut items = 0;
+        // How many items may be read before it is looked at what is due and how full the buffers are.
+        let mut steps = 0_usize;
         loop {
-            match self.route.tick(&mut cx, now, out, &mut budget) {
-                Poll::Ready(Ok(())) if !R::GATHERS && served() => return Drove::Served,
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return self.fail(out, error),
-                Poll::Pending => {
-                    self.route.hand_over(&out.lanes);
-                    return if served() { Drove::Served } else { Drove::Waits };
+            if steps == 0 {
+                match self.route.tick(&mut cx, now, out, &mut budget) {
+                    Poll::Ready(Ok(())) if !R::GATHERS && served() => return Drove::Served,
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => return self.fail(out, error),
+                    Poll::Pending => {
+                        self.route.hand_over(&out.lanes);
+                        return if served() { Drove::Served } else { Drove::Waits };
+                    }
                 }
-            }
-            if self.is_held(out) {
-                if served() {
-                    return Drove::Served;
+                if self.is_held(out) {
+                    if served() {
+                        return Drove::Served;
+                    }
+                    let until = match self.stall(&cx, now, out) {
+                        Ok(until) => until,
+                        Err(drove) => return drove,
+                    };
+                    // What was due and could not be done waits for room, too.
+                    let due = self.route.deadline().filter(|deadline| *deadline > now);
+                    match due.into_iter().chain(until).min() {
+                        Some(deadline) if self.timer.poll_at(&mut cx, deadline).is_ready() => now = clock::now(),
+                        Some(_) => return Drove::Held,
+                        None => return Drove::Waits,
+                    }
+                    continue;
                 }
-                let until = match self.stall(&cx, now, out) {
-                    Ok(until) => until,
-                    Err(drove) => return drove,
-                };
-                // What was due and could not be done waits for room, too.
-                let due = self.route.deadline().filter(|deadline| *deadline > now);
-                match due.into_iter().chain(until).min() {
-                    Some(deadline) if self.timer.poll_at(&mut cx, deadline).is_ready() => now = clock::now(),
-                    Some(_) => return Drove::Held,
-                    None => return Drove::Waits,
-                }
-                continue;
+                steps = if R::LOOKS { 1 } else { out.lanes.steps(self.route.gathered()) };
             }
             match self.source.as_mut().try_poll_next(&mut cx) {
                 Poll::Ready(Some(Ok(item))) => {
                     match self.route.item(item, out) {
-                        Ok(None) => {}
+                        Ok(None) => steps -= 1,
                         Ok(full) => {
                             self.route.hand_over(&out.lanes);
                             self.full = full;
+                            steps = 0;
                         }
                         Err(error) => return self.fail(out, error),
                     }
@@ -388,6 +397,7 @@ where
                 Poll::Ready(None) => return self.end(out),
                 Poll::Pending => {
                     self.route.hand_over(&out.lanes);
+                    steps = 0;
                     match self.route.deadline() {
                         Some(deadline) if self.timer.poll_at(&mut cx, deadline).is_ready() => now = clock::now(),
                         _ => return Drove::Waits,

@@ -19,6 +19,9 @@ pub(crate) struct Bounds {
 pub(crate) struct Lanes {
     pub(crate) baton: Arc<Baton>,
     bounds: Bounds,
+    /// How many items a reader may be given before they are counted as read: few beside the bounds, or what it has been
+    /// given could hold back the source while it waits for another lane.
+    uncounted: usize,
     /// Items in all lanes together.
     buffered: AtomicUsize,
     /// While the source is held back, it goes on when fewer items than this are buffered; otherwise zero.
@@ -64,7 +67,8 @@ struct State<T, E> {
 
 impl Lanes {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { baton: Arc::default(), bounds, buffered: AtomicUsize::new(0), held: AtomicUsize::new(0) }
+        let uncounted = (bounds.each / 64).min(bounds.all / 256).max(1);
+        Self { baton: Arc::default(), bounds, uncounted, buffered: AtomicUsize::new(0), held: AtomicUsize::new(0) }
     }
 
     /// A lane with a seat of its own.
@@ -82,6 +86,11 @@ impl Lanes {
 
     const fn resume(&self) -> usize {
         self.bounds.all - self.bounds.all / 256
+    }
+
+    /// How many items may come until it is to be looked whether the lanes are full: each may open a lane, which counts too.
+    pub(crate) fn steps(&self, gathered: usize) -> usize {
+        (self.bounds.all.saturating_sub(self.buffered() + gathered) / 2).max(1)
     }
 
     /// Items in all lanes together.
@@ -254,7 +263,7 @@ impl<K, T, E> Lane<K, T, E> {
 
     /// The next item that was taken before, if the lane has not failed since.
     ///
-    /// While the source is held back, each item given makes room at once; otherwise all do with the last of them.
+    /// While the source is held back, each item given makes room at once; otherwise some do together.
     #[inline]
     pub(crate) fn give(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
         if taken.items.is_empty() {
@@ -273,7 +282,7 @@ impl<K, T, E> Lane<K, T, E> {
     fn give_first(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
         let item = taken.items.pop_front()?;
         taken.given += 1;
-        if taken.items.is_empty() || lanes.is_held() {
+        if taken.items.is_empty() || taken.given >= lanes.uncounted || lanes.is_held() {
             self.read(lanes, std::mem::take(&mut taken.given));
         }
         Some(item)

@@ -7,8 +7,10 @@ use std::task::{Context, Poll, ready};
 use futures::Stream;
 use futures::future::{AbortHandle, Abortable};
 use futures::stream::FuturesUnordered;
+use hashbrown::{DefaultHashBuilder, HashMap};
 use pin_project::pin_project;
 
+use super::table::Id;
 use super::until::GroupSignal;
 
 /// The signals of open groups, of which only those that were woken are polled.
@@ -18,10 +20,12 @@ where
 {
     signal: W,
     watched: FuturesUnordered<Abortable<Tagged<W::Fired>>>,
+    /// Those of groups that are open, by the numbers of these.
+    watching: HashMap<u32, Watching, DefaultHashBuilder>,
 }
 
 /// Stops watching a group's signal when it is dropped: the group has ended.
-pub(super) struct Watching(AbortHandle);
+struct Watching(AbortHandle);
 
 impl Drop for Watching {
     fn drop(&mut self) {
@@ -34,23 +38,37 @@ where
     W: GroupSignal<K, E>,
 {
     pub(super) fn new(signal: W) -> Self {
-        Self { signal, watched: FuturesUnordered::new() }
+        Self { signal, watched: FuturesUnordered::new(), watching: HashMap::default() }
     }
 
-    /// Starts the signal of group `id`, if there is one for its key.
-    pub(super) fn start(&mut self, id: u32, key: &K) -> Option<Watching> {
-        let future = self.signal.watch(key)?;
-        let (future, handle) = futures::future::abortable(Tagged { id, future });
-        self.watched.push(future);
-        Some(Watching(handle))
+    /// The signal for a group that is about to open, if there is one for its key.
+    pub(super) fn signal(&mut self, key: &K) -> Option<W::Fired> {
+        self.signal.watch(key)
+    }
+
+    /// Waits for the signal of a group from now on.
+    pub(super) fn start(&mut self, id: Id, signal: Option<W::Fired>) {
+        if let Some(future) = signal {
+            let (future, handle) = futures::future::abortable(Tagged { id, future });
+            self.watched.push(future);
+            self.watching.insert(id.number(), Watching(handle));
+        }
+    }
+
+    /// A group ends.
+    pub(super) fn stop(&mut self, id: Id) {
+        if W::PRESENT {
+            self.watching.remove(&id.number());
+        }
     }
 
     pub(super) fn clear(&mut self) {
         self.watched.clear();
+        self.watching.clear();
     }
 
     /// A group whose signal has fired or failed.
-    pub(super) fn poll_fired(&mut self, cx: &mut Context<'_>) -> Poll<(u32, Result<(), E>)> {
+    pub(super) fn poll_fired(&mut self, cx: &mut Context<'_>) -> Poll<(Id, Result<(), E>)> {
         while !self.watched.is_empty() {
             // `Err` is a signal that was stopped; the set has dropped it now.
             if let Some(Ok(fired)) = ready!(Pin::new(&mut self.watched).poll_next(cx)) {
@@ -63,13 +81,13 @@ where
 
 #[pin_project]
 struct Tagged<F> {
-    id: u32,
+    id: Id,
     #[pin]
     future: F,
 }
 
 impl<F: Future> Future for Tagged<F> {
-    type Output = (u32, F::Output);
+    type Output = (Id, F::Output);
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();

@@ -241,3 +241,18 @@ fn deadlines_are_kept_while_the_buffers_are_full() {
         assert_eq!((b.count().await, rest.count().await), (Ok(2), Ok(2)));
     });
 }
+
+#[test]
+fn what_a_reader_was_given_makes_room_though_it_has_more_in_hand() {
+    virtual_time(async {
+        let (source, flow) = channel();
+        let mut outer = Reader::new(flow.group_by(|c: &char| *c).buffers(4, 100));
+        send(&source, "ab".chars());
+        let (mut a, mut b) = (Reader::new(outer.item()), Reader::new(outer.item()));
+        assert_eq!((a.item(), b.item()), ('a', 'b'));
+        send(&source, "aaaa".chars());
+        assert_eq!((a.item(), a.item(), a.item()), ('a', 'a', 'a'));
+        send(&source, "aab".chars());
+        assert_eq!(b.item(), 'b', "three of another are unread, of the four that may be");
+    });
+}

@@ -328,7 +328,9 @@ impl KinesisSink {
             return error;
         }
         let messages = if held == 1 { "message was" } else { "messages were" };
-        Error::new(error.kind(), format!("{held} {messages} not known to be delivered")).at(self.kinesis.place()).because(error)
+        Error::new(error.kind(), format!("{held} {messages} not known to be delivered"))
+            .at(self.kinesis.place())
+            .because(error)
     }
 
     /// What Kinesis would have against the message, and what can be done about it.
