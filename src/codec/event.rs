@@ -1,17 +1,15 @@
 //! [`EventDecoder`]: finds type and time in a record.
 
 use std::fmt;
-use std::iter::once;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use compact_str::CompactString;
-use memchr::{memchr, memchr_iter};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::codec::fields::Fields;
-use crate::codec::time::{self, NoTime};
+use crate::codec::fields::{Fields, pick_plain};
+use crate::codec::time::{NoTime, Times};
 use crate::codec::undecodable::excerpt;
 use crate::codec::{MAX_RECORD, Minute, Reason, Undecodable};
 use crate::{Error, ErrorKind, Layout, Origin, Record};
@@ -60,6 +58,7 @@ pub struct EventDecoder {
     names: Names,
     /// Where the columns are in the records of the partition that was seen last.
     known: Option<Known>,
+    times: Times,
 }
 
 #[derive(Clone, Debug)]
@@ -81,7 +80,11 @@ struct Known {
 impl EventDecoder {
     /// A decoder that reads the time from one column and the type from another.
     pub fn new(time_column: impl Into<Arc<str>>, key_column: impl Into<Arc<str>>) -> Self {
-        Self { names: Names { time: time_column.into(), kind: key_column.into() }, known: None }
+        Self {
+            names: Names { time: time_column.into(), kind: key_column.into() },
+            known: None,
+            times: Times::default(),
+        }
     }
 
     /// Checks that the columns are there, before anything is read. JSON tells only record by record.
@@ -115,7 +118,7 @@ impl EventDecoder {
     /// If it cannot be read: with the record, and why.
     pub fn decode(&mut self, record: Record) -> Result<Event, Undecodable> {
         let decoded = match &record.origin.layout {
-            Layout::Json => self.names.decode_json(&record.data),
+            Layout::Json => self.names.decode_json(&record.data, &mut self.times),
             Layout::Delimited { .. } => self.decode_delimited(&record),
             Layout::Aggregate => Err(Reason::of_aggregate(&record.data)),
         };
@@ -130,25 +133,21 @@ impl EventDecoder {
             Some(known) if Arc::ptr_eq(&known.origin, &record.origin) => known,
             other => other.insert(Known::new(&record.origin, &self.names)?),
         };
-        let (time, kind) = if memchr(b'"', &record.data).is_none() {
-            let data: &[u8] = &record.data;
-            let mut start = 0;
-            let ends = memchr_iter(known.delimiter, data).chain(once(data.len()));
-            pick(
-                ends.map(|end| &data[std::mem::replace(&mut start, end + 1)..end]),
-                known.time,
-                known.kind,
-                known.columns,
-            )?
-        } else {
-            pick(known.fields.split(&record.data), known.time, known.kind, known.columns)?
+        let wanted = [known.time, known.kind];
+        let (picked, found) = match pick_plain(&record.data, known.delimiter, wanted) {
+            Some(picked) => picked,
+            None => pick(known.fields.split(&record.data), wanted),
         };
-        self.names.event(time, kind)
+        if found != known.columns {
+            return Err(Reason::FieldCount { found, expected: known.columns });
+        }
+        let [time, kind] = picked;
+        self.names.event(time, kind, &mut self.times)
     }
 }
 
 impl Names {
-    fn decode_json(&self, data: &[u8]) -> Result<Event, Reason> {
+    fn decode_json(&self, data: &[u8], times: &mut Times) -> Result<Event, Reason> {
         let mut deserializer = serde_json::Deserializer::from_slice(data);
         let wanted = Wanted { time: &self.time, kind: &self.kind };
         let found = deserializer.deserialize_map(wanted).and_then(|found| deserializer.end().map(|()| found));
@@ -163,10 +162,11 @@ impl Names {
         };
         let time = text(time, &self.time)?;
         let kind = text(kind, &self.kind)?;
-        self.event(time.as_bytes(), kind.as_bytes())
+        self.event(time.as_bytes(), kind.as_bytes(), times)
     }
 
-    fn event(&self, time: &[u8], kind: &[u8]) -> Result<Event, Reason> {
+    #[inline]
+    fn event(&self, time: &[u8], kind: &[u8], times: &mut Times) -> Result<Event, Reason> {
         let column = |name: &Arc<str>| Arc::clone(name);
         if time.is_empty() {
             return Err(Reason::Empty { column: column(&self.time) });
@@ -174,7 +174,7 @@ impl Names {
         if kind.is_empty() {
             return Err(Reason::Empty { column: column(&self.kind) });
         }
-        let time = time::parse(time).map_err(|no_time| match no_time {
+        let time = times.parse(time).map_err(|no_time| match no_time {
             NoTime::Malformed => Reason::NotATime { column: column(&self.time), found: excerpt(time) },
             NoTime::OutOfRange => Reason::TimeOutOfRange { column: column(&self.time), found: excerpt(time) },
         })?;
@@ -201,25 +201,17 @@ impl Known {
     }
 }
 
-/// Two of a record's fields, if there are as many fields as there should be.
-fn pick<'a>(
-    fields: impl Iterator<Item = &'a [u8]>,
-    time: usize,
-    kind: usize,
-    expected: usize,
-) -> Result<(&'a [u8], &'a [u8]), Reason> {
-    let mut picked: (&[u8], &[u8]) = (&[], &[]);
+/// Two of a record's fields, and how many it has.
+fn pick<'a>(fields: impl Iterator<Item = &'a [u8]>, wanted: [usize; 2]) -> ([&'a [u8]; 2], usize) {
+    let mut picked: [&[u8]; 2] = [&[]; 2];
     let mut found = 0;
     for field in fields {
-        if found == time {
-            picked.0 = field;
-        }
-        if found == kind {
-            picked.1 = field;
+        for (picked, _) in picked.iter_mut().zip(wanted).filter(|(_, wanted)| *wanted == found) {
+            *picked = field;
         }
         found += 1;
     }
-    if found == expected { Ok(picked) } else { Err(Reason::FieldCount { found, expected }) }
+    (picked, found)
 }
 
 /// Reads an object and keeps the values of two of its names.

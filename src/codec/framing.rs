@@ -208,7 +208,17 @@ impl Iterator for Framer {
 
     fn next(&mut self) -> Option<Frame> {
         if self.cut.is_empty() {
-            self.skip_blank();
+            if matches!(self.block.get(self.read), Some(b'\n' | b'\r')) {
+                self.skip_blank();
+            }
+            if self.plain
+                && let Some(len) = memchr(b'\n', &self.block[self.read..])
+            {
+                let data = self.block.slice(self.read..self.read + len.min(self.limit + 1));
+                self.advance(len + 1);
+                self.line += 1;
+                return Some(Frame { data, end: self.offset, line: self.line - 1, open: false });
+            }
         }
         if self.read == self.block.len() {
             return None;

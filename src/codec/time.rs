@@ -21,27 +21,63 @@ pub fn parse_time(text: &str) -> Option<DateTime<Utc>> {
 }
 
 pub(super) fn parse(text: &[u8]) -> Result<DateTime<Utc>, NoTime> {
-    fast(text).map_or_else(|| general(text), Ok)
+    Times::default().parse(text)
 }
 
-/// `YYYY-MM-DDTHH:MM[:SS[.fraction]]Z` with a fraction of at most nine digits. What it does not know is no verdict.
-fn fast(text: &[u8]) -> Option<DateTime<Utc>> {
-    let (&[b'Z'], text) = text.split_last_chunk().map(|(head, tail)| (tail, head))? else { return None };
-    let (start, rest) = text.split_first_chunk::<16>()?;
-    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1] = *start else { return None };
-    let (second, nano) = match rest {
-        [] => (0, 0),
-        [b':', s0, s1] => (number(&[*s0, *s1])?, 0),
-        [b':', s0, s1, b'.', fraction @ ..] if (1..=9).contains(&fraction.len()) => {
-            (number(&[*s0, *s1])?, number(fraction)? * 10_u32.pow(9 - fraction.len() as u32))
+/// Reads times, most of which lie in the minute of the one before.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Times {
+    last: Option<Stamp>,
+}
+
+/// A minute, as written and as read.
+#[derive(Clone, Copy, Debug)]
+struct Stamp {
+    text: [u8; 16],
+    date: NaiveDate,
+    hour: u32,
+    minute: u32,
+}
+
+impl Times {
+    #[inline]
+    pub(super) fn parse(&mut self, text: &[u8]) -> Result<DateTime<Utc>, NoTime> {
+        match self.fast(text) {
+            Some(time) => Ok(time),
+            None => general(text),
         }
-        _ => return None,
-    };
+    }
+
+    /// `YYYY-MM-DDTHH:MM[:SS[.fraction]]Z` with a fraction of at most nine digits. What it does not know is no verdict.
+    #[inline]
+    fn fast(&mut self, text: &[u8]) -> Option<DateTime<Utc>> {
+        let (start, rest) = text.strip_suffix(b"Z")?.split_first_chunk::<16>()?;
+        let (second, nano) = match rest {
+            [] => (0, 0),
+            [b':', s0, s1] => (number(&[*s0, *s1])?, 0),
+            [b':', s0, s1, b'.', f0, f1, f2] => (number(&[*s0, *s1])?, number(&[*f0, *f1, *f2])? * 1_000_000),
+            [b':', s0, s1, b'.', fraction @ ..] if (1..=9).contains(&fraction.len()) => {
+                (number(&[*s0, *s1])?, number(fraction)? * 10_u32.pow(9 - fraction.len() as u32))
+            }
+            _ => return None,
+        };
+        let stamp = match self.last {
+            Some(last) if last.text == *start => last,
+            _ => *self.last.insert(stamp(start)?),
+        };
+        Some(stamp.date.and_hms_nano_opt(stamp.hour, stamp.minute, second, nano)?.and_utc())
+    }
+}
+
+/// `YYYY-MM-DDTHH:MM`, whose hour and minute need not be on a clock.
+fn stamp(text: &[u8; 16]) -> Option<Stamp> {
+    let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1] = *text else { return None };
     let year = number(&[y0, y1, y2, y3])? as i32;
     let date = NaiveDate::from_ymd_opt(year, number(&[m0, m1])?, number(&[d0, d1])?)?;
-    Some(date.and_hms_nano_opt(number(&[h0, h1])?, number(&[n0, n1])?, second, nano)?.and_utc())
+    Some(Stamp { text: *text, date, hour: number(&[h0, h1])?, minute: number(&[n0, n1])? })
 }
 
+#[inline]
 fn number(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| 10 * number + u32::from(digit - b'0')))
 }
@@ -110,7 +146,21 @@ mod tests {
 
     use super::*;
 
+    fn fast(text: &[u8]) -> Option<DateTime<Utc>> {
+        Times::default().fast(text)
+    }
+
     proptest! {
+        #[test]
+        fn what_came_before_changes_nothing(
+            texts in proptest::collection::vec("201[23]-0[12]-[0-3][0-9]T[0-2][0-9]:[06][0-9](:[06][0-9](\\.[0-9]{1,4})?)?Z?", 1..20)
+        ) {
+            let mut times = Times::default();
+            for text in texts.iter().flat_map(|text| [text, &texts[0]]) {
+                prop_assert_eq!(times.parse(text.as_bytes()), general(text.as_bytes()));
+            }
+        }
+
         #[test]
         fn the_fast_path_and_chrono_agree(
             text in "[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9](:[0-6][0-9](\\.[0-9]{0,11})?)?(Z|z|[+-][0-2][0-9]:[0-6][0-9])?"

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
 
@@ -22,9 +21,6 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// How many epochs it has to spare the next reader. Short chains do without.
 const SPARES: u64 = 10;
-
-/// After this time, a first epoch may have been taken by a bucket's expiry, which counts in days.
-const OLD: TimeDelta = TimeDelta::days(1);
 
 /// A committed epoch, as `_ledger/<partition>/hint` names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,14 +69,19 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`Conflict`](ErrorKind::Conflict) if the chain has lost its first epoch, and there is no hint that spares it.
+    /// [`Conflict`](ErrorKind::Conflict) if the chain has lost its first epoch, and there is no hint that spares it, or a later
+    /// one of which others are behind.
     pub(super) async fn resume(&self, root: &Root, partition: &Partition) -> Result<(Head, u64), Error> {
         if let Some(hinted) = self.hinted(partition).await? {
             let n = hinted.n;
-            return Ok((self.walk(partition, hinted).await?, n));
+            let head = self.walk(partition, hinted).await?;
+            return Ok((self.whole(partition, head).await?, n));
         }
         let head = self.walk(partition, Head::first(root, partition)).await?;
-        if head.n > 0 || self.now() - root.created <= OLD || !self.has_begun(partition).await? {
+        if head.n > 0 {
+            return Ok((self.whole(partition, head).await?, 0));
+        }
+        if !self.has_begun(partition).await? {
             return Ok((head, 0));
         }
         // Another worker may have begun it just now.
@@ -91,6 +92,38 @@ impl Ledger {
         Err(Error::new(ErrorKind::Conflict, "the first epoch of a partition that has others is gone, and so is the hint to them")
             .at(self.place(&head.key))
             .cure("restore one of them from a copy, or choose an empty prefix; objects of a ledger must not be deleted or expire"))
+    }
+
+    /// The end of a chain, if that is its end: an epoch that something has deleted would be counted once more.
+    async fn whole(&self, partition: &Partition, mut head: Head) -> Result<Head, Error> {
+        while !head.end
+            && let Some(later) = self.later(partition, &head.key).await?
+        {
+            // Another worker may have gone on just now.
+            let walked = self.walk(partition, head.clone()).await?;
+            if walked.n == head.n {
+                return Err(Error::new(ErrorKind::Conflict, format!("an epoch is gone that comes before {later}"))
+                    .at(self.place(&head.key))
+                    .cure("restore it from a copy or an older version of the object, with its exact bytes"));
+            }
+            head = walked;
+        }
+        Ok(head)
+    }
+
+    /// The key of an epoch of a partition that lies behind another.
+    async fn later(&self, partition: &Partition, key: &str) -> Result<Option<String>, Error> {
+        let mut last = key.to_owned();
+        loop {
+            let page = || self.store().list_after("dt=", Some(&last));
+            let page = self.patience.retried("a listing", page).await?;
+            let is_of = |key: &&String| keys::partition_of(key).is_some_and(|name| keys::is_name_of(name, partition));
+            if let Some(later) = page.iter().find(is_of) {
+                return Ok(Some(later.clone()));
+            }
+            let Some(end) = page.into_iter().next_back() else { return Ok(None) };
+            last = end;
+        }
     }
 
     /// What is behind the epoch that the hint names, if that epoch is there.

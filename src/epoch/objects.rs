@@ -69,7 +69,10 @@ pub(super) fn header_of(store: &dyn Store, key: &str, object: &[u8]) -> Result<H
     let Found::Header(json) = Encoding::of_key(key)?.header(object) else {
         return Err(Error::new(ErrorKind::Invalid, "this object is no epoch: it has no header")
             .at(place(store, key))
-            .cure("something else has written it: choose another sink, or remove the object"));
+            .cure(
+                "something else has written it: restore the epoch from a copy or an older version of the object; do not \
+                 remove it, or its records are counted once more",
+            ));
     };
     parse("the header of an epoch", &place(store, key), &json)
 }

@@ -34,6 +34,8 @@ pub struct EpochRecords {
     /// Unset only after the reader has been handed back.
     reader: Option<Reader>,
     taken: Taken,
+    /// How many of the taken records the statistics do not know of yet.
+    unsaid: u64,
     limits: Limits,
     course: Arc<Course>,
     /// Ends it while it has nothing.
@@ -43,7 +45,7 @@ pub struct EpochRecords {
     back: Option<oneshot::Sender<(Reader, Taken)>>,
 }
 
-/// After how many records the time and a request to stop are looked at, even if more are there.
+/// After how many records the time and a request to stop are looked at, and the statistics told, even if more are there.
 const LOOK_EVERY: u64 = 16;
 
 /// What ends epochs, beside the end of their source.
@@ -237,7 +239,7 @@ impl EpochRecords {
     ) -> (Self, oneshot::Receiver<(Reader, Taken)>) {
         let (back, returned) = oneshot::channel();
         let taken = Taken::default();
-        (Self { reader: Some(reader), taken, limits, course, beat, over: None, back: Some(back) }, returned)
+        (Self { reader: Some(reader), taken, unsaid: 0, limits, course, beat, over: None, back: Some(back) }, returned)
     }
 
     /// Whether it is to be closed: never before it has a record, whatever the limits are.
@@ -261,46 +263,60 @@ impl EpochRecords {
         self.limits.stop.is_set() || self.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready())
     }
 
-    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Record, Error>>> {
+    /// Tells the statistics of the records that were taken. Not one by one: all partitions write there.
+    fn say(&mut self) {
+        let unsaid = std::mem::take(&mut self.unsaid);
+        if unsaid > 0 {
+            self.limits.stats.records.add(unsaid);
+        }
+    }
+
+    /// Counts the next record, if there is one in this epoch. It stays where it is: a record is too large to be moved about.
+    #[inline]
+    fn poll_count(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         if self.is_full() {
-            return Poll::Ready(None);
+            return Poll::Ready(Ok(false));
         }
         let exhausted = self.reader.as_ref().is_none_or(|reader| reader.records.as_slice().is_empty());
+        let look = exhausted || self.taken.records.is_multiple_of(LOOK_EVERY);
+        if look {
+            self.say();
+        }
         if exhausted && self.over.is_none() {
             self.course.wake_at_first_row(cx.waker());
             if self.course.has_rows() {
                 self.begin_time();
             }
         }
-        if (exhausted || self.taken.records.is_multiple_of(LOOK_EVERY)) && self.is_over(cx) {
-            return Poll::Ready(None);
+        if look && self.is_over(cx) {
+            return Poll::Ready(Ok(false));
         }
-        let Some(reader) = &mut self.reader else { return Poll::Ready(None) };
+        let Some(reader) = &mut self.reader else { return Poll::Ready(Ok(false)) };
         if exhausted {
             match reader.poll_more(cx, &self.limits) {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => {
                     reader.failure = Some(error.clone());
-                    return Poll::Ready(Some(Err(error)));
+                    return Poll::Ready(Err(error));
                 }
                 Poll::Pending if self.over.is_some() => return Poll::Pending,
                 Poll::Pending => {
                     self.limits.stats.progress.read(&reader.partition, reader.lag());
                     self.taken.beats = self.beat.as_mut().is_some_and(|beat| beat.is_due(cx, reader));
-                    return if self.taken.beats { Poll::Ready(None) } else { Poll::Pending };
+                    return if self.taken.beats { Poll::Ready(Ok(false)) } else { Poll::Pending };
                 }
             }
         }
-        let Some(record) = reader.records.next() else { return Poll::Ready(None) };
-        if self.over.is_none() {
-            self.begin_time();
-        }
+        let Some(record) = reader.records.as_slice().first() else { return Poll::Ready(Ok(false)) };
         self.taken.records += 1;
         self.taken.bytes += record.data.len() as u64;
         self.taken.last_arrival = self.taken.last_arrival.max(Some(record.arrived));
         self.taken.to = Some(record.position.clone());
-        self.limits.stats.records.add(1);
-        Poll::Ready(Some(Ok(record)))
+        self.unsaid += 1;
+        if self.over.is_none() {
+            self.begin_time();
+        }
+        Poll::Ready(Ok(true))
     }
 }
 
@@ -311,17 +327,21 @@ impl Stream for EpochRecords {
         if self.taken.done {
             return Poll::Ready(None);
         }
-        let record = ready!(self.poll_record(cx));
-        self.taken.done = !matches!(record, Some(Ok(_)));
-        if record.is_none() && self.reader.as_ref().is_some_and(|reader| reader.is_spent(&self.limits)) {
+        let counted = ready!(self.poll_count(cx));
+        if let Ok(true) = counted {
+            return Poll::Ready(self.reader.as_mut().and_then(|reader| reader.records.next()).map(Ok));
+        }
+        self.taken.done = true;
+        if counted.is_ok() && self.reader.as_ref().is_some_and(|reader| reader.is_spent(&self.limits)) {
             self.course.set_last();
         }
-        Poll::Ready(record)
+        Poll::Ready(counted.err().map(Err))
     }
 }
 
 impl Drop for EpochRecords {
     fn drop(&mut self) {
+        self.say();
         if let (Some(reader), Some(back)) = (self.reader.take(), self.back.take()) {
             // Nobody waits for it if the pipeline was dropped: then the reader is dropped as well.
             let _ = back.send((reader, std::mem::take(&mut self.taken)));

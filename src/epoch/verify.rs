@@ -57,10 +57,14 @@ impl Verify {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no ledger; what the store says if it cannot be read. What is
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no ledger; [`Invalid`](crate::ErrorKind::Invalid) if this program does
+    /// not know its format; what the store says if it cannot be read. What is
     /// wrong with the ledger is no error but a finding.
     pub async fn run(self, store: Arc<dyn Store>) -> Result<Verdict, Error> {
-        let mut audit = Audit::new(root(&*store).await?);
+        let root = root(&*store).await?;
+        // In a format that this program does not know, nothing would be found sound.
+        Encoding::of_ext(&root.format)?;
+        let mut audit = Audit::new(root);
         let at_once = if self.deep { OBJECTS_AT_ONCE } else { HEADERS_AT_ONCE };
         let mut objects =
             listed(&store, at_once, move |store, key| async move { inspect(&*store, &key, self.deep).await });

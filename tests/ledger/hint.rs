@@ -154,6 +154,28 @@ async fn an_old_chain_without_hint_and_first_epoch_is_not_begun_anew() {
     is_exact(&source, &store(&dir)).await;
 }
 
+/// Whoever deletes one, by hand or by a bucket's expiry, would have its records counted once more.
+#[tokio::test(start_paused = true)]
+async fn an_epoch_that_is_gone_before_others_is_not_made_again() {
+    let (dir, source) = (dir(), Scripted::one([Batch(8)]).with("q", &[], [Batch(8)]));
+    run(&source, &store(&dir), records(2)).await.unwrap();
+    let chain = chains(&store(&dir)).await.remove("p").unwrap();
+    for n in [0, 1, 2] {
+        let path = dir.path().join(&chain[n].key);
+        let epoch = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let before = keys(&store(&dir)).await;
+        let error = run(&source, &store(&dir), records(2)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(error.to_string().contains(name) && error.to_string().contains("restore"), "{n}: {error}");
+        assert_eq!(keys(&store(&dir)).await, before);
+        fs::write(&path, epoch).unwrap();
+        assert_eq!(run(&source, &store(&dir), records(2)).await.unwrap().records, 0);
+    }
+    is_exact(&source, &store(&dir)).await;
+}
+
 /// An idle one, and a child that was made a moment ago.
 #[tokio::test(start_paused = true)]
 async fn a_partition_that_never_had_an_epoch_begins_however_old_the_root_is() {

@@ -205,3 +205,14 @@ async fn unnamed_dead_letters_and_declared_gaps_are_notes() {
     assert_eq!(verdict.findings, [lost, Finding::Unnamed { key: unnamed }]);
     assert_eq!((verdict.problems, verdict.notes), (0, 2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_format_that_this_program_does_not_know_is_an_error_and_no_finding() {
+    let dir = made().await;
+    let path = dir.path().join("_ledger/root");
+    let mut root: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    root["format"] = json!("orc");
+    fs::write(&path, root.to_string()).unwrap();
+    let error = Verify::new().run(store(&dir)).await.unwrap_err();
+    assert!(error.to_string().contains("the format of this object is not known: orc"), "{error}");
+}

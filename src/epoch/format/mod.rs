@@ -222,14 +222,12 @@ impl Encoding {
     /// That of the object under a key.
     pub(super) fn of_key(key: &str) -> Result<Self, Error> {
         let of = |encoding: &Self| key.strip_suffix(encoding.ext()).is_some_and(|name| name.ends_with('.'));
-        Self::ALL.iter().copied().find(of).ok_or_else(|| {
-            let cure = if cfg!(feature = "parquet") || !key.ends_with(".parquet") {
-                "something else has written it, or a newer version of this program: use that, or choose another sink"
-            } else {
-                "build this program with the feature `parquet`"
-            };
-            Error::new(ErrorKind::Invalid, "the format of this object is not known").at(key).cure(cure)
-        })
+        Self::ALL.iter().copied().find(of).ok_or_else(|| unknown(key))
+    }
+
+    /// That of a ledger's root.
+    pub(super) fn of_ext(ext: &str) -> Result<Self, Error> {
+        Self::ALL.iter().copied().find(|encoding| encoding.ext() == ext).ok_or_else(|| unknown(ext))
     }
 
     /// Where its header is.
@@ -272,6 +270,16 @@ impl Encoding {
             Self::Parquet => parquet::header(bytes),
         }
     }
+}
+
+/// Of a key or an extension.
+fn unknown(name: &str) -> Error {
+    let cure = if cfg!(feature = "parquet") || !name.ends_with("parquet") {
+        "something else has written it, or a newer version of this program: use that, or choose another sink"
+    } else {
+        "build this program with the feature `parquet`"
+    };
+    Error::new(ErrorKind::Invalid, "the format of this object is not known").at(name).cure(cure)
 }
 
 #[cfg(test)]

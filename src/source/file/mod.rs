@@ -7,13 +7,14 @@ use std::io::{self, Read};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::try_unfold;
 use sha2::{Digest, Sha256};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use self::read::Reader;
+use self::read::{Block, Reader, Text};
 use crate::source::{Batch, Description, Listed, Source, Start};
 use crate::uri::Uri;
 use crate::{BoxFlow, Error, ErrorKind, Layout, Partition, from_results};
@@ -38,7 +39,7 @@ const HEAD: u64 = 64 << 10;
 /// If a file ends inside quotes that are never closed, all behind the opening quote is its last record, whose position has
 /// no line. Such a file is read, but must not grow: reading on is refused, since the new text belongs to that record.
 ///
-/// Reading holds 256 KiB of the file and one batch ahead, whatever the file's size; it blocks one of tokio's threads
+/// Reading holds two blocks of 256 KiB and a batch of their records, whatever the file's size; it blocks one of tokio's threads
 /// for blocking work, so it must be polled inside a tokio runtime. Going on in the middle of a gzip file reads it from
 /// its start.
 ///
@@ -161,7 +162,7 @@ impl FileSource {
         work: impl FnOnce(&Arc<Place>) -> Result<T, Error> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, Error>> {
         let place = Arc::clone(&self.0);
-        Box::pin(async move { join(spawn_blocking(move || work(&place))).await })
+        Box::pin(async move { join(spawn_blocking(move || work(&place))).await? })
     }
 }
 
@@ -211,7 +212,7 @@ impl Source for FileSource {
     }
 
     fn layout(&self) -> BoxFuture<'_, Result<Layout, Error>> {
-        self.blocking(|place| Ok(Reader::open(place, &Start::Beginning)?.layout()))
+        self.blocking(|place| Ok(Reader::open(place, &Start::Beginning)?.0.layout()))
     }
 
     fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>> {
@@ -222,22 +223,38 @@ impl Source for FileSource {
     fn read(&self, partition: &Partition, start: Start) -> BoxFlow<'static, Batch, Error> {
         enum Step {
             Open(Arc<Place>, Partition, Start),
-            Reading(JoinHandle<Result<(Reader, Batch), Error>>),
+            /// With the next block, which is read while this one is used.
+            Reading(Reader, Option<JoinHandle<Block>>),
             End,
         }
         let steps = try_unfold(Step::Open(Arc::clone(&self.0), partition.clone(), start), |step| async {
-            let reading = match step {
-                Step::Open(place, partition, start) => spawn_blocking(move || {
-                    place.expect_partition(&partition)?;
-                    Reader::open(&place, &start)?.batch()
-                }),
-                Step::Reading(reading) => reading,
+            let (mut reader, mut next) = match step {
+                Step::Open(place, partition, start) => {
+                    let open = move || {
+                        place.expect_partition(&partition)?;
+                        Reader::open(&place, &start)
+                    };
+                    let (reader, text) = join(spawn_blocking(open)).await??;
+                    (reader, text.map(ahead))
+                }
+                Step::Reading(reader, next) => (reader, next),
                 Step::End => return Ok(None),
             };
-            let (reader, batch) = join(reading).await?;
-            // The next batch is read while this one is used.
-            let next = if reader.ended() { Step::End } else { Step::Reading(spawn_blocking(|| reader.batch())) };
-            Ok(Some((batch, next)))
+            loop {
+                let mut records = reader.cut();
+                if !Reader::is_batch(&records) {
+                    let Some(block) = next else {
+                        records.extend(reader.finish());
+                        let batch = Batch { records, behind: Some(Duration::ZERO), ..Batch::default() };
+                        return Ok(Some((batch, Step::End)));
+                    };
+                    next = reader.take(join(block).await?)?.map(ahead);
+                }
+                if !records.is_empty() {
+                    let batch = Batch { records, ..Batch::default() };
+                    return Ok(Some((batch, Step::Reading(reader, next))));
+                }
+            }
         });
         from_results(steps).boxed()
     }
@@ -314,9 +331,14 @@ fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-async fn join<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
+/// Reads the next block on a thread for blocking work.
+fn ahead(text: Text) -> JoinHandle<Block> {
+    spawn_blocking(|| text.block())
+}
+
+async fn join<T>(task: JoinHandle<T>) -> Result<T, Error> {
     match task.await {
-        Ok(result) => result,
+        Ok(result) => Ok(result),
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
             Err(error) => Err(Error::new(ErrorKind::Unavailable, "reading was stopped, since the program ends")

@@ -1,10 +1,9 @@
-//! [`Reader`]: reads a file block by block. Everything here blocks.
+//! [`Reader`] and [`Text`]: what cuts a file into records, and what reads it block by block. Opening and reading block.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -13,33 +12,32 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::Place;
 use crate::codec::{Frame, Framer, columns};
-use crate::source::{Batch, Start};
+use crate::source::Start;
 use crate::{Error, ErrorKind, Layout, Origin, Position, Record};
 
 const BLOCK: usize = 256 * 1024;
-const BATCH: usize = 4096;
+/// Few enough records that they are still in the cache when they are used.
+const BATCH: usize = 256;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Instead of its line, in the position of a record inside whose quotes the file ended. Its end is where the file's end
 /// was, and not to be taken for that of a record.
 const OPEN: u64 = 0;
 const SHORTER: &str = "the file is shorter than the position that reading should go on from";
 
-/// A file that is being read.
+/// A file that is being read. It cuts the blocks where the records are used, and the thread that reads the next block has
+/// nothing to do with the records, so that the two need not wait for each other's writes to the counts of references.
 pub(super) struct Reader {
-    text: Text,
     framer: Framer,
     origin: Arc<Origin>,
     arrived: DateTime<Utc>,
-    /// Whether the file's end has been read, and all records before it were given.
-    ended: bool,
 }
 
 impl Reader {
-    /// Opens the file, reads its header, and goes to where reading starts.
-    pub(super) fn open(place: &Arc<Place>, start: &Start) -> Result<Self, Error> {
-        let mut text = Text::open(place)?;
+    /// Opens the file, reads its header, and goes to where reading starts; the text is unset if there is nothing more.
+    pub(super) fn open(place: &Arc<Place>, start: &Start) -> Result<(Self, Option<Text>), Error> {
         let mut framer = Framer::new(place.format.delimiter());
-        let header = text.next_frame(&mut framer)?.ok_or_else(|| {
+        let (header, text) = Text::open(place)?.first_frame(&mut framer)?;
+        let header = header.ok_or_else(|| {
             let cure = "give a file whose first line names its columns";
             place.error(ErrorKind::Invalid, "the file is empty: it has no header").cure(cure)
         })?;
@@ -47,13 +45,13 @@ impl Reader {
             .map_err(|error| error.at(format!("{}, line {}", place.path.display(), header.line)))?;
         let layout = Layout::Delimited { delimiter: place.format.delimiter(), columns };
         let origin = Arc::new(Origin { partition: place.partition.clone(), layout });
-        let modified = text.file.metadata().and_then(|metadata| metadata.modified());
+        let modified = place.open()?.metadata().and_then(|metadata| metadata.modified());
         let arrived = modified.map_err(|error| place.io(error))?.into();
-        let reader = Self { text, framer, origin, arrived, ended: false };
+        let reader = Self { framer, origin, arrived };
         match start {
-            Start::Beginning => Ok(reader),
-            Start::At(time) => Ok(Self { ended: arrived < *time, ..reader }),
-            Start::After(position) => reader.skip_to(position, header.end),
+            Start::At(time) if arrived < *time => Ok((reader.at_end(place), None)),
+            Start::Beginning | Start::At(_) => Ok((reader, text)),
+            Start::After(position) => reader.skip_to(place, position, header.end),
         }
     }
 
@@ -61,29 +59,48 @@ impl Reader {
         self.origin.layout.clone()
     }
 
-    pub(super) const fn ended(&self) -> bool {
-        self.ended
+    /// The next records of the block; fewer than there could be if it wants another block.
+    pub(super) fn cut(&mut self) -> Vec<Record> {
+        let mut records = Vec::with_capacity(BATCH);
+        while records.len() < BATCH
+            && let Some(frame) = self.framer.next()
+        {
+            records.push(self.record(frame));
+        }
+        records
     }
 
-    /// Reads the next batch: of one block, unless there is no record in it. That which reaches the end may be empty.
-    pub(super) fn batch(mut self) -> Result<(Self, Batch), Error> {
-        let mut batch = Batch::default();
-        while !self.ended && batch.records.is_empty() {
-            batch
-                .records
-                .extend(self.framer.by_ref().take(BATCH).map(|frame| record(frame, &self.origin, self.arrived)));
-            if batch.records.len() < BATCH && !self.text.next_block(&mut self.framer)? {
-                batch.records.extend(self.framer.finish().map(|frame| record(frame, &self.origin, self.arrived)));
-                self.ended = true;
-            }
+    /// Whether so many records are a batch.
+    pub(super) const fn is_batch(records: &[Record]) -> bool {
+        records.len() == BATCH
+    }
+
+    /// Takes a block, when it wants one. Gives what there is to read behind it.
+    pub(super) fn take(&mut self, block: Block) -> Result<Option<Text>, Error> {
+        block.hand_to(&mut self.framer)
+    }
+
+    /// The record that no line's end followed, when nothing is left to read.
+    pub(super) fn finish(&mut self) -> Option<Record> {
+        self.framer.finish().map(|frame| self.record(frame))
+    }
+
+    fn record(&self, frame: Frame) -> Record {
+        Record {
+            data: frame.data,
+            origin: Arc::clone(&self.origin),
+            position: Position::new(frame.end, if frame.open { OPEN } else { frame.line }),
+            arrived: self.arrived,
+            key: CompactString::const_new(""),
         }
-        batch.behind = self.ended.then_some(Duration::ZERO);
-        Ok((self, batch))
+    }
+
+    fn at_end(self, place: &Place) -> Self {
+        Self { framer: Framer::new(place.format.delimiter()), ..self }
     }
 
     /// Goes to the record behind a position, if that is one of this file.
-    fn skip_to(self, position: &Position, header_end: u64) -> Result<Self, Error> {
-        let place = Arc::clone(&self.text.place);
+    fn skip_to(self, place: &Arc<Place>, position: &Position, header_end: u64) -> Result<(Self, Option<Text>), Error> {
         let conflict = |what: &str| {
             let at = format!("{}, position {position}", place.path.display());
             Err(Error::new(ErrorKind::Conflict, what).at(at).cure(super::OTHER))
@@ -91,13 +108,13 @@ impl Reader {
         let Some(offset) = position.major().filter(|offset| *offset >= header_end) else {
             return conflict("the position that reading should go on from is none of this file");
         };
-        let mut text = Text::open(&place)?;
+        let mut text = Text::open(place)?;
         if position.minor() == OPEN {
             if !text.skip(offset - 1)? || text.byte()?.is_none() {
                 return conflict(SHORTER);
             }
             return match text.byte()? {
-                None => Ok(Self { ended: true, ..self }),
+                None => Ok((self.at_end(place), None)),
                 Some(_) => {
                     let what =
                         "the file ended inside quotes when its last record was read, and has been continued since";
@@ -119,33 +136,46 @@ impl Reader {
         if let Some(next) = next {
             framer.push(Bytes::copy_from_slice(&[next]));
         }
-        Ok(Self { text, framer, ..self })
+        Ok((Self { framer, ..self }, Some(text)))
     }
 }
 
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("framer", &self.framer).field("ended", &self.ended).finish_non_exhaustive()
+        f.debug_struct("Reader").field("framer", &self.framer).finish_non_exhaustive()
     }
 }
 
-fn record(frame: Frame, origin: &Arc<Origin>, arrived: DateTime<Utc>) -> Record {
-    Record {
-        data: frame.data,
-        origin: Arc::clone(origin),
-        position: Position::new(frame.end, if frame.open { OPEN } else { frame.line }),
-        arrived,
-        key: CompactString::const_new(""),
+/// A block of a file's text, and what there is to read behind it.
+pub(super) struct Block {
+    text: Text,
+    bytes: Vec<u8>,
+    /// What came in the way behind these bytes.
+    trouble: Option<io::Error>,
+}
+
+impl Block {
+    /// Gives the framer the bytes. The text is unset if they are the last.
+    fn hand_to(self, framer: &mut Framer) -> Result<Option<Text>, Error> {
+        let Self { text, bytes, trouble } = self;
+        if let Some(error) = trouble {
+            let line = framer.line() + memchr::memchr_iter(b'\n', &bytes).count() as u64;
+            let path = text.place.path.display();
+            let place = format!("{path}, line {line}, {} bytes into the text", framer.offset() + bytes.len() as u64);
+            return Err(text.trouble(error).at(place));
+        }
+        let is_last = bytes.len() < BLOCK;
+        framer.push(bytes.into());
+        Ok((!is_last).then_some(text))
     }
 }
 
 /// The uncompressed text of a file.
-struct Text {
+pub(super) struct Text {
     place: Arc<Place>,
     file: File,
     /// Set for a gzip file, which is then read by it alone.
     unzip: Option<Box<MultiGzDecoder<BufReader<File>>>>,
-    ended: bool,
 }
 
 impl Text {
@@ -161,7 +191,7 @@ impl Text {
             }
             false => None,
         };
-        Ok(Self { place: Arc::clone(place), file, unzip, ended: false })
+        Ok(Self { place: Arc::clone(place), file, unzip })
     }
 
     fn input(&mut self) -> &mut dyn Read {
@@ -171,40 +201,23 @@ impl Text {
         }
     }
 
-    /// Hands the framer the next block; false if there is none.
-    fn next_block(&mut self, framer: &mut Framer) -> Result<bool, Error> {
-        if self.ended {
-            return Ok(false);
-        }
-        let mut block = Vec::with_capacity(BLOCK);
-        let read = self.input().take(BLOCK as u64).read_to_end(&mut block);
-        if let Err(error) = read {
-            let line = framer.line() + memchr::memchr_iter(b'\n', &block).count() as u64;
-            let place = format!(
-                "{}, line {line}, {} bytes into the text",
-                self.place.path.display(),
-                framer.offset() + block.len() as u64
-            );
-            return Err(self.trouble(error).at(place));
-        }
-        self.ended = block.len() < BLOCK;
-        if block.is_empty() {
-            return Ok(false);
-        }
-        framer.push(block.into());
-        Ok(true)
+    /// Reads the next block: a shorter one is the last.
+    pub(super) fn block(mut self) -> Block {
+        let mut bytes = Vec::with_capacity(BLOCK);
+        let trouble = self.input().take(BLOCK as u64).read_to_end(&mut bytes).err();
+        Block { text: self, bytes, trouble }
     }
 
-    /// Reads up to the end of the next record.
-    fn next_frame(&mut self, framer: &mut Framer) -> Result<Option<Frame>, Error> {
-        loop {
+    /// Reads up to the end of the first record.
+    fn first_frame(self, framer: &mut Framer) -> Result<(Option<Frame>, Option<Self>), Error> {
+        let mut rest = Some(self);
+        while let Some(text) = rest {
+            rest = text.block().hand_to(framer)?;
             if let Some(frame) = framer.next() {
-                return Ok(Some(frame));
-            }
-            if !self.next_block(framer)? {
-                return Ok(framer.finish());
+                return Ok((Some(frame), rest));
             }
         }
+        Ok((framer.finish(), None))
     }
 
     /// Skips so many bytes of the text; false if there are fewer.
