@@ -32,6 +32,9 @@ impl Beat {
     /// Whether it is time to say so of the reader, and its partition was at its tip since the last time. To be asked behind
     /// a read that waits.
     pub(super) fn is_due(&mut self, cx: &mut Context<'_>, reader: &Reader) -> bool {
+        if self.is_overdue(reader) {
+            return true;
+        }
         if self.timer.is_none() {
             // How long records are kept is known only when the source has answered.
             let every = self.every.or_else(|| reader.period().map(|period| period / WHILE_KEPT));
@@ -40,5 +43,12 @@ impl Beat {
         }
         let Some(timer) = &mut self.timer else { return false };
         (timer.is_elapsed() || timer.as_mut().poll(cx).is_ready()) && reader.tip() > self.seen
+    }
+
+    /// Whether it is time by the source's clock: runs may be shorter than the time between two beats, and may have been so
+    /// for days.
+    pub(super) fn is_overdue(&self, reader: &Reader) -> bool {
+        let (Some(seen), Some(tip), Some(period)) = (self.seen, reader.tip(), reader.period()) else { return false };
+        (tip - seen).to_std().is_ok_and(|since| since >= period / WHILE_KEPT)
     }
 }

@@ -79,8 +79,8 @@ where
             }
             let state = self.state_of(listed, &head).await?;
             let start = head.start(&self.root, partition);
-            let seen = head.seen.or(if let Start::At(time) = start { Some(time) } else { None });
-            let reader = Reader::new(partition, self.source.read(partition, start), seen, &self.limits);
+            head.seen = head.seen.or(if let Start::At(time) = start { Some(time) } else { None });
+            let reader = Reader::new(partition, self.source.read(partition, start), head.seen, &self.limits);
             let (reached, over) = self.run_epochs(partition, head, (reader, state), &mut hints).await?;
             head = reached;
             if over {
@@ -282,7 +282,7 @@ where
                 }
                 return Ok(Some(made));
             }
-            if made.outcome.taken.beats {
+            if made.outcome.taken.beats || self.beat(place).is_overdue(&made.reader) {
                 return Ok(Some(made));
             }
             // Reading was stopped, or there is nothing more.
@@ -304,7 +304,12 @@ where
                     return Poll::Ready(Ok(More::Idle));
                 }
             }
-            polled
+            match polled {
+                Poll::Ready(Ok(More::Over)) if !reader.has_more_to_commit() && beat.is_overdue(reader) => {
+                    Poll::Ready(Ok(More::Idle))
+                }
+                polled => polled,
+            }
         })
         .await
     }

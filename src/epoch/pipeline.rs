@@ -172,7 +172,7 @@ where
     /// Says "nothing is missing" once in a while: a partition that has had nothing new for so long, and of which all is
     /// read, commits an epoch without records that tells until when that was so. Unless set, that is done four times in the
     /// period for which the source keeps records, so that whoever comes back to a quiet partition knows that it has lost
-    /// nothing; and never if the source keeps them for good.
+    /// nothing, also if each of its runs is short; and never if the source keeps them for good.
     ///
     /// An object for each quiet partition and period: an hour is a good one.
     pub const fn heartbeat(mut self, every: Duration) -> Self {

@@ -151,3 +151,57 @@ async fn an_instant_to_start_at_that_is_gone_already_is_a_gap() {
     assert!(run(&source, &dir, AtGaps::Stop).await.is_err());
     assert_eq!(run(&source, &dir, AtGaps::GoOn).await.unwrap().gaps, 1);
 }
+
+/// One whose last epoch is long over, of which each hour says that there is nothing.
+fn idle(hours: usize) -> Vec<crate::scripted::Step> {
+    [Tip(3)].into_iter().chain((0..hours).flat_map(|_| [Wait(DAY / 24), Tip(0)])).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_on_with_a_partition_that_was_read_and_idle_for_days_has_no_gap() {
+    let (dir, source) = (dir(), Scripted::one([]));
+    source.edit(|script| script.steps.insert("p".into(), idle(100)));
+    keeps(&source, 0.0);
+    // Nothing is said when it ends: it may have crashed as well.
+    run(&source, &dir, AtGaps::Stop).await.unwrap();
+    source.edit(|script| script.steps.insert("p".into(), vec![Tip(3), Tip(2)]));
+    keeps(&source, 100.0 / 24.0 + 0.7);
+    assert_eq!(run(&source, &dir, AtGaps::Stop).await.unwrap().records, 2);
+    let epochs = chains(&store(&dir)).await["p"].len();
+    assert!((15..25).contains(&epochs), "{epochs}: it is told when it is worth telling, and no more often");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_looks_once_a_day_and_finds_nothing_has_no_gap() {
+    let (dir, source) = (dir(), Scripted::one([Tip(3)]));
+    for day in 0..5 {
+        source.edit(|script| script.steps.insert("p".into(), vec![Tip(3), Tip(0)]));
+        keeps(&source, 0.9 * f64::from(day));
+        let pipeline = source.clone().epochs(records(100)).commit_to(Ledger::new(store(&dir), "test"), each);
+        let report = pipeline.at_gaps(AtGaps::Stop).once(true).run(std::future::pending()).await.unwrap();
+        assert_eq!((report.epochs, report.gaps), (1, 0), "day {day}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_without_open_groups_does_not_hide_that_a_partition_is_idle() {
+    let (dir, source) = (dir(), Scripted::one([]));
+    source.edit(|script| script.steps.insert("p".into(), idle(1)));
+    keeps(&source, 0.0);
+    for days in [0.0, 0.9] {
+        if days > 0.0 {
+            source.edit(|script| script.steps.insert("p".into(), idle(100)));
+            keeps(&source, days);
+        }
+        let ledger = Ledger::new(store(&dir), "test");
+        let pipeline = source.clone().epochs(records(100)).commit_to_with_state(
+            ledger,
+            anabranch::epoch::carry_groups::<u64, usize>(),
+            |records, dead, _| each(records, dead),
+        );
+        assert_eq!(pipeline.at_gaps(AtGaps::Stop).run(std::future::pending()).await.unwrap().gaps, 0);
+    }
+    let chain = &chains(&store(&dir)).await["p"];
+    let told = chain.last().unwrap().header.tip.unwrap();
+    assert!(told - noon() > TimeDelta::hours(115), "{told}");
+}

@@ -1,7 +1,7 @@
 //! A Kinesis and an S3 of one test, each behind a proxy that makes trouble, a producer that keeps its own ledger, and the
 //! comparison of the two ledgers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,6 +15,7 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, Shard, StreamStatus};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use rand::Rng;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
@@ -35,6 +36,19 @@ pub(crate) struct Truth {
     /// What is no event, by its bytes.
     pub(crate) poison: BTreeMap<Vec<u8>, u64>,
     pub(crate) records: u64,
+    /// How many of them were dropped before they could be read; they are in none of the above.
+    pub(crate) trimmed: u64,
+    pub(crate) puts: Vec<Put>,
+}
+
+/// Records that came to a shard with one call.
+#[derive(Clone, Debug)]
+pub(crate) struct Put {
+    pub(crate) shard: String,
+    pub(crate) sent: DateTime<Utc>,
+    pub(crate) answered: DateTime<Utc>,
+    /// They were dropped before they could be read.
+    pub(crate) trimmed: bool,
 }
 
 /// What the producer mixes into its events.
@@ -137,6 +151,12 @@ impl Bed {
         verdict::files(&self.bucket()).iter().filter(|file| file.contains("/dt=") || file.starts_with("dt=")).count()
     }
 
+    /// How many states there are under a prefix that are objects of their own.
+    pub(crate) fn states(&self, prefix: &str) -> usize {
+        let is_state = |file: &&String| file.starts_with(&format!("{prefix}/")) && file.contains("/state/");
+        verdict::files(&self.bucket()).iter().filter(is_state).count()
+    }
+
     /// The bucket, past the proxy.
     pub(crate) async fn store(&self, prefix: &str) -> Arc<dyn Store> {
         Arc::new(S3Store::builder(BUCKET, prefix).sdk_config(self.cloud.sdk_config()).build().await.unwrap())
@@ -156,9 +176,29 @@ impl Bed {
                 batch.push(entry.unwrap());
             }
             let put = self.client.put_records().stream_name(STREAM).set_records(Some(batch));
+            let sent = Utc::now();
             let answer = put.send().await.unwrap();
             assert_eq!(answer.failed_record_count(), Some(0), "the stream refused records");
+            let shards: BTreeSet<_> = answer.records().iter().filter_map(|entry| entry.shard_id.clone()).collect();
+            let put = |shard| Put { shard, sent, answered: Utc::now(), trimmed: false };
+            self.truth.lock().unwrap().puts.extend(shards.into_iter().map(put));
         }
+    }
+
+    /// Puts records into the stream, and drops all that it has. What was put before is to be committed, and nobody to read.
+    pub(crate) async fn produce_and_trim(&self, count: u64, mix: Mix, dice: &mut StdRng) {
+        let before = self.truth.lock().unwrap().clone();
+        self.produce(count, mix, dice).await;
+        self.cloud.trim(STREAM).await.unwrap();
+        let mut truth = self.truth.lock().unwrap();
+        truth.puts[before.puts.len()..].iter_mut().for_each(|put| put.trimmed = true);
+        truth.trimmed += truth.records - before.records;
+        (truth.cells, truth.poison) = (before.cells, before.poison);
+    }
+
+    /// How many events and dead letters were dropped before they could be read.
+    pub(crate) fn trimmed(&self) -> u64 {
+        self.truth.lock().unwrap().trimmed
     }
 
     /// A record, which is in the producer's ledger from now on.

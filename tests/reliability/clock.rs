@@ -1,17 +1,25 @@
 //! A clock that is wrong by ten minutes: AWS refuses what is signed more than five minutes away from its own time.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use chrono::{NaiveDateTime, TimeDelta, Utc};
-use rand::SeedableRng;
+use anabranch::epoch::Ledger;
+use chrono::{NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use crate::bed::{Bed, Mix};
 use crate::http::{Deed, Request};
+use crate::inside;
+use crate::verdict;
 use crate::worker::{Worker, recover, until};
 use crate::{Size, sizes};
 
-sizes! { the_clock_jumps_by_ten_minutes }
+sizes! {
+    the_clock_jumps_by_ten_minutes
+    the_ledgers_clock_jumps_over_midnight_and_back
+}
 
 const ALLOWED: TimeDelta = TimeDelta::minutes(5);
 
@@ -65,4 +73,38 @@ async fn the_clock_jumps_by_ten_minutes(size: &Size) {
     }
     let faults = format!("{jumps} jumps, {} workers gave up and said why", ended.len());
     bed.is_exact("wall clock jumps by 10 minutes", &faults, recovery).await;
+}
+
+/// Two race, in epochs of a tenth of a second, and each asks a clock that is ten minutes fast or slow by the dice, a minute
+/// before midnight.
+async fn the_ledgers_clock_jumps_over_midnight_and_back(size: &Size) {
+    let bed = Bed::new(2).await;
+    let mut dice = StdRng::seed_from_u64(bed.seed);
+    let midnight = (Utc::now() + TimeDelta::days(1)).with_time(NaiveTime::MIN).unwrap();
+    let base = midnight - TimeDelta::minutes(1) - Utc::now();
+    let begin = Instant::now();
+    for _ in 0..2 * size.stops {
+        let runs = [dice.random(), dice.random()].map(|seed| {
+            let jumps = Mutex::new(StdRng::seed_from_u64(seed));
+            let clock = move || {
+                let jump = jumps.lock().unwrap().random_range(-1..=1);
+                Utc::now() + base + TimeDelta::minutes(10 * jump)
+            };
+            let bed = &bed;
+            async move {
+                let ledger = Ledger::new(bed.store("").await, "counts").clock(clock);
+                // Slow enough that there are several epochs.
+                let look = |_: &_| std::thread::sleep(Duration::from_micros(200));
+                inside::count(bed, ledger, Duration::from_millis(100), look).await
+            }
+        });
+        bed.produce(size.records / u64::from(2 * size.stops), Mix { poison: 2, ..Mix::default() }, &mut dice).await;
+        futures::future::try_join_all(runs).await.unwrap();
+    }
+    let keys = verdict::files(&bed.bucket());
+    let hours = keys.iter().filter_map(|key| Some(key.rsplit_once('/')?.0)).filter(|key| key.starts_with("dt="));
+    let hours = hours.collect::<BTreeSet<_>>().len();
+    assert!(hours > 1, "all epochs are in one hour");
+    let faults = format!("before every look at it, {hours} hours");
+    bed.is_exact("the ledger's clock jumps by 10 minutes", &faults, begin.elapsed()).await;
 }

@@ -12,10 +12,13 @@
 mod kinesis_proxy;
 
 mod bed;
+mod inside;
 mod verdict;
 mod worker;
 
+mod busy;
 mod clock;
+mod gaps;
 mod kills;
 mod objects;
 mod places;
@@ -24,7 +27,6 @@ mod reading;
 mod reshards;
 mod steps;
 mod stops;
-mod throttles;
 
 use kinesis_proxy::http;
 

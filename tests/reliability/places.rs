@@ -2,17 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+use anabranch::store::About;
 use aws_sdk_kinesis::types::StreamStatus;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::bed::{Bed, Mix, STREAM};
-use crate::worker::{Worker, recover};
+use crate::verdict;
+use crate::worker::{Worker, recover, until};
 use crate::{Size, sizes};
 
 sizes! {
     two_pipelines_on_one_prefix
     a_stream_that_was_made_again_under_its_name
+    hints_are_lost_damaged_and_old
 }
 
 /// They begin at the same time: one makes the root, and the other one is refused, with what to do about it.
@@ -71,4 +74,48 @@ async fn a_stream_that_was_made_again_under_its_name(size: &Size) {
     assert!(!status.success() && said.contains("deleted and made again"), "{said}");
     assert!(said.contains("begin a new ledger under another prefix"), "{said}");
     bed.is_exact("a stream deleted and made again", "refused", Duration::ZERO).await;
+}
+
+/// Whoever goes on after a kill finds no hint, or one that says nothing, or one of before.
+async fn hints_are_lost_damaged_and_old(size: &Size) {
+    let bed = Bed::new(2).await;
+    let mut dice = StdRng::seed_from_u64(bed.seed);
+    let store = bed.store("").await;
+    let about = About { content_type: "application/json", metadata: Vec::new() };
+    let hints =
+        || -> Vec<String> { verdict::files(&bed.bucket()).into_iter().filter(|key| key.ends_with("/hint")).collect() };
+    let (rounds, mut old, mut spoilt) = (size.stops + 1, Vec::new(), 0);
+    for round in 0..rounds {
+        let mut workers = [Worker::at(&bed, "", &["--epoch", "100ms"])];
+        for _ in 0..12 {
+            let before = bed.epochs();
+            bed.produce(size.records / 12 / u64::from(rounds), Mix { poison: 2, ..Mix::default() }, &mut dice).await;
+            until("commits", &mut workers, || bed.epochs() >= before + 2).await;
+        }
+        until("hints", &mut workers, || hints().len() == 2).await;
+        let [worker] = workers;
+        worker.kill();
+        for hint in hints() {
+            let now = store.get(&hint).await.unwrap().unwrap();
+            if round == 0 {
+                old.push((hint.clone(), now.clone()));
+            }
+            match round % 4 {
+                0 => std::fs::remove_file(bed.bucket().join(&hint)).unwrap(),
+                1 => store.put(&hint, now.slice(..now.len() / 2), &about).await.unwrap(),
+                2 => {
+                    let gone = String::from_utf8_lossy(&now).replace("dt=2", "dt=1");
+                    store.put(&hint, gone.into_bytes().into(), &about).await.unwrap();
+                }
+                _ => {
+                    let (_, before) = old.iter().find(|(key, _)| *key == hint).unwrap();
+                    store.put(&hint, before.clone(), &about).await.unwrap();
+                }
+            }
+            spoilt += 1;
+        }
+    }
+    let recovery = recover(&bed).await;
+    let faults = format!("{spoilt} times, {rounds} kills");
+    bed.is_exact("hints lost, damaged, wrong and old", &faults, recovery).await;
 }

@@ -4,17 +4,13 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anabranch::ErrorKind;
-use anabranch::codec::{Event, EventDecoder, Minute};
-use anabranch::epoch::{Every, Ledger, SourceExt};
-use anabranch::group::Until;
-use anabranch::source::kinesis::KinesisSource;
-use compact_str::CompactString;
+use anabranch::epoch::Ledger;
+use anabranch::{ErrorKind, Record};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use serde::Serialize;
 
-use crate::bed::{Bed, Mix, STREAM};
+use crate::bed::{Bed, Mix};
+use crate::inside;
 use crate::worker::{Worker, recover, until};
 use crate::{Size, sizes};
 
@@ -39,15 +35,6 @@ async fn poison_and_oversize_and_damaged_aggregates(size: &Size) {
     bed.is_exact("poison, oversize and damaged aggregates", "1 %, 0.1 %, 1 %; 7 kills", recovery).await;
 }
 
-/// As the rows of `per_minute_count`.
-#[derive(Serialize)]
-struct Count {
-    #[serde(rename = "type")]
-    kind: CompactString,
-    minute: Minute,
-    count: usize,
-}
-
 /// Panics when it first sees one of some records; what is started again counts them.
 async fn a_closure_that_panics(size: &Size) {
     let bed = Bed::new(2).await;
@@ -59,34 +46,19 @@ async fn a_closure_that_panics(size: &Size) {
     loop {
         runs += 1;
         assert!(runs < 100, "it panics for ever");
-        let source = KinesisSource::builder(STREAM).sdk_config(bed.cloud.sdk_config()).build().await.unwrap();
         let left = Arc::clone(&left);
-        let pipeline = source
-            .epochs(Every::span(Duration::from_millis(300)))
-            .commit_to(Ledger::new(bed.store("").await, "counts"), move |records, dead| {
-                let left = Arc::clone(&left);
-                records
-                    .inspect(move |record: &anabranch::Record| {
-                        let text = String::from_utf8_lossy(&record.data);
-                        let mut left = left.lock().unwrap();
-                        let mark = left.iter().find(|mark| text.ends_with(&**mark)).cloned();
-                        if let Some(mark) = mark {
-                            left.remove(&mark);
-                            drop(left);
-                            panic!("as told");
-                        }
-                    })
-                    .map(EventDecoder::new("departed_at", "carrier").to_fn())
-                    .dead_letters(dead)
-                    .group_until(
-                        |event: &Event| (event.kind.clone(), event.minute()),
-                        Until::idle(Duration::from_secs(1)),
-                    )
-                    .count_each()
-                    .map(|((kind, minute), count)| Count { kind, minute, count })
-            })
-            .once(true);
-        match pipeline.run(std::future::pending()).await {
+        let look = move |record: &Record| {
+            let text = String::from_utf8_lossy(&record.data);
+            let mut left = left.lock().unwrap();
+            let mark = left.iter().find(|mark| text.ends_with(&**mark)).cloned();
+            if let Some(mark) = mark {
+                left.remove(&mark);
+                drop(left);
+                panic!("as told");
+            }
+        };
+        let ledger = Ledger::new(bed.store("").await, "counts");
+        match inside::count(&bed, ledger, Duration::from_millis(300), look).await {
             Ok(_) => break,
             Err(error) => assert_eq!(error.kind(), ErrorKind::Operator, "{error}"),
         }

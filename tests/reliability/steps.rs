@@ -13,9 +13,28 @@ use crate::http::{Deed, Request};
 use crate::kinesis_proxy::Call;
 use crate::worker::{Worker, until};
 
-/// How many records an answer of Kinesis has, so that there are several epochs.
-const RECORDS_A_CALL: usize = 100;
-const ARGS: [&str; 3] = ["--once", "--epoch", "100ms"];
+/// What is counted at each step.
+#[derive(Clone, Copy)]
+struct Work {
+    /// What is said of it in the table.
+    name: &'static str,
+    /// The worker's arguments.
+    args: &'static [&'static str],
+    /// How many records an answer of Kinesis has, so that there are several epochs.
+    answer: usize,
+    /// How many records there are before a split, and behind it.
+    records: [u64; 2],
+}
+
+const PLAIN: Work = Work { name: "", args: &["--once", "--epoch", "100ms"], answer: 100, records: [150, 60] };
+
+/// The state of some epochs is in their headers, that of others is too large for that.
+const WITH_STATE: Work = Work {
+    name: " with open groups",
+    args: &["--once", "--epoch", "100ms", "--carry"],
+    answer: 300,
+    records: [900, 60],
+};
 
 /// What happens at the step.
 #[derive(Clone, Copy, Debug)]
@@ -33,15 +52,15 @@ enum Fault {
 }
 
 /// Small answers, of which all but the last say that there is more.
-fn small_answers(request: &Request) -> Deed {
+fn small_answers(request: &Request, most: usize) -> Deed {
     let Call { operation, mut body } = Call::of(request);
     if operation != "GetRecords" {
         return Deed::Pass;
     }
-    body["Limit"] = RECORDS_A_CALL.into();
-    let edit = |answer: Vec<u8>| {
+    body["Limit"] = most.into();
+    let edit = move |answer: Vec<u8>| {
         let mut body: Value = serde_json::from_slice(&answer).unwrap();
-        if body["Records"].as_array().is_some_and(|records| records.len() == RECORDS_A_CALL) {
+        if body["Records"].as_array().is_some_and(|records| records.len() == most) {
             body["MillisBehindLatest"] = 1_000.into();
         }
         body.to_string().into_bytes()
@@ -50,7 +69,7 @@ fn small_answers(request: &Request) -> Deed {
 }
 
 /// Runs a worker into the fault at a step; false if it never came to that step. Then another one finishes the work.
-async fn run(bed: &Bed, prefix: &str, step: usize, fault: Fault) -> bool {
+async fn run(bed: &Bed, prefix: &str, step: usize, fault: Fault, work: Work) -> bool {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     bed.trouble_s3(move |_| {
@@ -65,7 +84,7 @@ async fn run(bed: &Bed, prefix: &str, step: usize, fault: Fault) -> bool {
             Fault::Denied => Deed::Answer(403, "application/xml", b"<Error><Code>AccessDenied</Code></Error>".into()),
         }
     });
-    let mut worker = Worker::at(bed, prefix, &ARGS);
+    let mut worker = Worker::at(bed, prefix, work.args);
     match fault {
         Fault::KilledBefore | Fault::KilledBehind => {
             let mut ended = false;
@@ -84,12 +103,12 @@ async fn run(bed: &Bed, prefix: &str, step: usize, fault: Fault) -> bool {
         Fault::Denied => drop(worker.ends().await),
     }
     bed.trouble_s3(|_| Deed::Pass);
-    Worker::at(bed, prefix, &ARGS).ends_well().await;
+    Worker::at(bed, prefix, work.args).ends_well().await;
     calls.load(Ordering::Relaxed) > step
 }
 
 /// A shard that was split, with a few epochs and dead letters each: all steps that there are.
-async fn every_step(fault: Fault) {
+async fn every_step(fault: Fault, work: Work) {
     let (lanes, next) = (2, Arc::new(AtomicUsize::new(0)));
     let lane = || {
         let next = Arc::clone(&next);
@@ -97,18 +116,20 @@ async fn every_step(fault: Fault) {
             let bed = Bed::new(1).await;
             let mut dice = StdRng::seed_from_u64(bed.seed);
             let mix = Mix { poison: 30, ..Mix::default() };
-            bed.produce(150, mix, &mut dice).await;
+            bed.produce(work.records[0], mix, &mut dice).await;
             bed.reshard(&mut dice).await;
-            bed.produce(60, mix, &mut dice).await;
-            bed.trouble_kinesis(small_answers);
+            bed.produce(work.records[1], mix, &mut dice).await;
+            bed.trouble_kinesis(move |request| small_answers(request, work.answer));
             let mut slowest = Duration::ZERO;
             loop {
                 let step = next.fetch_add(1, Ordering::Relaxed);
                 let begin = Instant::now();
-                let reached = run(&bed, &format!("step-{step}"), step, fault).await;
+                let reached = run(&bed, &format!("step-{step}"), step, fault, work).await;
                 slowest = slowest.max(begin.elapsed());
                 let verdict = bed.verdict(&format!("step-{step}")).await;
                 verdict.check(bed.seed);
+                let states = bed.states(&format!("step-{step}"));
+                assert_eq!(states > 0, work.records[0] > 500, "{states} states are too large for a header");
                 assert!(verdict.epochs >= 4, "too few epochs: {verdict:?}");
                 if !reached {
                     return (verdict, slowest, step, bed);
@@ -123,31 +144,42 @@ async fn every_step(fault: Fault) {
     let (slowest, took) = (slowest.as_secs_f64(), begin.elapsed().as_secs());
     let peak = bed.peak.load(Ordering::Relaxed) / 1024;
     println!(
-        "| a fault at every call to S3 | {fault:?}, {steps} steps | {verdict} | {slowest:.1} s | {peak} MB | {took} s |"
+        "| a fault at every call to S3{} | {fault:?}, {steps} steps | {verdict} | {slowest:.1} s | {peak} MB | {took} s |",
+        work.name
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_before_every_step() {
-    every_step(Fault::KilledBefore).await;
+    every_step(Fault::KilledBefore, PLAIN).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_behind_every_step() {
-    every_step(Fault::KilledBehind).await;
+    every_step(Fault::KilledBehind, PLAIN).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failed_at_every_step() {
-    every_step(Fault::Fails).await;
+    every_step(Fault::Fails, PLAIN).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_an_answer_at_every_step() {
-    every_step(Fault::LosesAnswer).await;
+    every_step(Fault::LosesAnswer, PLAIN).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn denied_at_every_step() {
-    every_step(Fault::Denied).await;
+    every_step(Fault::Denied, PLAIN).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_before_every_step_with_state() {
+    every_step(Fault::KilledBefore, WITH_STATE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_behind_every_step_with_state() {
+    every_step(Fault::KilledBehind, WITH_STATE).await;
 }

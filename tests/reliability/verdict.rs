@@ -5,14 +5,15 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use anabranch::epoch::{self, Epoch};
+use anabranch::epoch::{self, Epoch, Gap, OpenGroups};
 use anabranch::store::Store;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
 use futures::TryStreamExt;
 use serde::Deserialize;
 
-use crate::bed::{Cells, Truth};
+use crate::bed::{Cells, Put, Truth};
 
 /// A row of `per_minute_count`.
 #[derive(Debug, Deserialize)]
@@ -58,9 +59,17 @@ impl fmt::Display for Verdict {
 
 pub(crate) async fn of(store: Arc<dyn Store>, truth: &Truth) -> Verdict {
     let epochs: Vec<Epoch> = epoch::committed(Arc::clone(&store)).try_collect().await.unwrap();
-    let mut verdict = Verdict { records: truth.records, epochs: epochs.len(), ..Verdict::default() };
+    let mut verdict = Verdict { records: truth.records - truth.trimmed, epochs: epochs.len(), ..Verdict::default() };
     let mut found = Cells::new();
     let mut dead = BTreeMap::<Vec<u8>, u64>::new();
+    let last: BTreeMap<_, _> = epochs.iter().map(|epoch| (epoch.header.partition.to_string(), &epoch.header)).collect();
+    for header in last.values() {
+        // What outlives epochs, where groups do.
+        let open = epoch::saved_state::<OpenGroups<(String, String), u64>>(&*store, header).await.unwrap();
+        for (cell, count) in open.iter().flat_map(OpenGroups::iter) {
+            *found.entry(cell.clone()).or_default() += count;
+        }
+    }
     for epoch in &epochs {
         for row in epoch.rows::<Count>() {
             let Count { kind, minute, count } = row.unwrap();
@@ -89,7 +98,8 @@ pub(crate) async fn of(store: Arc<dyn Store>, truth: &Truth) -> Verdict {
         let of = |letters: &BTreeMap<Vec<u8>, u64>| letters.get(bytes).copied().unwrap_or_default();
         verdict.dead_wrong += of(&dead).abs_diff(of(&truth.poison));
     }
-    verdict.broken = broken(epochs);
+    verdict.broken = gaps(&epochs, &truth.puts);
+    verdict.broken.extend(broken(epochs));
     verdict
 }
 
@@ -108,15 +118,48 @@ fn broken(epochs: Vec<Epoch>) -> Vec<String> {
             let goes_on = header.n == n as u64
                 && header.from == before.and_then(|before| before.to.clone())
                 && before.is_none_or(|before| before.next == epoch.key && !before.end);
+            // Hours never go back, whatever clocks say.
+            let hour = |key: &str| key.split('/').take(2).collect::<String>();
+            if n.checked_sub(1).is_some_and(|before| hour(&chain[before].key) > hour(&epoch.key)) {
+                broken.push(format!("{} lies in an hour before that of the one before", epoch.key));
+            }
             if !goes_on {
                 broken.push(format!("{} is not what follows", epoch.key));
-            }
-            if header.gap.is_some() {
-                broken.push(format!("{} says that records were lost", epoch.key));
             }
         }
     }
     broken
+}
+
+/// What is wrong with the gaps that epochs declare: they are to have the records that were dropped, and no others.
+fn gaps(epochs: &[Epoch], puts: &[Put]) -> Vec<String> {
+    let declared: Vec<(&Epoch, &Gap)> =
+        epochs.iter().filter_map(|epoch| Some((epoch, epoch.header.gap.as_ref()?))).collect();
+    let is_of = |epoch: &Epoch, put: &Put| epoch.header.partition.to_string().ends_with(&put.shard);
+    // The embedded server tells arrivals to the second.
+    let slack = TimeDelta::seconds(1);
+    let touches = |gap: &Gap, put: &Put| {
+        gap.after.is_none_or(|after| after <= put.answered + slack) && put.sent - slack <= gap.until
+    };
+    let has = |gap: &Gap, put: &Put| {
+        gap.after.is_none_or(|after| after < put.sent - slack) && put.answered + slack < gap.until
+    };
+    let mut wrong = Vec::new();
+    for put in puts.iter().filter(|put| put.trimmed) {
+        if !declared.iter().any(|(epoch, gap)| is_of(epoch, put) && touches(gap, put)) {
+            wrong.push(format!("no gap says that records were lost: {put:?}"));
+        }
+    }
+    for (epoch, gap) in declared {
+        let mut of_shard = puts.iter().filter(|put| is_of(epoch, put));
+        if of_shard.clone().any(|put| !put.trimmed && has(gap, put)) {
+            wrong.push(format!("{} says that records were lost which were not: {gap:?}", epoch.key));
+        }
+        if !of_shard.any(|put| put.trimmed && touches(gap, put)) {
+            wrong.push(format!("{} says that records were lost, and none were: {gap:?}", epoch.key));
+        }
+    }
+    wrong
 }
 
 /// All files under a directory, by their paths in it.

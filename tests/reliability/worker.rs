@@ -59,8 +59,13 @@ impl<'a> Worker<'a> {
 
     /// Counts into a place of its own in the bucket.
     pub(crate) fn at(bed: &'a Bed, prefix: &str, more: &[&str]) -> Self {
+        Self::of(bed, "idle_ms=200", prefix, more)
+    }
+
+    /// Reads with other options.
+    pub(crate) fn of(bed: &'a Bed, options: &str, prefix: &str, more: &[&str]) -> Self {
         let mut command = Command::new(example());
-        let source = format!("kinesis:{STREAM}?idle_ms=200");
+        let source = format!("kinesis:{STREAM}?{options}");
         command.args(["--source", &source, "--sink", &format!("s3://{BUCKET}/{prefix}")]).args(more);
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let log = bed.logs.path().join(NUMBER.fetch_add(1, Ordering::Relaxed).to_string());

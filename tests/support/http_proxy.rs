@@ -4,8 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 /// A call as the proxy sees it.
 #[derive(Debug)]
@@ -38,6 +40,12 @@ pub(crate) enum Deed {
     LoseAnswer,
     /// Pass the call on, and close the connection in the middle of the answer.
     CutAnswer,
+    /// Pass the call on, and set the date of the answer forward.
+    Ahead(TimeDelta),
+    /// Pass the call on, and close the connection if the answer takes longer than this.
+    CutAfter(Duration),
+    /// Pass the call on, and give nothing more of the answer after this time, and keep the connection.
+    SilentAfter(Duration),
     /// Neither pass the call on nor answer it, and keep the connection.
     Stall,
     /// Pass the call on, do not answer it, and keep the connection.
@@ -89,12 +97,15 @@ async fn serve(client: TcpStream, upstream: String, decide: Decide) -> io::Resul
                 head(&mut server).await?;
                 std::future::pending().await
             }
-            Deed::Pass | Deed::Delay(_) | Deed::LoseAnswer | Deed::CutAnswer => {
+            deed => {
                 if let Deed::Delay(wait) = deed {
                     tokio::time::sleep(wait).await;
                 }
                 send(&mut server, &request.head, &request.body).await?;
-                let head = head(&mut server).await?;
+                let mut head = head(&mut server).await?;
+                if let Deed::Ahead(by) = deed {
+                    head = ahead(&head, by);
+                }
                 if matches!(deed, Deed::LoseAnswer) {
                     return Ok(());
                 }
@@ -107,7 +118,15 @@ async fn serve(client: TcpStream, upstream: String, decide: Decide) -> io::Resul
                     return client.flush().await;
                 }
                 if request.method != "HEAD" {
-                    relay_body(&mut server, &mut client, &head).await?;
+                    let relayed = relay_body(&mut server, &mut client, &head);
+                    match deed {
+                        Deed::CutAfter(after) | Deed::SilentAfter(after) => match timeout(after, relayed).await {
+                            Ok(relayed) => relayed?,
+                            Err(_) if matches!(deed, Deed::CutAfter(_)) => return Ok(()),
+                            Err(_) => std::future::pending().await,
+                        },
+                        _ => relayed.await?,
+                    }
                 }
             }
         }
@@ -177,6 +196,14 @@ async fn send(to: &mut BufStream<TcpStream>, head: &str, body: &[u8]) -> io::Res
     to.write_all(format!("\r\ncontent-length: {}\r\n\r\n", body.len()).as_bytes()).await?;
     to.write_all(body).await?;
     to.flush().await
+}
+
+/// A head whose date is so much later.
+fn ahead(head: &str, by: TimeDelta) -> String {
+    let Some(date) = header(head, "date") else { return head.to_owned() };
+    let date = DateTime::parse_from_rfc2822(date).unwrap().to_utc() + by;
+    let date = date.format("%a, %d %b %Y %H:%M:%S GMT");
+    format!("{}\r\ndate: {date}\r\n\r\n", without(head, "date").trim_end())
 }
 
 fn without(head: &str, name: &str) -> String {

@@ -1,4 +1,4 @@
-//! A Kinesis that refuses.
+//! A Kinesis that is busy, and refuses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
