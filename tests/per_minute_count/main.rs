@@ -5,6 +5,8 @@
 mod bad;
 mod counts;
 mod crash;
+#[path = "../support/example.rs"]
+mod example;
 #[cfg(target_os = "linux")]
 mod memory;
 
@@ -13,7 +15,6 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
 use flate2::Compression;
@@ -21,36 +22,12 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
+use self::example::example;
+
 /// How many events of a type there are in a minute.
 type Cells = BTreeMap<(String, String), u64>;
 
 const FLIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/flights-2013-01.tsv.gz");
-
-/// The example, built like these tests.
-fn example() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        // target/debug/deps/per_minute_count-…
-        let exe = std::env::current_exe().unwrap();
-        let profile = exe.ancestors().nth(2).unwrap();
-        let mut build = Command::new(env!("CARGO"));
-        build
-            .args(["build", "--quiet", "--example", "per_minute_count", "--target-dir"])
-            .arg(profile.parent().unwrap());
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        // What cargo tells tests about their package, build scripts would take for a change.
-        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY_"];
-        for (name, _) in std::env::vars_os() {
-            if told.iter().any(|told| name.as_encoded_bytes().starts_with(told.as_bytes())) {
-                build.env_remove(name);
-            }
-        }
-        assert!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
-        profile.join("examples/per_minute_count")
-    })
-}
 
 /// The example with these arguments, away from whatever this machine has for AWS.
 fn command(args: &[&str]) -> Command {

@@ -7,6 +7,8 @@
 #![cfg(all(feature = "kinesis", feature = "s3", target_os = "linux"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "../support/example.rs"]
+mod example;
 #[allow(dead_code)]
 #[path = "../support/kinesis_proxy.rs"]
 mod kinesis_proxy;

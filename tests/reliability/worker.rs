@@ -1,43 +1,17 @@
 //! Workers: processes of the example `per_minute_count`, which are killed, stopped and looked at.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::bed::{BUCKET, Bed, STREAM};
+use crate::example::example;
 
 /// How long anything may take that is waited for: a watchdog, not a measure.
 const DEADLINE: Duration = Duration::from_secs(180);
 const LOOK: Duration = Duration::from_millis(10);
-
-/// The example, built like these tests.
-fn example() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        // target/debug/deps/reliability-…
-        let exe = std::env::current_exe().unwrap();
-        let profile = exe.ancestors().nth(2).unwrap();
-        let mut build = Command::new(env!("CARGO"));
-        build
-            .args(["build", "--quiet", "--example", "per_minute_count", "--target-dir"])
-            .arg(profile.parent().unwrap());
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        // What cargo tells tests about their package, build scripts would take for a change.
-        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY_"];
-        for (name, _) in std::env::vars_os() {
-            if told.iter().any(|told| name.as_encoded_bytes().starts_with(told.as_bytes())) {
-                build.env_remove(name);
-            }
-        }
-        assert!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
-        profile.join("examples/per_minute_count")
-    })
-}
 
 /// A process that is killed when it goes out of scope.
 pub(crate) struct Worker<'a> {
