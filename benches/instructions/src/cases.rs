@@ -97,7 +97,12 @@ fn events() -> Vec<(i64, u64)> {
 fn lines() -> String {
     let line = |(n, index): (u64, u64)| {
         let (hour, minute, second) = (index / 60_000, index / 1_000 % 60, n % 60);
-        format!("2013-01-01T{hour:02}:{minute:02}:{second:02}Z\tk{}\tu{:06}\t{}.25\n", n % KINDS, n % 1_000_000, n % 100)
+        format!(
+            "2013-01-01T{hour:02}:{minute:02}:{second:02}Z\tk{}\tu{:06}\t{}.25\n",
+            n % KINDS,
+            n % 1_000_000,
+            n % 100
+        )
     };
     scattered().zip(0..).map(line).collect()
 }

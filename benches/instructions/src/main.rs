@@ -84,7 +84,9 @@ fn count(case: &str, way: &str) -> Result<(u64, String), String> {
     }
     let collected = said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
     match collected {
-        Some(instructions) if instructions > 0 => Ok((instructions, String::from_utf8_lossy(&output.stdout).into_owned())),
+        Some(instructions) if instructions > 0 => {
+            Ok((instructions, String::from_utf8_lossy(&output.stdout).into_owned()))
+        }
         _ => Err(format!("{case}, {way}: callgrind counted nothing in `{}`:\n{said}", cases::MEASURED)),
     }
 }
@@ -129,5 +131,8 @@ fn compare() -> Result<(), String> {
     if slower.is_empty() {
         return Ok(());
     }
-    Err(format!("more instructions than recorded: {}. Find out why; if it is worth it, record anew: {anew}", slower.join(", ")))
+    Err(format!(
+        "more instructions than recorded: {}. Find out why; if it is worth it, record anew: {anew}",
+        slower.join(", ")
+    ))
 }

@@ -63,7 +63,8 @@ impl Recorded {
 
     fn parse(text: &str) -> Result<Self, String> {
         let mut lines = text.lines();
-        let compiler = lines.next().and_then(|line| line.strip_prefix("# ")).ok_or("the first line names no compiler")?;
+        let compiler =
+            lines.next().and_then(|line| line.strip_prefix("# ")).ok_or("the first line names no compiler")?;
         let case = |line: &str| {
             let fields: Vec<&str> = line.split('\t').collect();
             let [name, by_hand, flow, _] = fields.as_slice() else { return None };

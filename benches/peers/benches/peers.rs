@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
 use anabranch_peers::input::Tally;
-use anabranch_peers::jobs::{JOBS, Job};
+use anabranch_peers::jobs::{JOBS, Job, Way};
 use anabranch_peers::{median, processor_time};
 
 const TURNS: usize = 5;
@@ -53,18 +53,24 @@ fn main() -> ExitCode {
 fn run_alone(job: &Job, way: usize) {
     let input = job.input(job.items());
     let before = processor_time();
-    let tally = (job.ways[way].run)(input);
+    let Way { name, run, .. } = &job.ways[way];
+    let tally = run(input);
     let spent = processor_time() - before;
     // Afterwards, so that it warms nothing.
-    assert_eq!(tally, (job.ways[0].run)(input), "{} counts otherwise than the loop by hand", job.ways[way].name);
+    let expected = (job.ways[0].run)(input);
+    assert!(job.ways[way].comes_near(tally, expected), "{name} comes to {tally:?}, the loop to {expected:?}");
     assert_ne!(tally, Tally::default(), "there was nothing to do");
-    println!("{} {}", spent.as_nanos(), tally.rows);
+    println!("{} {} {}", spent.as_nanos(), expected.rows, expected.total.wrapping_sub(tally.total));
 }
 
 /// What became of a way in one turn.
 enum Run {
-    /// Nanoseconds of the processor for an item, and rows.
-    Took(f64, usize),
+    /// Nanoseconds of the processor for an item.
+    Took {
+        span: f64,
+        rows: u64,
+        lost: u64,
+    },
     CutOff,
 }
 
@@ -84,8 +90,10 @@ fn start(number: usize, job: &Job, way: usize) -> io::Result<Run> {
     let output = child.wait_with_output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let mut numbers = text.split_whitespace().filter_map(|number| number.parse::<u64>().ok());
-    match (output.status.success(), numbers.next(), numbers.next()) {
-        (true, Some(spent), Some(rows)) => Ok(Run::Took(spent as f64 / job.items() as f64, rows as usize)),
+    match (output.status.success(), numbers.next(), numbers.next(), numbers.next()) {
+        (true, Some(spent), Some(rows), Some(lost)) => {
+            Ok(Run::Took { span: spent as f64 / job.items() as f64, rows, lost })
+        }
         _ => Err(io::Error::other(format!("{} failed: {}", job.ways[way].name, output.status))),
     }
 }
@@ -94,14 +102,15 @@ fn start(number: usize, job: &Job, way: usize) -> io::Result<Run> {
 fn compare(number: usize, job: &Job, turns: usize) -> io::Result<bool> {
     let mut spans = vec![Vec::new(); job.ways.len()];
     let mut cut_off = vec![false; job.ways.len()];
+    let mut losses = vec![0; job.ways.len()];
     let mut results = 0;
     for _ in 0..turns {
         for way in 0..job.ways.len() {
             if !cut_off[way] {
                 match start(number, job, way)? {
-                    Run::Took(span, rows) => {
+                    Run::Took { span, rows, lost } => {
                         spans[way].push(span);
-                        results = rows;
+                        (results, losses[way]) = (rows, lost);
                     }
                     Run::CutOff => cut_off[way] = true,
                 }
@@ -118,10 +127,11 @@ fn compare(number: usize, job: &Job, turns: usize) -> io::Result<bool> {
             (!cut_off).then(|| median(ratios))
         })
         .collect();
-    for ((way, spans), ratio) in job.ways.iter().zip(spans).zip(&ratios) {
+    for (((way, spans), ratio), lost) in job.ways.iter().zip(spans).zip(&ratios).zip(losses) {
+        let name = if lost == 0 { way.name.to_owned() } else { format!("{}, {lost} lost", way.name) };
         match ratio {
-            Some(ratio) => println!("| {} | {:.1} | {ratio:.2} |", way.name, median(spans)),
-            None => println!("| {} | did not end in {} s | |", way.name, PATIENCE.as_secs()),
+            Some(ratio) => println!("| {name} | {:.1} | {ratio:.2} |", median(spans)),
+            None => println!("| {name} | did not end in {} s | |", PATIENCE.as_secs()),
         }
     }
     let ours = ratios[1].unwrap_or(f64::INFINITY);

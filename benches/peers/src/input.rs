@@ -50,8 +50,12 @@ pub fn lines(events: usize, types: usize, minutes: usize) -> Vec<u8> {
         let (day, hour) = (minute / 1_440 - BEGIN / MINUTE / 1_440 + 21, minute % 1_440 / 60);
         let (second, part) = (rest / 1_000, rest % 1_000);
         let minute = minute % 60;
-        writeln!(text, "2016-08-{day:02}T{hour:02}:{minute:02}:{second:02}.{part:03}Z\tk{kind:04}\tu{user:06}\t{:02}.2", user % 100)
-            .expect("a text takes all");
+        writeln!(
+            text,
+            "2016-08-{day:02}T{hour:02}:{minute:02}:{second:02}.{part:03}Z\tk{kind:04}\tu{user:06}\t{:02}.2",
+            user % 100
+        )
+        .expect("a text takes all");
     }
     text.into_bytes()
 }
@@ -94,7 +98,10 @@ fn parse_time(time: &[u8]) -> Option<i64> {
             (digit <= 9).then_some(number * 10 + i64::from(digit))
         })
     };
-    if [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')].iter().any(|(at, is)| time[*at] != *is) {
+    if [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')]
+        .iter()
+        .any(|(at, is)| time[*at] != *is)
+    {
         return None;
     }
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);

@@ -38,8 +38,10 @@ pub(crate) fn event_windows(input: Input) -> Tally {
 }
 
 pub(crate) fn count_each(input: Input) -> Tally {
-    let counts =
-        from_iter(events(input.text)).group_until(|event| event.key, Until::after(LASTS)).max_groups(GROUPS).count_each();
+    let counts = from_iter(events(input.text))
+        .group_until(|event| event.key, Until::after(LASTS))
+        .max_groups(GROUPS)
+        .count_each();
     tally(counts, |tally, (key, count)| tally.count(key, count as u64))
 }
 
@@ -56,7 +58,8 @@ pub(crate) fn sub_streams(input: Input) -> Tally {
 }
 
 pub(crate) fn keys_count_each(keys: &[u64], lasts: Duration) -> Tally {
-    let counts = from_iter(keys.iter().copied()).group_until(|key| *key, Until::after(lasts)).max_groups(GROUPS).count_each();
+    let counts =
+        from_iter(keys.iter().copied()).group_until(|key| *key, Until::after(lasts)).max_groups(GROUPS).count_each();
     tally(counts, |tally, (key, count)| tally.add(key, count as u64))
 }
 

@@ -72,7 +72,8 @@ pub(crate) fn group_by(input: Input) -> Tally {
 /// Its quickest way, it says: counts where the events are read, and adds up afterwards.
 pub(crate) fn group_by_count(input: Input) -> Tally {
     let context = context();
-    let counts = context.stream_iter(events(input.text)).batch_mode(BATCH).group_by_count(|event: &Event| event.key).unkey();
+    let counts =
+        context.stream_iter(events(input.text)).batch_mode(BATCH).group_by_count(|event: &Event| event.key).unkey();
     tally(context, counts, |tally, (key, count)| tally.count(key, count as u64))
 }
 

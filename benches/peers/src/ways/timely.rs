@@ -136,7 +136,11 @@ pub(crate) fn keyed_fold(input: Input) -> Tally {
                 .pairs()
                 .to_stream(scope)
                 .container::<Vec<_>>()
-                .aggregate(|_, number, sum: &mut u64| *sum += number, |key, sum| (key, sum), move |key| hasher.hash_one(key))
+                .aggregate(
+                    |_, number, sum: &mut u64| *sum += number,
+                    |key, sum| (key, sum),
+                    move |key| hasher.hash_one(key),
+                )
                 .inspect_batch(move |_, sums| {
                     let mut tally = lock(&into);
                     sums.iter().for_each(|(key, sum)| tally.add(*key, *sum));
