@@ -19,8 +19,10 @@ const ITEMS: (usize, usize) = (4, 1_000_000);
 
 const TURNS: usize = 5;
 
-/// What a key's count is made by, and its colour, which stands out from white and from black.
-const WAYS: [(&str, fn(&[u64]) -> Tally, RGBColor); 3] = [
+/// A way to count, by its name, and its colour, which stands out from white and from black.
+type Way = (&'static str, fn(&[u64]) -> Tally, RGBColor);
+
+const WAYS: [Way; 3] = [
     ("sub-streams", in_memory::sub_streams, RGBColor(214, 110, 40)),
     ("count_each", in_memory::count_each, RGBColor(40, 140, 200)),
     ("loop by hand", in_memory::by_hand, GREY),
@@ -67,15 +69,15 @@ fn draw(path: &Path, points: &[Point]) -> Result<(), Box<dyn Error>> {
     // Without a ground, so that it stands on a light page and on a dark one.
     let area = SVGBackend::new(path, (720, 420)).into_drawing_area();
     let text = |size: i32| ("sans-serif", size).into_font().color(&GREY);
-    let highest = points.iter().flat_map(|point| point.spans).fold(0.0, f64::max);
+    let highest = points.iter().flat_map(|point| point.spans).fold(1.0, f64::max);
     let (first, last) = (OPEN[0] as f64, OPEN[OPEN.len() - 1] as f64);
     let mut chart = ChartBuilder::on(&area)
         .margin(12)
         .margin_right(28)
         .caption("What an event costs as groups grow", text(18))
         .x_label_area_size(44)
-        .y_label_area_size(56)
-        .build_cartesian_2d((first..last).log_scale(), 0.0..highest * 1.1)?;
+        .y_label_area_size(64)
+        .build_cartesian_2d((first..last).log_scale(), (1.0..highest * 3.0).log_scale())?;
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -84,7 +86,9 @@ fn draw(path: &Path, points: &[Point]) -> Result<(), Box<dyn Error>> {
         .axis_style(GREY)
         .label_style(text(13))
         .x_labels(4)
+        .y_labels(5)
         .x_label_formatter(&|open| format!("10^{:.0}", open.log10()))
+        .y_label_formatter(&|span| format!("{span:.0}"))
         .x_desc("groups open at once")
         .y_desc("nanoseconds of the processor an event")
         .draw()?;
