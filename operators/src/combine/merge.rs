@@ -152,6 +152,7 @@ where
 impl<S: TryStream> Stream for MergeMany<S> {
     type Item = Result<S::Ok, S::Error>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let given = self.streams.poll_next(cx);
         if matches!(given, Poll::Ready(Some(Err(_)))) {

@@ -78,6 +78,13 @@ impl ArcWake for Call {
     }
 }
 
+impl<S: TryStream> Member<S> {
+    #[inline]
+    fn poll_next(&mut self) -> Poll<Option<Result<S::Ok, S::Error>>> {
+        self.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker_ref(&self.call)))
+    }
+}
+
 impl<S: TryStream> MergeSet<S> {
     pub(crate) fn new() -> Self {
         Self { streams: Slab::new(), woken: Arc::default(), turns: VecDeque::new(), current: None, left: 0 }
@@ -109,15 +116,8 @@ impl<S: TryStream> MergeSet<S> {
     /// All that does not come with each item is out of line, so that this can become part of the loop that calls it.
     #[inline]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<S::Ok, S::Error>>> {
-        let mut budget = Budget::new();
-        loop {
-            let Some(member) = &mut self.current else {
-                if ready!(self.poll_turn(cx)) {
-                    continue;
-                }
-                return Poll::Ready(None);
-            };
-            match member.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker_ref(&member.call))) {
+        if let Some(member) = &mut self.current {
+            match member.poll_next() {
                 Poll::Ready(Some(item)) => {
                     self.left -= 1;
                     if self.left == 0 {
@@ -128,8 +128,27 @@ impl<S: TryStream> MergeSet<S> {
                 Poll::Ready(None) => self.end(),
                 Poll::Pending => _ = self.rest(),
             }
+        }
+        self.poll_others(cx)
+    }
+
+    /// The next item of any stream but the current one, of which there is none.
+    #[cold]
+    #[inline(never)]
+    fn poll_others(&mut self, cx: &Context<'_>) -> Poll<Option<Result<S::Ok, S::Error>>> {
+        let mut budget = Budget::new();
+        while ready!(self.poll_turn(cx)) {
+            match self.current.as_mut().map_or(Poll::Ready(None), Member::poll_next) {
+                Poll::Ready(Some(item)) => {
+                    self.left -= 1;
+                    return Poll::Ready(Some(item));
+                }
+                Poll::Ready(None) => self.end(),
+                Poll::Pending => _ = self.rest(),
+            }
             ready!(budget.swallow(cx));
         }
+        Poll::Ready(None)
     }
 
     /// Makes the one whose turn it is the current one, if there are any streams left.
