@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::ops::Range;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anabranch_operators::group::Until;
 use anabranch_operators::{Flow, from_items, from_iter, merge};
@@ -23,7 +23,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio_stream::StreamMap;
 use tokio_stream::wrappers::ReceiverStream;
-use utils::{Bench, timed};
+use utils::{Bench, Way, timed};
 
 /// How many items a short run has.
 const SHORT: usize = 200_000;
@@ -44,20 +44,18 @@ fn expected(items: usize, streams: usize) -> u64 {
     parts(items, streams).into_iter().flatten().fold(0, u64::wrapping_add)
 }
 
-/// Up to 64 of each in turn.
-fn in_turn(mut parts: VecDeque<impl Iterator<Item = u64>>) -> u64 {
-    let mut sum = 0_u64;
+/// Takes up to 64 of each in turn.
+fn in_turn(mut parts: VecDeque<impl Iterator<Item = u64>>, mut take: impl FnMut(u64)) {
     while let Some(mut part) = parts.pop_front() {
         let mut left = 64;
         for n in part.by_ref().take(64) {
-            sum = sum.wrapping_add(n);
+            take(n);
             left -= 1;
         }
         if left == 0 {
             parts.push_back(part);
         }
     }
-    sum
 }
 
 fn sum(runtime: &Runtime, items: impl Stream<Item = u64>) -> u64 {
@@ -72,7 +70,8 @@ fn sum_flow(runtime: &Runtime, flow: Flow<impl Stream<Item = Result<u64, Infalli
 
 /// Streams that pause before each item, so that each item is a wake.
 fn pausing(items: usize, streams: usize) -> Vec<Flow<impl Stream<Item = Result<u64, Infallible>>>> {
-    let pause = |mut part: Box<dyn Iterator<Item = u64>>| {
+    let pause = |at| {
+        let mut part = part(items, streams, at);
         let mut paused = false;
         from_items(stream::poll_fn(move |cx| {
             paused = !paused;
@@ -83,61 +82,112 @@ fn pausing(items: usize, streams: usize) -> Vec<Flow<impl Stream<Item = Result<u
             Poll::Ready(part.next())
         }))
     };
-    (0..streams).map(|at| pause(Box::new(part(items, streams, at)))).collect()
+    (0..streams).map(pause).collect()
 }
 
 fn merges(bench: &Bench, runtime: &Runtime) {
-    let is = |expected: u64, sum: u64| assert_eq!(sum, expected);
-    for (streams, items, runs) in [(8, SHORT, 51), (10, SHORT, 51), (1_000, SHORT, 51), (100_000, 12_800_000, 5)] {
-        let job = format!("merge of {streams}");
+    let expected = expected(SHORT, 8);
+    let is = |sum: u64| assert_eq!(sum, expected);
+    let parts = || parts(SHORT, 8);
+    let hand = || {
+        let parts = parts().into();
+        timed(|| {
+            let mut sum = 0_u64;
+            in_turn(parts, |n| sum = sum.wrapping_add(n));
+            is(sum);
+        })
+    };
+    let ready = || {
+        let flow = merge(parts().into_iter().map(from_iter).collect::<Vec<_>>());
+        timed(|| is(sum_flow(runtime, flow)))
+    };
+    let tuple = || {
+        let flows = parts().into_iter().map(from_iter).collect::<Vec<_>>().try_into();
+        let [a, b, c, d, e, f, g, h]: [_; 8] = flows.ok().unwrap();
+        timed(|| is(sum_flow(runtime, merge((a, b, c, d, e, f, g, h)))))
+    };
+    let selected = || timed(|| is(sum(runtime, select_all(parts().into_iter().map(stream::iter)))));
+    let unordered = || {
+        let all = stream::iter(parts()).map(stream::iter).flatten_unordered(None);
+        timed(|| is(sum(runtime, all)))
+    };
+    let mapped = || {
+        let all = StreamMap::from_iter(parts().into_iter().map(stream::iter).enumerate());
+        timed(|| is(sum(runtime, all.map(|(_, n)| n))))
+    };
+    let ways: [Way<'_>; 6] = [
+        ("hand", &hand),
+        ("ready", &ready),
+        ("tuple", &tuple),
+        ("select_all", &selected),
+        ("flatten_unordered", &unordered),
+        ("StreamMap", &mapped),
+    ];
+    bench.row("merge of 8", SHORT, 51, &ways);
+}
+
+/// The sum of what comes, and how long each of the laps takes in which it comes.
+struct Laps {
+    items: usize,
+    sum: u64,
+    begin: Instant,
+    spans: Vec<Duration>,
+}
+
+impl Laps {
+    /// So few that most laps are left in peace.
+    const ITEMS: usize = 1 << 15;
+
+    fn new() -> Self {
+        Self { items: 0, sum: 0, begin: Instant::now(), spans: Vec::new() }
+    }
+
+    fn add(&mut self, n: u64) {
+        self.sum = self.sum.wrapping_add(n);
+        self.items += 1;
+        if self.items.is_multiple_of(Self::ITEMS) {
+            let now = Instant::now();
+            self.spans.push(now - self.begin);
+            self.begin = now;
+        }
+    }
+
+    fn of_flow(runtime: &Runtime, flow: Flow<impl Stream<Item = Result<u64, Infallible>>>) -> Self {
+        let mut laps = Self::new();
+        let Ok(()) = runtime.block_on(flow.for_each(|n| laps.add(n)));
+        laps
+    }
+
+    /// How long all took, if each lap had taken as long as the one in the middle.
+    fn span(mut self, expected: u64) -> Duration {
+        assert_eq!(self.sum, expected);
+        self.spans.sort();
+        self.spans[self.spans.len() / 2] * u32::try_from(self.items).unwrap() / Self::ITEMS as u32
+    }
+}
+
+/// The more streams, the more memory there is to go through; for the loop, too.
+fn growing(bench: &Bench, runtime: &Runtime) {
+    for streams in [10, 1_000, 100_000] {
+        // Enough that the end, when streams are dropped, is a small part.
+        let items = (streams * 128).max(1_000_000);
         let expected = expected(items, streams);
         let hand = || {
-            let parts = parts(items, streams).into();
-            timed(|| is(expected, in_turn(parts)))
+            let mut laps = Laps::new();
+            in_turn(parts(items, streams).into(), |n| laps.add(n));
+            laps.span(expected)
         };
         let ready = || {
-            let flow = merge(parts(items, streams).into_iter().map(from_iter).collect::<Vec<_>>());
-            timed(|| is(expected, sum_flow(runtime, flow)))
+            let flows: Vec<_> = parts(items, streams).into_iter().map(from_iter).collect();
+            Laps::of_flow(runtime, merge(flows)).span(expected)
         };
-        let tuple = || {
-            let flows = parts(items, 8).into_iter().map(from_iter).collect::<Vec<_>>().try_into();
-            let [a, b, c, d, e, f, g, h]: [_; 8] = flows.ok().unwrap();
-            timed(|| is(expected, sum_flow(runtime, merge((a, b, c, d, e, f, g, h)))))
-        };
-        let woken = || {
-            let flow = merge(pausing(items, streams));
-            timed(|| is(expected, sum_flow(runtime, flow)))
-        };
-        let selected = || {
-            let all = select_all(parts(items, streams).into_iter().map(stream::iter));
-            timed(|| is(expected, sum(runtime, all)))
-        };
-        let unordered = || {
-            let all = stream::iter(parts(items, streams)).map(stream::iter).flatten_unordered(None);
-            timed(|| is(expected, sum(runtime, all)))
-        };
-        let mapped = || {
-            let all = StreamMap::from_iter(parts(items, streams).into_iter().map(stream::iter).enumerate());
-            timed(|| is(expected, sum(runtime, all.map(|(_, n)| n))))
-        };
-        match streams {
-            8 => bench.row(
-                &job,
-                items,
-                runs,
-                &[
-                    ("hand", &hand),
-                    ("ready", &ready),
-                    ("tuple", &tuple),
-                    ("woken", &woken),
-                    ("select_all", &selected),
-                    ("flatten_unordered", &unordered),
-                    ("StreamMap", &mapped),
-                ],
-            ),
-            // At the end of a stream, those of others are looked through one by one.
-            _ => bench.row(&job, items, runs, &[("hand", &hand), ("ready", &ready), ("woken", &woken)]),
-        }
+        let woken = || Laps::of_flow(runtime, merge(pausing(items, streams))).span(expected);
+        bench.row(
+            &format!("merge as it grows, {streams}"),
+            items,
+            5,
+            &[("hand", &hand), ("ready", &ready), ("woken", &woken)],
+        );
     }
 }
 
@@ -181,7 +231,7 @@ fn stage(bench: &Bench, runtime: &Runtime) {
             is(sum(runtime, ReceiverStream::new(items)));
         })
     };
-    let ways: [utils::Way<'_>; 4] =
+    let ways: [Way<'_>; 4] =
         [("hand", &hand), ("spawned", &spawned), ("chunks by hand", &chunks), ("a channel", &items)];
     bench.row("stage", SHORT, 51, &ways);
 }
@@ -268,7 +318,7 @@ fn whole_job(bench: &Bench) {
         );
         timed(|| run(&runtime, counts.group_by(|(key, _)| *key).sum_each(|(_, n)| n)))
     };
-    let ways: [utils::Way<'_>; 4] = [("one", &one), ("two", &two), ("two by blocks", &dealt), ("hand", &hand)];
+    let ways: [Way<'_>; 4] = [("one", &one), ("two", &two), ("two by blocks", &dealt), ("hand", &hand)];
     bench.row("whole job", LINES, 15, &ways);
 }
 
@@ -281,6 +331,7 @@ fn main() {
     let bench = Bench::from_args();
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     merges(&bench, &runtime);
+    growing(&bench, &runtime);
     stage(&bench, &runtime);
     whole_job(&bench);
 }
