@@ -298,7 +298,7 @@ fn blocks(text: &'static str) -> impl Iterator<Item = (usize, &'static str)> + S
 
 /// On one task and on two, of a runtime with two threads.
 fn whole_job(bench: &Bench) {
-    if !["hand", "one", "two"].iter().any(|way| bench.wants(&format!("whole job {way}"))) {
+    if !["hand", "one", "two by key", "two by blocks"].iter().any(|way| bench.wants(&format!("whole job {way}"))) {
         return;
     }
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
@@ -306,8 +306,8 @@ fn whole_job(bench: &Bench) {
     // What the loop takes for itself alone.
     let hand = || timed(|| assert_eq!(by_hand(text), LINES));
     let one = || timed(|| run(&runtime, count(from_iter(text.lines()))));
-    // A type and a minute are in one part, so that its counts are whole: the parts of the line that say them are the key.
-    let key = |line: &&'static str| (line.get(..16), line.get(25..28));
+    // All of a type is in one part, so that its counts are whole.
+    let key = |line: &&'static str| line.get(25..28);
     let two = || timed(|| run(&runtime, from_iter(text.lines()).parallel(2, key, count)));
     // Blocks are dealt as they come, so that each part has counts of all, which are added up behind.
     let dealt = || {
@@ -318,7 +318,7 @@ fn whole_job(bench: &Bench) {
         );
         timed(|| run(&runtime, counts.group_by(|(key, _)| *key).sum_each(|(_, n)| n)))
     };
-    let ways: [Way<'_>; 4] = [("one", &one), ("two", &two), ("two by blocks", &dealt), ("hand", &hand)];
+    let ways: [Way<'_>; 4] = [("one", &one), ("two by key", &two), ("two by blocks", &dealt), ("hand", &hand)];
     bench.row("whole job", LINES, 15, &ways);
 }
 

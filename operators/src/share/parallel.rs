@@ -306,47 +306,72 @@ async fn deal<S, F, K>(
     {
         let mut stream = pin!(stream);
         let parts = lanes.len() as u128;
-        let mut over = false;
-        while !over && lanes.iter().any(Lane::is_open) {
-            // At the same time, so that a part that is behind does not keep the others waiting.
-            join_all(lanes.iter_mut().map(Lane::flush)).await;
-            over = poll_fn(|cx| {
+        let mut turns = 0;
+        while lanes.iter().any(Lane::is_open) {
+            let dealt = poll_fn(|cx| {
                 let deal = |item: &_| ((u128::from(hasher.hash_one(key(item))) * parts) >> 64) as usize;
                 poll_dealt(stream.as_mut(), deal, &mut lanes, &failed, cx)
             })
             .await;
+            turns += 1;
+            // A full chunk is worth its hand-over, also where there are many parts; but a rare key has to get on, too.
+            let all = match dealt {
+                Dealt::All => break,
+                Dealt::Ready => true,
+                Dealt::Much => turns == lanes.len(),
+            };
+            if all {
+                turns = 0;
+            }
+            // At the same time, so that a part that is behind does not keep the others waiting.
+            join_all(lanes.iter_mut().filter(|lane| all || lane.is_full()).map(Lane::flush)).await;
         }
     }
     join_all(lanes.iter_mut().map(Lane::end)).await;
 }
 
-/// Deals what the stream gives without waiting, a full chunk at most, to the lanes that `lane` names; and tells whether it
-/// is over.
+/// What has been dealt.
+enum Dealt {
+    /// As much as may be at once, or as one of the lanes holds.
+    Much,
+    /// What there was without waiting.
+    Ready,
+    /// All that there will be.
+    All,
+}
+
+/// Deals what the stream gives without waiting to the lanes that `lane` names. It waits only when they are empty.
 fn poll_dealt<S>(
     mut stream: Pin<&mut S>,
     mut lane: impl FnMut(&S::Ok) -> usize,
     lanes: &mut [Lane<S::Ok, S::Error>],
     failed: &AtomicBool,
     cx: &mut Context<'_>,
-) -> Poll<bool>
+) -> Poll<Dealt>
 where
     S: TryStream,
     S::Error: Clone,
 {
-    for dealt in 0..CHUNK {
+    for _ in 0..CHUNK {
         match stream.as_mut().try_poll_next(cx) {
-            Poll::Ready(Some(Ok(item))) => lanes[lane(&item)].chunk.push(Ok(item)),
+            Poll::Ready(Some(Ok(item))) => {
+                let lane = &mut lanes[lane(&item)];
+                lane.chunk.push(Ok(item));
+                if lane.is_full() {
+                    break;
+                }
+            }
             Poll::Ready(Some(Err(error))) => {
                 failed.store(true, SeqCst);
                 lanes.iter_mut().for_each(|lane| lane.chunk.push(Err(error.clone())));
-                return Poll::Ready(true);
+                return Poll::Ready(Dealt::All);
             }
-            Poll::Ready(None) => return Poll::Ready(true),
-            Poll::Pending if dealt == 0 => return Poll::Pending,
-            Poll::Pending => break,
+            Poll::Ready(None) => return Poll::Ready(Dealt::All),
+            Poll::Pending if lanes.iter().all(|lane| lane.chunk.is_empty()) => return Poll::Pending,
+            Poll::Pending => return Poll::Ready(Dealt::Ready),
         }
     }
-    Poll::Ready(false)
+    Poll::Ready(Dealt::Much)
 }
 
 /// What is about to be sent to a part.
@@ -362,6 +387,10 @@ impl<T, E> Lane<T, E> {
 
     fn is_open(&self) -> bool {
         !self.sender.is_closed()
+    }
+
+    const fn is_full(&self) -> bool {
+        self.chunk.len() >= CHUNK
     }
 
     /// Sends what there is. A part that has ended loses it: it asks for nothing more. Nothing is waited for then, so others
