@@ -95,6 +95,11 @@ impl<S: TryStream> Flow<S> {
     /// | Dropped | the tasks are aborted: what they run is dropped the next time that it waits, and the items held are lost |
     /// | Time | none; the tasks start at the first poll, and go on while nobody polls until they are as far ahead as they may |
     ///
+    /// Items are handed over in chunks of up to 256, as soon as upstream has nothing more at the moment; while it has, an item
+    /// waits at most until `n` times 256 more are read. Upstream and `key` are what a single task does: `parallel` pays where
+    /// the parts do several times as much. Where that is not so, let the items be blocks of what is to be read, with their
+    /// number as the key, and bring what the parts count of each key together behind it.
+    ///
     /// Where one part is slow, upstream is held back when that part is as far behind as it may be. A panic upstream, in
     /// `key` or in a part goes on in the consumer when it next waits for a chunk.
     ///
