@@ -221,7 +221,6 @@ where
                     }
                 }
             }
-            groups.restored();
         }
         // Within a poll, time stands still: what ends groups is looked at again only where it can have changed.
         let mut look = true;

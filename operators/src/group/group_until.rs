@@ -382,7 +382,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&mut self) -> Option<Instant> {
         self.groups.deadline()
     }
 

@@ -48,7 +48,7 @@ where
     }
 
     /// When a group will be due next.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&mut self) -> Option<Instant> {
         self.table.deadline()
     }
 
@@ -99,8 +99,8 @@ where
         self.table.begin_at(age);
     }
 
-    /// Goes on with a group that a flow before has left open. They come oldest first; when all have come, that is to be
-    /// [said](Self::restored). Gives a group that ends by it: one to make room, or the group itself.
+    /// Goes on with a group that a flow before has left open. They come oldest first. Gives a group that
+    /// ends by it: one to make room, or the group itself.
     pub(super) fn restore(&mut self, group: OpenGroup<K, V>) -> Result<Option<(K, V)>, E> {
         let OpenGroup { key, state, age, idle, items } = group;
         if self.table.is_full(items) {
@@ -115,11 +115,6 @@ where
         let id = self.table.open_again(vacancy, state, age, idle, items);
         self.watch.start(id, fired);
         Ok(evicted)
-    }
-
-    /// All groups of the flow before have been given.
-    pub(super) fn restored(&mut self) {
-        self.table.sort_by_use();
     }
 
     /// Lets go of all groups, oldest first, for another flow to go on with.
