@@ -31,6 +31,16 @@ where
 
 impl<K, V, W, E> Groups<K, V, W, E>
 where
+    W: GroupSignal<K, E>,
+{
+    /// Counts items of groups, as a flow that goes on with them will want to know.
+    pub(super) const fn count_items(&mut self) {
+        self.table.count_items();
+    }
+}
+
+impl<K, V, W, E> Groups<K, V, W, E>
+where
     K: Hash + Eq,
     W: GroupSignal<K, E>,
 {

@@ -30,6 +30,8 @@ pub(super) struct Table<K, V> {
     after: Option<u64>,
     idle: Option<u64>,
     limit: ItemLimit,
+    /// Whether anything depends on how many items a group has had.
+    counts_items: bool,
     /// What times count from, in nanoseconds: half the size of an `Instant`.
     epoch: Option<Instant>,
     /// The time at that instant: groups that are older than this table were opened before.
@@ -37,21 +39,23 @@ pub(super) struct Table<K, V> {
     now: u64,
 }
 
+/// Aligned so that the entry of a key and a state of eight bytes each is within one line of the cache.
+#[repr(align(32))]
 struct Entry<K, V> {
     key: K,
     value: V,
     /// When it had its latest item.
     used: u64,
-    /// How many items it has had, without those that [`ItemLimit`] knows of.
+    /// How many items it has had, if they are counted, without those that [`ItemLimit`] knows of.
     items: u32,
     number: u32,
 }
 
 /// What a group is found by. Numbers are given anew after four billion groups, when no old one is remembered.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 pub(super) struct Id {
     number: u32,
-    hash: u32,
+    hash: u64,
 }
 
 impl Id {
@@ -61,11 +65,19 @@ impl Id {
     }
 }
 
-/// A group as it was at some time.
+/// A group as it was at some time. There may be two for each open group, so they are packed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(Rust, packed(4))]
 struct Stamp {
     at: u64,
-    id: Id,
+    number: u32,
+    hash: u64,
+}
+
+impl Stamp {
+    const fn id(self) -> Id {
+        Id { number: self.number, hash: self.hash }
+    }
 }
 
 /// The group of a key.
@@ -78,19 +90,13 @@ pub(super) enum Lookup<'a, K, V> {
 /// A key that has no open group, and its hash.
 pub(super) struct Vacancy<K> {
     key: K,
-    hash: u32,
+    hash: u64,
 }
 
 impl<K> Vacancy<K> {
     pub(super) const fn key(&self) -> &K {
         &self.key
     }
-}
-
-/// Half of a hash is kept with each group that waits: it is enough for as many groups as there can be. The table looks
-/// at both ends of a hash, so both are made of it.
-const fn whole(hash: u32) -> u64 {
-    (hash as u64) << 32 | hash as u64
 }
 
 /// How many items a group may have. Entries count in 32 bits; the rare group that has more is kept track of here.
@@ -108,16 +114,17 @@ impl ItemLimit {
     }
 
     /// What the entry of a group begins to count from that has had `items`, fewer than the limit.
+    #[inline]
     fn begin(&mut self, number: u32, items: usize) -> u32 {
-        match u32::try_from(items) {
-            Ok(items) if items < self.stop => items,
-            _ => {
-                let left = u32::try_from(self.limit - items).unwrap_or(self.stop);
-                let counted = self.stop.saturating_sub(left);
-                self.before.insert(number, items - counted as usize);
-                counted
-            }
-        }
+        if items < self.stop as usize { items as u32 } else { self.begin_beyond(number, items) }
+    }
+
+    #[cold]
+    fn begin_beyond(&mut self, number: u32, items: usize) -> u32 {
+        let left = u32::try_from(self.limit - items).unwrap_or(self.stop);
+        let counted = self.stop.saturating_sub(left);
+        self.before.insert(number, items - counted as usize);
+        counted
     }
 
     /// A group's entry has counted to the stop. Whether that was its last item.
@@ -142,6 +149,13 @@ impl ItemLimit {
     }
 }
 
+impl<K, V> Table<K, V> {
+    /// Items are to be counted even where they end no group.
+    pub(super) const fn count_items(&mut self) {
+        self.counts_items = true;
+    }
+}
+
 impl<K: Hash + Eq, V> Table<K, V> {
     pub(super) fn new<W>(until: &Until<W>) -> Self {
         Self {
@@ -154,6 +168,7 @@ impl<K: Hash + Eq, V> Table<K, V> {
             after: until.after.map(nanos),
             idle: until.idle.map(nanos),
             limit: ItemLimit::new(until.count.unwrap_or(usize::MAX)),
+            counts_items: until.count.is_some(),
             epoch: None,
             begin: 0,
             now: 0,
@@ -173,14 +188,17 @@ impl<K: Hash + Eq, V> Table<K, V> {
     /// Counts an item of that key now, if its group is open.
     #[inline]
     pub(super) fn count_item(&mut self, key: K) -> Lookup<'_, K, V> {
-        let hash = hash(&self.hasher, &key);
-        match self.entries.find_mut(whole(hash), |entry| entry.key == key) {
+        let hash = self.hasher.hash_one(&key);
+        match self.entries.find_mut(hash, |entry| entry.key == key) {
             Some(entry) => {
                 entry.used = self.now;
-                entry.items += 1;
-                let number = entry.number;
-                let last = entry.items == self.limit.stop && self.limit.is_last(number, &mut entry.items);
-                Lookup::Open(&mut entry.value, last.then_some(Id { number, hash }))
+                if self.counts_items {
+                    entry.items += 1;
+                    if entry.items == self.limit.stop && self.limit.is_last(entry.number, &mut entry.items) {
+                        return Lookup::Open(&mut entry.value, Some(Id { number: entry.number, hash }));
+                    }
+                }
+                Lookup::Open(&mut entry.value, None)
             }
             None => Lookup::Absent(Vacancy { key, hash }),
         }
@@ -188,8 +206,8 @@ impl<K: Hash + Eq, V> Table<K, V> {
 
     /// Whether a group of that key can be opened; gives the key back if there is one.
     pub(super) fn vacancy(&self, key: K) -> Result<Vacancy<K>, K> {
-        let hash = hash(&self.hasher, &key);
-        if self.entries.find(whole(hash), |entry| entry.key == key).is_some() {
+        let hash = self.hasher.hash_one(&key);
+        if self.entries.find(hash, |entry| entry.key == key).is_some() {
             return Err(key);
         }
         Ok(Vacancy { key, hash })
@@ -227,46 +245,36 @@ impl<K: Hash + Eq, V> Table<K, V> {
     }
 
     fn insert(&mut self, vacancy: Vacancy<K>, value: V, items: usize, opened: u64, used: u64) -> Id {
-        let Vacancy { key, hash: half } = vacancy;
+        let Vacancy { key, hash } = vacancy;
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         let items = self.limit.begin(number, items);
         let hasher = &self.hasher;
-        self.entries.insert_unique(whole(half), Entry { key, value, used, items, number }, |entry| {
-            whole(hash(hasher, &entry.key))
-        });
-        let id = Id { number, hash: half };
-        self.ages.push_back(Stamp { at: opened, id });
-        id
+        self.entries
+            .insert_unique(hash, Entry { key, value, used, items, number }, |entry| hasher.hash_one(&entry.key));
+        self.ages.push_back(Stamp { at: opened, number, hash });
+        Id { number, hash }
     }
 
     /// How long the oldest group has been open, how long ago its latest item came, and how many it has had.
     pub(super) fn ages_of_oldest(&self) -> Option<(Duration, Duration, usize)> {
-        let Stamp { at, id } = self.ages.front()?;
-        let entry = find(&self.entries, *id)?;
-        let used = if self.idle.is_some() { entry.used } else { *at };
+        let oldest = *self.ages.front()?;
+        let entry = find(&self.entries, oldest.id())?;
+        let opened = oldest.at;
+        let used = if self.idle.is_some() { entry.used } else { opened };
         let since = |then: u64| Duration::from_nanos(self.now.saturating_sub(then));
-        Some((since(*at), since(used), self.limit.items(id.number, entry.items)))
+        Some((since(opened), since(used), self.limit.items(entry.number, entry.items)))
     }
 
     /// Takes a group out, if it is open.
     pub(super) fn close(&mut self, id: Id) -> Option<(K, V)> {
-        let found = self.entries.find_entry(whole(id.hash), |entry| entry.number == id.number).ok()?;
-        let (Entry { key, value, .. }, _) = found.remove();
-        self.limit.forget(id.number);
-        let entries = &self.entries;
-        if self.ages.front().is_some_and(|first| first.id == id) {
+        let closed = self.take(id)?;
+        if self.ages.front().is_some_and(|first| first.number == id.number) {
             self.pop_age();
-            while self.ages.len() > self.entries.len()
-                && let Some(first) = self.ages.front()
-                && find(&self.entries, first.id).is_none()
-            {
-                self.pop_age();
-            }
-        } else if self.ages.len() / 2 > entries.len() + 32 {
+        } else if self.ages.len() / 2 > self.entries.len() + 32 {
             let (mut at, mut passed) = (0, 0);
             self.ages.retain(|age| {
-                let open = find(entries, age.id).is_some();
+                let open = find(&self.entries, age.id()).is_some();
                 passed += usize::from(open && at < self.passed);
                 at += 1;
                 open
@@ -274,15 +282,31 @@ impl<K: Hash + Eq, V> Table<K, V> {
             self.passed = passed;
         }
         if self.again.len() / 2 > self.entries.len() + 32 {
-            let entries = &self.entries;
-            self.again.retain(|Reverse(stamp)| find(entries, stamp.id).is_some());
+            self.again.retain(|Reverse(stamp)| find(&self.entries, stamp.id()).is_some());
         }
+        Some(closed)
+    }
+
+    #[inline]
+    fn take(&mut self, id: Id) -> Option<(K, V)> {
+        let found = self.entries.find_entry(id.hash, |entry| entry.number == id.number).ok()?;
+        let (Entry { key, value, .. }, _) = found.remove();
+        self.limit.forget(id.number);
         Some((key, value))
     }
 
+    /// The first of the ages has ended, and with it those behind it that ended early.
+    #[inline]
     fn pop_age(&mut self) {
-        self.ages.pop_front();
-        self.passed = self.passed.saturating_sub(1);
+        loop {
+            self.ages.pop_front();
+            self.passed = self.passed.saturating_sub(1);
+            if self.ages.len() == self.entries.len()
+                || self.ages.front().is_none_or(|first| find(&self.entries, first.id()).is_some())
+            {
+                return;
+            }
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -295,7 +319,7 @@ impl<K: Hash + Eq, V> Table<K, V> {
 
     /// The group that has been open for longest.
     pub(super) fn oldest(&self) -> Option<Id> {
-        self.ages.front().map(|age| age.id)
+        self.ages.front().map(|age| age.id())
     }
 
     /// A group whose time has come.
@@ -320,7 +344,8 @@ impl<K: Hash + Eq, V> Table<K, V> {
 
     fn age_deadline(&self) -> Option<(u64, Id)> {
         let (span, first) = (self.after?, self.ages.front()?);
-        Some((first.at.checked_add(span)?, first.id))
+        let opened = first.at;
+        Some((opened.checked_add(span)?, first.id()))
     }
 
     /// The idle time of the group whose latest item is the longest ago, if that was at `since` or before.
@@ -330,27 +355,25 @@ impl<K: Hash + Eq, V> Table<K, V> {
             let fresh = self.ages.get(self.passed);
             let again = self.again.peek().map(|Reverse(stamp)| stamp);
             let is_fresh = again.is_none_or(|again| fresh.is_some_and(|fresh| fresh < again));
-            let Stamp { at, id } = *(if is_fresh { fresh } else { again }).filter(|first| first.at <= since)?;
-            let used = find(&self.entries, id).map(|entry| entry.used);
-            if used == Some(at) {
-                return Some((at.checked_add(span)?, id));
+            let first = *(if is_fresh { fresh } else { again }).filter(|first| first.at <= since)?;
+            let used = find(&self.entries, first.id()).map(|entry| entry.used);
+            if let Some(used) = used
+                && used == first.at
+            {
+                return Some((used.checked_add(span)?, first.id()));
             }
             if is_fresh {
                 self.passed += 1;
             } else {
                 self.again.pop();
             }
-            self.again.extend(used.map(|at| Reverse(Stamp { at, id })));
+            self.again.extend(used.map(|at| Reverse(Stamp { at, ..first })));
         }
     }
 }
 
-fn hash<K: Hash>(hasher: &DefaultHashBuilder, key: &K) -> u32 {
-    hasher.hash_one(key) as u32
-}
-
 fn find<K, V>(entries: &HashTable<Entry<K, V>>, id: Id) -> Option<&Entry<K, V>> {
-    entries.find(whole(id.hash), |entry| entry.number == id.number)
+    entries.find(id.hash, |entry| entry.number == id.number)
 }
 
 /// Nanoseconds, or the end of time: 584 years.
@@ -362,6 +385,8 @@ fn nanos(span: Duration) -> u64 {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     fn open(table: &mut Table<u32, ()>, key: u32) -> Id {
         let Lookup::Absent(vacancy) = table.count_item(key) else { unreachable!("the group is open") };
         table.open(vacancy, ()).0
@@ -369,7 +394,7 @@ mod tests {
 
     #[test]
     fn groups_that_ended_early_are_forgotten_in_the_end() {
-        let mut table = Table::new(&Until::idle(Duration::from_secs(1)));
+        let mut table = Table::new(&Until::idle(SECOND));
         let first = open(&mut table, 0);
         let second = open(&mut table, 1);
         for key in 2..10_000 {
@@ -385,5 +410,56 @@ mod tests {
         assert_eq!(table.oldest().map(Id::number), Some(last.number()), "those between are gone");
         assert_eq!(table.close(last), Some((10_000, ())));
         assert!(table.ages.is_empty() && table.again.is_empty());
+    }
+
+    #[test]
+    fn groups_that_wait_again_and_end_early_are_forgotten_in_the_end() {
+        let mut table = Table::new(&Until::idle(SECOND));
+        let begin = Instant::now();
+        table.set_now(begin);
+        let ids: Vec<_> = (0..10_000).map(|key| open(&mut table, key)).collect();
+        table.set_now(begin + SECOND / 2);
+        for key in 0..10_000 {
+            assert!(matches!(table.count_item(key), Lookup::Open((), None)));
+        }
+        assert_eq!(table.deadline(), Some(begin + SECOND * 3 / 2));
+        assert_eq!(table.passed, 10_000, "all wait again");
+        for id in &ids[1..9_999] {
+            assert!(table.close(*id).is_some());
+        }
+        assert!(table.ages.len() < 100 && table.again.len() < 100, "two groups are open");
+        table.set_now(begin + SECOND * 3 / 2);
+        for key in [0, 9_999] {
+            let due = table.due();
+            assert_eq!(due.and_then(|id| table.close(id)), Some((key, ())));
+        }
+        assert!(table.due().is_none() && table.deadline().is_none());
+        assert!(table.ages.is_empty() && table.again.is_empty() && table.passed == 0);
+    }
+
+    #[test]
+    fn counts_items_beyond_32_bits() {
+        let most = u32::MAX as usize;
+        for limit in [3, most - 1, most, most + 1, 2 * most, 2 * most + 7, usize::MAX] {
+            for had in [1, 2, most - 2, most - 1, most, most + 1, 2 * most - 1, 2 * most, 3 * most] {
+                if had >= limit {
+                    continue;
+                }
+                let mut items = ItemLimit::new(limit);
+                let mut counted = items.begin(0, had);
+                assert_eq!(items.items(0, counted), had, "of {limit}");
+                let mut total = had;
+                while total < limit.min(had.saturating_add(3 * most)) {
+                    // As many items as there can be without a look, in one step.
+                    total += (items.stop - counted) as usize;
+                    counted = items.stop;
+                    assert_eq!(items.is_last(0, &mut counted), total >= limit, "{total} of {limit}");
+                    assert_eq!(items.items(0, counted), total);
+                }
+                assert!(total <= limit, "{total} of {limit}");
+                items.forget(0);
+                assert!(items.before.is_empty());
+            }
+        }
     }
 }
