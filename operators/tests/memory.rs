@@ -1,6 +1,7 @@
 //! What an open group costs, by an allocator that counts: the number is the same on every machine.
 
 use std::alloc::System;
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ const SPAN: Duration = Duration::from_secs(10);
 fn bytes_a_group<W: GroupSignal<u64, Infallible>>(until: Until<W>) -> (usize, usize) {
     const OWN: usize = size_of::<(u64, usize)>();
     let before = ALLOCATOR.allocated();
-    let mut held = 0;
+    let held = Cell::new(0);
+    let seen = &held;
     let items = stream! {
         for key in 0..GROUPS {
             yield key;
@@ -33,13 +35,13 @@ fn bytes_a_group<W: GroupSignal<u64, Infallible>>(until: Until<W>) -> (usize, us
         }
         tokio::time::advance(SPAN * 2 / 3).await;
         yield 0;
-        held = ALLOCATOR.allocated() - before;
+        seen.set(ALLOCATOR.allocated() - before);
     };
     let Ok(groups) =
         virtual_time(async { Box::pin(items).into_flow().group_until(|key| *key, until).count_each().count().await });
     assert_eq!(groups, GROUPS as usize);
     let most = ALLOCATOR.max_allocated() - before;
-    (held / GROUPS as usize - OWN, most / GROUPS as usize - OWN)
+    (held.get() / GROUPS as usize - OWN, most / GROUPS as usize - OWN)
 }
 
 /// One test for all, since the allocator counts what every thread does.

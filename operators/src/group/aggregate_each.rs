@@ -71,8 +71,8 @@ enum State<K, A, V> {
     Reading,
     /// An item closed two groups: the oldest to make room, and, as it was alone in it, its own.
     AlsoClosed((K, V)),
-    /// The source has ended; the groups that are still open are given.
-    Draining,
+    /// The source has ended; the groups that are still open are given, some taken from among them at a time.
+    Draining(vec::IntoIter<(K, A)>),
     Done,
 }
 
@@ -186,12 +186,15 @@ where
         let this = self.project();
         let (groups, aggregator) = (this.groups, this.aggregator);
         let mut source = this.source;
-        if matches!(this.state, State::Draining) {
-            let group = groups.close_oldest().map(|(key, state)| Ok((key, aggregator.close(state))));
-            if group.is_none() {
+        if let State::Draining(taken) = this.state {
+            let next = taken.next().or_else(|| {
+                *taken = groups.drain_oldest().into_iter();
+                taken.next()
+            });
+            if next.is_none() {
                 *this.state = State::Done;
             }
-            return Poll::Ready(group);
+            return Poll::Ready(next.map(|(key, state)| Ok((key, aggregator.close(state)))));
         }
         let restoring = match std::mem::replace(this.state, State::Reading) {
             State::Reading => None,
@@ -203,7 +206,7 @@ where
             }
             State::Restoring(open) => Some(open),
             State::AlsoClosed(group) => return Poll::Ready(Some(Ok(group))),
-            State::Draining | State::Done => {
+            State::Draining(_) | State::Done => {
                 *this.state = State::Done;
                 return Poll::Ready(None);
             }
@@ -263,9 +266,10 @@ where
                         return Poll::Ready(None);
                     }
                     Poll::Ready(None) => {
-                        let group = groups.close_oldest().map(|(key, state)| Ok((key, aggregator.close(state))));
-                        *this.state = if group.is_some() { State::Draining } else { State::Done };
-                        return Poll::Ready(group);
+                        let mut taken = groups.drain_oldest().into_iter();
+                        let next = taken.next();
+                        *this.state = if next.is_some() { State::Draining(taken) } else { State::Done };
+                        return Poll::Ready(next.map(|(key, state)| Ok((key, aggregator.close(state)))));
                     }
                     Poll::Pending => {
                         let Some(deadline) = groups.deadline() else { return Poll::Pending };

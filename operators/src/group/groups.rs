@@ -138,6 +138,12 @@ where
         open
     }
 
+    /// The source has ended, and all groups with it: gives some of them, oldest first, until there are none.
+    pub(super) fn drain_oldest(&mut self) -> Vec<(K, V)> {
+        self.watch.clear();
+        self.table.drain_oldest()
+    }
+
     pub(super) fn close_oldest(&mut self) -> Option<(K, V)> {
         self.table.oldest().and_then(|id| self.close(id))
     }

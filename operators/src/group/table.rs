@@ -287,6 +287,28 @@ impl<K: Hash + Eq, V> Table<K, V> {
         Some(closed)
     }
 
+    /// Takes the oldest groups out, some at once: where they are is looked up for all of them before any is taken, so that
+    /// the waits for the memory of a large table overlap. For a table that is being emptied: nothing else may be done
+    /// with it until it is.
+    pub(super) fn drain_oldest(&mut self) -> Vec<(K, V)> {
+        const AT_ONCE: usize = 32;
+        let mut closed = Vec::with_capacity(AT_ONCE.min(self.entries.len()));
+        while closed.is_empty() && !self.ages.is_empty() {
+            let mut places = [None; AT_ONCE];
+            for (place, age) in places.iter_mut().zip(&self.ages) {
+                *place = self.entries.find_bucket_index(age.hash, |entry| entry.number == age.number);
+            }
+            self.ages.drain(..self.ages.len().min(AT_ONCE));
+            for place in places.into_iter().flatten() {
+                if let Ok(found) = self.entries.get_bucket_entry(place) {
+                    let (Entry { key, value, .. }, _) = found.remove();
+                    closed.push((key, value));
+                }
+            }
+        }
+        closed
+    }
+
     #[inline]
     fn take(&mut self, id: Id) -> Option<(K, V)> {
         let found = self.entries.find_entry(id.hash, |entry| entry.number == id.number).ok()?;
