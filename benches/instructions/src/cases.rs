@@ -8,7 +8,7 @@ use anabranch::codec::{Event, EventDecoder};
 use anabranch::group::Until;
 use anabranch::window::tumbling;
 use anabranch::{Flow, Layout, OperatorError, Origin, Partition, Position, Record, from_iter, merge};
-use futures::{Stream, TryStream, stream};
+use futures::{Stream, stream};
 use tokio::runtime::Runtime;
 
 use crate::by_hand;
