@@ -25,9 +25,8 @@ impl Shard {
     /// Those of a list that are written to, in the order of their hash keys.
     pub(super) fn open(listed: &[Known]) -> Vec<Self> {
         let open = listed.iter().filter(|shard| !shard.closed);
-        let mut open: Vec<_> = open
-            .map(|shard| Self { id: shard.id.clone(), first: shard.range.start, last: shard.range.end })
-            .collect();
+        let mut open: Vec<_> =
+            open.map(|shard| Self { id: shard.id.clone(), first: shard.range.start, last: shard.range.end }).collect();
         open.sort_unstable_by_key(|shard| shard.first);
         // A list that is made during a change may have a shard twice.
         open.dedup_by(|next, kept| next.id == kept.id);
@@ -71,9 +70,7 @@ impl Change {
         }
         let comes_of = |child: &Known, id: &String| child.parents.contains(id);
         let done = listed.iter().any(|child| match self {
-            Self::Split { shard, at } => {
-                comes_of(child, shard) && child.parents.len() == 1 && child.range.start == *at
-            }
+            Self::Split { shard, at } => comes_of(child, shard) && child.parents.len() == 1 && child.range.start == *at,
             Self::Merge { shards } => shards.iter().all(|id| comes_of(child, id)),
         });
         if done { Standing::Done } else { Standing::Overtaken }

@@ -199,7 +199,8 @@ impl Reshard {
         match (change.standing(&listed), attempt) {
             (Standing::Done, _) => self.write(Event::Done { change }, left).await,
             (Standing::Overtaken, _) => {
-                self.write(Event::Dropped { change, why: "its shards were changed in another way".to_owned() }, left).await
+                self.write(Event::Dropped { change, why: "its shards were changed in another way".to_owned() }, left)
+                    .await
             }
             (Standing::Before, Some(attempt)) => {
                 let over = attempt.since.elapsed() >= PATIENCE;

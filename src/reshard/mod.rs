@@ -57,8 +57,13 @@ mod policy;
 mod status;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod controller_tests;
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod model;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod planner_tests;
 
 pub use self::builder::ReshardBuilder;

@@ -76,13 +76,7 @@ impl Planner {
     ///
     /// If there was no traffic at all, it was probably not measured: the window counts for nothing. A shard whose traffic is
     /// not known is not changed before it has been known again for as long as it takes.
-    pub fn observe(
-        &mut self,
-        now: Duration,
-        took: Duration,
-        mut shards: Vec<Shard>,
-        loads: &BTreeMap<String, Load>,
-    ) {
+    pub fn observe(&mut self, now: Duration, took: Duration, mut shards: Vec<Shard>, loads: &BTreeMap<String, Load>) {
         shards.sort_unstable_by_key(|shard| shard.first);
         self.histories.retain(|id, _| shards.iter().any(|shard| shard.id == *id));
         for shard in &shards {
@@ -282,11 +276,8 @@ impl Window {
         let Load { written, read, marks } = load;
         let written = (*written)?;
         let of = |n: u64, limit: f64| n as f64 / took.as_secs_f64() / limit;
-        let uses = [
-            of(written.bytes, limits.bytes),
-            of(written.records, limits.records),
-            of(read.bytes, limits.read_bytes),
-        ];
+        let uses =
+            [of(written.bytes, limits.bytes), of(written.records, limits.records), of(read.bytes, limits.read_bytes)];
         Some(Self {
             used: uses.into_iter().fold(0.0, f64::max),
             // Readers that are turned away ask too often, which more shards do not help.
