@@ -44,8 +44,7 @@ use anabranch::source::kinesis::{InitialPosition, KinesisSource};
 use anabranch::source::{Source, records};
 use anabranch::{Error, ErrorKind, store};
 use clap::Parser;
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Table, presets};
 
 use self::messages::{failed, show_warnings};
 use self::shutdown::shutdown;
@@ -143,7 +142,8 @@ fn told(entry: &Entry) {
 /// The shards and their use, for a terminal.
 fn table(view: &View) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(["shard", "from hash key", "used", "turned away"]);
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(["shard", "from hash key", "used", "turned away"]);
     for shard in &view.shards {
         let used = shard.used.map_or("not known".to_owned(), |used| format!("{:.0} %", used * 100.0));
         let from = format!("{:.4} of the range", shard.shard.first as f64 / u128::MAX as f64);
