@@ -156,12 +156,12 @@ fn run(day: Day, rule: Rule) -> Result<Outcome, Error> {
     let mut now = Duration::ZERO;
     while now < DAY {
         let (all, region, single) = traffic(now);
-        let rate = |key: &Key| {
-            let of_region = if is_of_region(key.number) { region / (KEYS / 5) as f64 } else { 0.0 };
-            let more = single.iter().find(|(number, _)| *number == key.number).map_or(0.0, |(_, more)| *more);
-            key.weight * all + of_region + more
-        };
-        let rates: Vec<f64> = keys.iter().map(rate).collect();
+        let of_region = [0.0, region / (KEYS / 5) as f64];
+        let rate = |key: &Key| key.weight * all + of_region[usize::from(is_of_region(key.number))];
+        let mut rates: Vec<f64> = keys.iter().map(rate).collect();
+        for (number, more) in single {
+            keys.iter().zip(&mut rates).filter(|(key, _)| key.number == number).for_each(|(_, rate)| *rate += more);
+        }
         for shard in &stream.open {
             let from = keys.partition_point(|key| key.hash < shard.first);
             let to = keys.partition_point(|key| key.hash <= shard.last);

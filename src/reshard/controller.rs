@@ -120,7 +120,7 @@ impl Reshard {
                 turn => turn?,
             }
             let next = looked.map_or(Duration::ZERO, |looked| self.policy.window.saturating_sub(looked.elapsed()));
-            sleep(if self.is_busy() { PACE.min(next.max(PACE)) } else { next }).await;
+            sleep(if self.is_busy() { PACE } else { next }).await;
         }
     }
 

@@ -71,7 +71,7 @@ impl Policy {
             ("the window is zero", "give it a length, such as a minute")
         } else if self.split_after == 0 || self.merge_after == 0 {
             ("shards are to be changed after no window at all", "ask for one window at least")
-        } else if !(self.merge_below < self.split_above) || self.merge_below < 0.0 {
+        } else if !(0.0..self.split_above).contains(&self.merge_below) {
             ("shards are split as soon as they are merged", "set merge_below to less than split_above")
         } else if self.min_shards == 0 || self.min_shards > self.max_shards {
             ("no number of shards will do", "set min_shards to 1 or more, and max_shards to no less than that")
