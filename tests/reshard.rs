@@ -93,7 +93,7 @@ async fn records(rows: &Arc<dyn Store>) -> u64 {
 }
 
 /// Waits until the stream has so many shards, as the controller sees it.
-async fn until(status: &Status, what: &str, shards: impl Fn(usize) -> bool) {
+async fn until(status: &Status, what: &str, shards: impl Fn(usize) -> bool + Send + Sync) {
     let seen = async {
         while !shards(status.view().shards.len()) {
             sleep(Duration::from_millis(50)).await;
@@ -105,7 +105,7 @@ async fn until(status: &Status, what: &str, shards: impl Fn(usize) -> bool) {
 /// Waits until a journal has a plan that is not done.
 async fn until_planned(store: &Arc<dyn Store>) {
     let planned = async {
-        while !journal(store, STREAM).await.unwrap().last().is_some_and(|last| !last.left.is_empty()) {
+        while journal(store, STREAM).await.unwrap().last().is_none_or(|last| last.left.is_empty()) {
             sleep(Duration::from_millis(5)).await;
         }
     };

@@ -51,8 +51,8 @@ pub(crate) async fn run() -> Result<(), Error> {
         );
         until(&status, |shards| shards >= 3).await;
         sleep(policy().window * 4).await;
-        println!("\n{}\nNow 20 a second.\n", table(&status.view()));
-        rate.store(20, Ordering::Relaxed);
+        println!("\n{}\nNow 100 a second.\n", table(&status.view()));
+        rate.store(100, Ordering::Relaxed);
         until(&status, |shards| shards == 1).await;
         println!("\n{}", table(&status.view()));
     };
@@ -79,7 +79,7 @@ pub(crate) async fn run() -> Result<(), Error> {
 }
 
 /// Waits until there are so many shards.
-async fn until(status: &Status, shards: impl Fn(usize) -> bool) {
+async fn until(status: &Status, shards: impl Fn(usize) -> bool + Send + Sync) {
     while !shards(status.view().shards.len()) {
         sleep(Duration::from_millis(50)).await;
     }

@@ -191,7 +191,7 @@ fn run(day: Day, rule: Rule) -> Result<Outcome, Error> {
         if under_way.is_none() {
             under_way = waiting.pop_front().map(|change| (change, now + CHANGE));
         }
-        if now.as_secs() % 60 != 0 {
+        if !now.as_secs().is_multiple_of(60) {
             continue;
         }
         let steps = 60.0 / STEP.as_secs_f64();
