@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use anabranch::sink::kinesis::KinesisSink;
 use anabranch::source::Source;
 use anabranch::source::kinesis::KinesisSource;
 use anabranch::store::{S3Store, Store};
@@ -14,6 +13,7 @@ use futures::{FutureExt, try_join};
 use crate::board::Board;
 use crate::pipeline::{counting, produce};
 use crate::view::View;
+use crate::workload::sink;
 use crate::{Options, check};
 
 const STREAM: &str = "orders";
@@ -33,8 +33,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let source: Arc<dyn Source> =
         Arc::new(KinesisSource::builder(STREAM).sdk_config(streams.sdk_config()).build().await?);
     let store: Arc<dyn Store> = Arc::new(S3Store::builder(BUCKET, "").sdk_config(objects.sdk_config()).build().await?);
-    let sink = KinesisSink::builder(STREAM).sdk_config(streams.sdk_config()).ordered_per_key(true).in_flight(1);
-    let sink = sink.build().await?;
+    let sink = sink(STREAM).sdk_config(streams.sdk_config()).build().await?;
     let mut view = View::new(Arc::clone(&store), Board::new(options.workload.rules())).with_sink(sink.stats());
 
     let (sent, all_sent) = oneshot::channel::<()>();
@@ -52,7 +51,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     check(view.board(), &options.workload)?;
 
     let bucket = objects.bucket_dir(BUCKET);
-    println!("\nThe objects are files in {}. Rows are what an epoch has brought to a region; they add up:", bucket.display());
+    println!(
+        "\nThe objects are files in {}. Rows are what an epoch has brought to a region; they add up:",
+        bucket.display()
+    );
     println!("  find {} -path '*/dt=*' -name '*.jsonl.gz' -exec gzip -dc {{}} + | head -3", bucket.display());
     Ok(())
 }

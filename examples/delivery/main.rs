@@ -42,7 +42,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anabranch::sink::kinesis::KinesisSink;
 use anabranch::store::{self, Store};
 use anabranch::{Error, ErrorKind, source};
 use clap::Parser;
@@ -92,7 +91,7 @@ struct Options {
 
 async fn run(options: Options) -> Result<(), Error> {
     if let Some(stream) = &options.produce {
-        let sink = KinesisSink::builder(stream.as_str()).ordered_per_key(true).in_flight(1).build().await?;
+        let sink = workload::sink(stream).build().await?;
         let stats = sink.stats();
         produce(options.workload.make()?, sink, options.rate).await?;
         println!("{} events sent to {stream}", stats.messages.get());

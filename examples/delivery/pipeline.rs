@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anabranch::epoch::{DeadLetter, Every, Ledger, Report, SourceExt, State};
+use anabranch::epoch::{Carry, DeadLetter, Every, Ledger, Report, SourceExt, State};
 use anabranch::sink::kinesis::KinesisSink;
 use anabranch::source::Source;
 use anabranch::store::Store;
@@ -77,7 +77,8 @@ pub(crate) async fn counting(
     let ledger = Ledger::new(store, pipeline);
     let epochs = source.epochs(Every::span(options.epoch));
     let chain = move |records, dead, state| changes(records, dead, state, rules);
-    epochs.commit_to_with_state(ledger, Deliveries::carry(), chain).once(once).run(shutdown).await
+    let carry = Carry::new(1, Deliveries::default).inherit(Deliveries::inherit);
+    epochs.commit_to_with_state(ledger, carry, chain).once(once).run(shutdown).await
 }
 
 /// Sends events, so many in a second. Those of an order keep their order, and go to one shard: the order is their key.

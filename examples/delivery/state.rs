@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anabranch::Partition;
-use anabranch::epoch::{Carry, Inherited};
+use anabranch::epoch::Inherited;
 use anabranch::source::KeyRange;
 use serde::{Deserialize, Serialize};
 
@@ -87,12 +87,9 @@ impl Order {
 }
 
 impl Deliveries {
-    /// The state that pipelines hand on. Orders go with their keys; totals stay where they were counted.
-    pub(crate) fn carry() -> Carry<Self> {
-        Carry::new(1, Self::default).inherit(Self::inherit)
-    }
-
-    fn inherit(parents: Vec<Inherited<Self>>, keys: Option<KeyRange>) -> Self {
+    /// What a partition begins with that came of others by a split or a merge. Orders go with their keys; totals stay where
+    /// they were counted.
+    pub(crate) fn inherit(parents: Vec<Inherited<Self>>, keys: Option<KeyRange>) -> Self {
         let lineage = Lineage {
             parents: parents.iter().map(|parent| parent.partition.clone()).collect(),
             keys: keys.map(|keys| (keys.first, keys.last)),

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use anabranch::codec::parse_time;
+use anabranch::sink::kinesis::{KinesisSink, KinesisSinkBuilder};
 use anabranch::{Error, ErrorKind};
 use clap::{Args, ValueEnum};
 use flate2::read::MultiGzDecoder;
@@ -52,21 +53,13 @@ impl Workload {
     /// From when on events of this kind are late, and orders given up.
     pub(crate) const fn rules(&self) -> Rules {
         match self.events {
-            Events::Random => Rules {
-                late: MINUTE,
-                refuse: 30 * MINUTE,
-                give_up: 4 * HOUR,
-                disorder: 6 * HOUR,
-                most: 100_000,
-            },
+            Events::Random => {
+                Rules { late: MINUTE, refuse: 30 * MINUTE, give_up: 4 * HOUR, disorder: 6 * HOUR, most: 100_000 }
+            }
             // Flights leave up to 21 hours behind their schedule.
-            Events::Flights => Rules {
-                late: 5 * MINUTE,
-                refuse: 6 * HOUR,
-                give_up: 36 * HOUR,
-                disorder: 48 * HOUR,
-                most: 100_000,
-            },
+            Events::Flights => {
+                Rules { late: 5 * MINUTE, refuse: 6 * HOUR, give_up: 36 * HOUR, disorder: 48 * HOUR, most: 100_000 }
+            }
         }
     }
 
@@ -133,16 +126,14 @@ impl Workload {
                 Some((Kind::Assigned { driver }, departed)),
                 arrived.map(|at| (Kind::Completed, at)),
             ];
-            events.extend(
-                things.into_iter().flatten().map(|(kind, at)| Event {
-                    order,
-                    region,
-                    price: miles * 100,
-                    kind,
-                    at,
-                    sent: at,
-                }),
-            );
+            events.extend(things.into_iter().flatten().map(|(kind, at)| Event {
+                order,
+                region,
+                price: miles * 100,
+                kind,
+                at,
+                sent: at,
+            }));
         }
         Ok(events)
     }
@@ -166,6 +157,13 @@ impl Workload {
         }
         sent
     }
+}
+
+/// What sends events: those of an order in their order, and those of different orders nearly so. While an event of an order
+/// is under way, the next waits, and events of other orders overtake it; they are no more than a few times what the sink
+/// may hold, which is some 200 events here. See [`Rules::disorder`].
+pub(crate) fn sink(stream: &str) -> KinesisSinkBuilder {
+    KinesisSink::builder(stream).ordered_per_key(true).in_flight(1).budget(100_000)
 }
 
 /// A region of the grid, the sooner the nearer it is to the middle.
