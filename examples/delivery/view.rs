@@ -109,16 +109,10 @@ impl View {
             format!("{} by the events' clock; {}", instant(figures.clock), self.shards()),
             side_by_side(&amounts(all), &top(&figures)),
             durations(all).to_string(),
+            format!("events: {} late, {} repeated, {} refused as too late", all.late, all.repeated, all.refused),
             format!(
-                "Events: {} late, {} repeated, {} refused as too late. Given up: {} orders that were never created, \
-                 {} never assigned, {} never completed, {} for want of room.",
-                all.late,
-                all.repeated,
-                all.refused,
-                all.never_created,
-                all.never_assigned,
-                all.never_completed,
-                all.crowded_out
+                "given up, too old: {} orders never created, {} never assigned, {} never completed; {} for want of room",
+                all.never_created, all.never_assigned, all.never_completed, all.crowded_out
             ),
         ];
         lines.join("\n")

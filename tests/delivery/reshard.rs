@@ -121,8 +121,8 @@ fn check(workload: &Workload) {
         match dice.random_range(0..600) {
             0 => stream.split(dice.random_range(0..shards), &mut dice),
             1 if shards > 1 => stream.merge(dice.random_range(0..shards - 1)),
-            2..20 => stream.commit(dice.random_range(0..shards)),
-            20..23 => {
+            2..8 => stream.commit(dice.random_range(0..shards)),
+            8..10 => {
                 (0..shards).for_each(|shard| stream.commit(shard));
                 are_same(&stream.board.figures(), &batch::figures(&events[..=n], &rules));
             }
@@ -139,14 +139,14 @@ fn check(workload: &Workload) {
 
 #[test]
 fn made_up_orders() {
-    for _ in 0..12 {
+    for _ in 0..8 {
         check(&workload(rand::random()));
     }
 }
 
 #[test]
 fn flights() {
-    check(&Workload { events: Events::Flights, orders: Some(6_000), ..workload(rand::random()) });
+    check(&Workload { events: Events::Flights, orders: Some(4_000), ..workload(rand::random()) });
 }
 
 #[test]
