@@ -35,10 +35,10 @@ pub(crate) fn changes<S, D>(
 ) -> impl TryStream<Ok = Row, Error = Error> + use<S, D>
 where
     S: TryStream<Ok = Record, Error = Error>,
-    D: Sink<DeadLetter, Error = Error>,
+    D: Sink<Box<DeadLetter>, Error = Error>,
 {
     records
-        .map(decode)
+        .map(|record| decode(&record).map_err(|reason| Box::new(DeadLetter { record, line: None, reason })))
         .dead_letters(dead) // what is no event is kept aside, never dropped
         .concat_map(move |event| from_iter(state.with(|state| state.take(&event, &rules))).fails_with())
         .group_by(|(region, _)| *region)
@@ -47,20 +47,16 @@ where
 }
 
 /// An event, or what is wrong with the record.
-fn decode(record: Record) -> Result<Event, DeadLetter> {
-    let event = match serde_json::from_slice::<Event>(&record.data) {
-        Ok(event) => event,
-        Err(error) => return Err(DeadLetter { reason: format!("not an event: {error}"), line: None, record }),
-    };
-    let reason = if !is_time(event.at) || !is_time(event.sent) || event.sent < event.at {
-        "its times cannot be"
-    } else if event.order.to_compact_string() != record.key {
-        // Its order would be looked for where its key leads to, when the shard splits.
-        "its key is not its order"
-    } else {
-        return Ok(event);
-    };
-    Err(DeadLetter { reason: reason.to_owned(), line: None, record })
+fn decode(record: &Record) -> Result<Event, String> {
+    let event: Event = serde_json::from_slice(&record.data).map_err(|error| format!("not an event: {error}"))?;
+    if !is_time(event.at) || !is_time(event.sent) || event.sent < event.at {
+        return Err("its times cannot be".to_owned());
+    }
+    // When the shard splits, its order goes where the order's key leads to.
+    if event.order.to_compact_string() != record.key {
+        return Err("its key is not its order".to_owned());
+    }
+    Ok(event)
 }
 
 /// Counts into a store: follows the source until `shutdown`, or, `once`, to where it ends now.
