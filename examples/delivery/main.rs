@@ -8,7 +8,10 @@
 //! ```text
 //! cargo run --release --example delivery
 //! cargo run --release --example delivery -- --events flights
+//! cargo run --release --example delivery -- --auto-reshard
 //! ```
+//!
+//! The last begins with one shard, which is too few: a controller splits it, and merges shards when there is less to do.
 //!
 //! As processes of their own, beside the example `local_cloud` or on AWS: one that sends, and any that count, killed and
 //! started again at will. `--check` compares with what `--produce` has sent, made anew from the same seed:
@@ -48,7 +51,7 @@ use clap::Parser;
 
 use self::board::Board;
 use self::messages::{failed, show_warnings};
-use self::pipeline::{counting, produce};
+use self::pipeline::{Rates, counting, produce};
 use self::shutdown::shutdown;
 use self::view::View;
 use self::workload::Workload;
@@ -76,6 +79,11 @@ struct Options {
     #[arg(long, value_name = "N", default_value = "3000", value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
 
+    /// Lets a controller split and merge the shards of the stream on this machine by their traffic, which begins with one
+    /// shard, falls off towards the end, and is throttled as on AWS. For a stream of yours, run the example reshard.
+    #[arg(long, conflicts_with_all = ["source", "produce"])]
+    auto_reshard: bool,
+
     /// Figures are committed this long after the first event in them.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = positive)]
     epoch: Duration,
@@ -93,7 +101,7 @@ async fn run(options: Options) -> Result<(), Error> {
     if let Some(stream) = &options.produce {
         let sink = workload::sink(stream).build().await?;
         let stats = sink.stats();
-        produce(options.workload.make()?, sink, options.rate).await?;
+        produce(options.workload.make()?, Rates::steady(options.rate), sink).await?;
         println!("{} events sent to {stream}", stats.messages.get());
         return Ok(());
     }

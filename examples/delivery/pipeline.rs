@@ -77,12 +77,34 @@ pub(crate) async fn counting(
     epochs.commit_to_with_state(ledger, carry, chain).once(once).run(shutdown).await
 }
 
-/// Sends events, so many in a second. Those of an order keep their order, and go to one shard: the order is their key.
-pub(crate) async fn produce(events: Vec<Event>, sink: KinesisSink, rate: u32) -> Result<(), Error> {
-    from_iter(events)
-        .fails_with::<Error>()
-        .rate_limit(rate.into(), Duration::from_secs(1))
-        .burst(u64::from(rate).div_ceil(10))
+/// How many events are sent in a second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rates {
+    begin: u32,
+    /// Of the last sixth of all.
+    end: u32,
+}
+
+impl Rates {
+    pub(crate) const fn steady(rate: u32) -> Self {
+        Self { begin: rate, end: rate }
+    }
+
+    /// Less towards the end.
+    pub(crate) fn falling(rate: u32) -> Self {
+        Self { begin: rate, end: (rate / 6).max(1) }
+    }
+}
+
+/// Sends events. Those of an order keep their order, and go to one shard: the order is their key.
+pub(crate) async fn produce(mut events: Vec<Event>, rates: Rates, sink: KinesisSink) -> Result<(), Error> {
+    let last = events.split_off(events.len() - events.len() / 6);
+    let at_rate = |events, rate: u32| {
+        let limited = from_iter(events).rate_limit(rate.into(), Duration::from_secs(1));
+        limited.burst(u64::from(rate).div_ceil(10)).fails_with::<Error>()
+    };
+    at_rate(events, rates.begin)
+        .chain(at_rate(last, rates.end))
         .try_map(|event| {
             let unwritable =
                 |error| Error::new(ErrorKind::Invalid, "an event cannot be written as JSON").because(error);

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anabranch::reshard::Status;
 use anabranch::sink::kinesis::Stats;
 use anabranch::store::Store;
 use anabranch::{Error, ErrorKind};
@@ -28,16 +29,22 @@ pub(crate) struct View {
     store: Arc<dyn Store>,
     board: Board,
     sink: Option<Stats>,
+    controller: Option<Status>,
 }
 
 impl View {
     pub(crate) fn new(store: Arc<dyn Store>, board: Board) -> Self {
-        Self { store, board, sink: None }
+        Self { store, board, sink: None, controller: None }
     }
 
     /// Also shows what this sink has sent.
     pub(crate) fn with_sink(self, stats: Stats) -> Self {
         Self { sink: Some(stats), ..self }
+    }
+
+    /// Also shows what this controller sees and does.
+    pub(crate) fn with_controller(self, status: Status) -> Self {
+        Self { controller: Some(status), ..self }
     }
 
     pub(crate) const fn board(&self) -> &Board {
@@ -86,10 +93,11 @@ impl View {
         let Figure { created, assigned, completed, open, .. } = figures.all;
         let first = figures.top.first().map(|(region, count)| format!("; most in {region}: {count}"));
         format!(
-            "{}: {created} created, {assigned} assigned, {completed} completed, {open} open{}; {}",
+            "{}: {created} created, {assigned} assigned, {completed} completed, {open} open{}; {}{}",
             instant(figures.clock),
             first.unwrap_or_default(),
-            self.shards()
+            self.shards(),
+            self.controlled("; ")
         )
     }
 
@@ -99,14 +107,25 @@ impl View {
             Some(stats) => format!("; {} events sent, {} throttled", stats.messages.get(), stats.throttles.get()),
             None => String::new(),
         };
-        format!("{} shards, {closed} closed{sent}", all - closed)
+        format!("shards read: {} open, {closed} closed{sent}", all - closed)
+    }
+
+    /// What the controller has done, and the use of each shard that it knows, behind a separator.
+    fn controlled(&self, separator: &str) -> String {
+        let Some(view) = self.controller.as_ref().map(Status::view) else { return String::new() };
+        let used = view.shards.iter().map(|shard| match shard.used {
+            Some(used) => format!(" {:.0}%", used * 100.0),
+            None => " -".to_owned(),
+        });
+        let used: String = used.collect();
+        format!("{separator}shards split: {}, merged: {}; use of each:{used}", view.splits, view.merges)
     }
 
     fn tables(&self) -> String {
         let figures = self.board.figures();
         let all = &figures.all;
         let lines = [
-            format!("{} by the events' clock; {}", instant(figures.clock), self.shards()),
+            format!("{} by the events' clock; {}{}", instant(figures.clock), self.shards(), self.controlled("\n")),
             side_by_side(&amounts(all), &top(&figures)),
             durations(all).to_string(),
             format!("events: {} late, {} repeated, {} refused as too late", all.late, all.repeated, all.refused),

@@ -46,7 +46,9 @@ pub(crate) async fn run() -> Result<(), Error> {
     let reshard = builder.sdk_config(cloud.sdk_config()).build().await?;
     let status = reshard.status();
     let day = async {
-        println!("\n800 records a second, of {KEYS} keys in the lowest sixteenth of the hash keys; a shard takes 400.\n");
+        println!(
+            "\n800 records a second, of {KEYS} keys in the lowest sixteenth of the hash keys; a shard takes 400.\n"
+        );
         until(&status, |shards| shards >= 3).await;
         sleep(policy().window * 4).await;
         println!("\n{}\nNow 20 a second.\n", table(&status.view()));
@@ -84,11 +86,7 @@ async fn until(status: &Status, shards: impl Fn(usize) -> bool) {
 }
 
 /// Sends messages of the keys by turns, so many a second, until that is none; how many of each.
-async fn produce(
-    cloud: &LocalCloud,
-    traffic: &Traffic,
-    rate: &AtomicUsize,
-) -> Result<BTreeMap<String, usize>, Error> {
+async fn produce(cloud: &LocalCloud, traffic: &Traffic, rate: &AtomicUsize) -> Result<BTreeMap<String, usize>, Error> {
     let builder = KinesisSink::builder(STREAM).sdk_config(cloud.sdk_config()).traffic(traffic.clone());
     // The limits of the demonstration are less than what the sink keeps to by itself.
     let mut sink = builder.linger(Duration::from_millis(20)).build().await?;

@@ -51,8 +51,7 @@ impl Panel {
         }
         for hour in (0..=24).step_by(3) {
             let x = LEFT + (WIDTH - LEFT - RIGHT) * f64::from(hour) / 24.0;
-            let _ =
-                writeln!(svg, "<text x=\"{x:.1}\" y=\"{:.0}\" class=\"below\">{hour:02}:00</text>", bottom + 16.0);
+            let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{:.0}\" class=\"below\">{hour:02}:00</text>", bottom + 16.0);
         }
     }
 }
@@ -76,10 +75,7 @@ pub(crate) fn svg(outcomes: &[Outcome]) -> String {
     if let Some(any) = outcomes.first() {
         let needed = shards.path(&values(&any.minutes, |minute| minute.came / 1_000.0));
         let (bottom, right) = (SHARDS.1, WIDTH - RIGHT);
-        let _ = writeln!(
-            svg,
-            "<polygon class=\"needed\" points=\"{LEFT},{bottom} {needed} {right},{bottom}\"/>"
-        );
+        let _ = writeln!(svg, "<polygon class=\"needed\" points=\"{LEFT},{bottom} {needed} {right},{bottom}\"/>");
     }
     shards.grid(&mut svg, "Shards; shaded: what the traffic would fill if it were spread evenly", 8.0, "");
     away.grid(&mut svg, "Records turned away, the worst of five minutes", 10.0, " %");

@@ -141,11 +141,8 @@ pub(crate) fn day(rule: Rule) -> Result<Outcome, Error> {
                 continue;
             }
             let in_step = |rate: f64| (rate * STEP.as_secs_f64()).round() as u64;
-            let usage = Usage {
-                bytes: in_step(taken * RECORD),
-                records: in_step(taken),
-                throttled: in_step(came - taken),
-            };
+            let usage =
+                Usage { bytes: in_step(taken * RECORD), records: in_step(taken), throttled: in_step(came - taken) };
             measured.written(&shard.id, usage);
             // A planner that knows nothing of hash keys splits in the middle.
             if rule == Rule::Median {

@@ -194,7 +194,7 @@ async fn killed_at_any_time_over_a_split_and_a_merge_every_figure_is_that_of_the
     assert!(kills > 0);
     let out = well(place.counting(&["--once", "--check"]).output().unwrap());
     assert!(out.contains("Checked: all figures of"), "{out}");
-    assert!(out.contains("2 shards, 3 closed"), "{out}");
+    assert!(out.contains("shards read: 2 open, 3 closed"), "{out}");
     let board = place.check().await;
     assert_eq!(board.partitions(), (5, 3));
     // The rows are the same another way: what the epochs have brought adds up to what the states hold.
@@ -247,16 +247,30 @@ async fn what_is_no_event_is_set_aside() {
     assert!(reasons[2..].iter().all(|reason| reason.starts_with("not an event: ")), "{reasons:?}");
 }
 
+/// What the example prints without a source; what it leaves is removed.
+fn demonstrated(more: &[&str]) -> String {
+    let out = well(command(&[more, &["--rate", "20000", "--epoch", "200ms"]].concat()).output().unwrap());
+    let place = out.split("The objects are files in ").nth(1).unwrap().split(". Rows are").next().unwrap();
+    let state = PathBuf::from(place).ancestors().nth(3).unwrap().to_owned();
+    assert!(state.file_name().unwrap().to_str().unwrap().starts_with("anabranch-"));
+    fs::remove_dir_all(state).unwrap();
+    assert!(out.contains("Checked: all figures of"), "{out}");
+    out
+}
+
 #[test]
 fn the_demonstration() {
     for more in [["--events", "random", "--orders", "800"], ["--events", "flights", "--orders", "2000"]] {
-        let out = well(command(&[&more[..], &["--rate", "20000", "--epoch", "200ms"]].concat()).output().unwrap());
-        assert!(out.contains("Checked: all figures of"), "{out}");
-        let place = out.split("The objects are files in ").nth(1).unwrap().split(". Rows are").next().unwrap();
-        let state = PathBuf::from(place).ancestors().nth(3).unwrap().to_owned();
-        assert!(state.file_name().unwrap().to_str().unwrap().starts_with("anabranch-"));
-        fs::remove_dir_all(state).unwrap();
+        assert!(!demonstrated(&more).contains("shards split"));
     }
+}
+
+#[test]
+fn the_demonstration_whose_shards_follow_the_traffic() {
+    let out = demonstrated(&["--auto-reshard", "--orders", "4000"]);
+    let (_, told) = out.rsplit_once("shards split: ").unwrap();
+    let splits: u32 = told.split(',').next().unwrap().parse().unwrap();
+    assert!(splits > 0, "{out}");
 }
 
 #[test]
