@@ -156,3 +156,18 @@ fn a_seed_gives_the_same_events_and_another_seed_others() {
     assert_ne!(events(1), events(2));
     assert!(events(1).is_sorted_by_key(|event| event.sent));
 }
+
+#[test]
+fn a_child_refuses_what_its_parent_would_have_refused() {
+    let workload = workload(3);
+    let (events, rules) = (workload.make().unwrap(), workload.rules());
+    let mut stream = Stream::new(rules);
+    events.iter().for_each(|event| stream.put(event));
+    stream.split(0, &mut StdRng::seed_from_u64(3));
+    stream.put(&events[0]);
+    (0..2).for_each(|shard| stream.commit(shard));
+    // The first event, once more, a day behind the last: there is nothing left by which it could be known again.
+    let before = batch::figures(&events, &rules);
+    let after = stream.board.figures();
+    assert_eq!((after.all.refused, after.all.created), (before.all.refused + 1, before.all.created));
+}
