@@ -42,3 +42,7 @@ pub mod writing_an_operator {}
 #[cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #[doc = include_str!("../docs/query.md")]
 pub mod query {}
+
+#[cfg_attr(not(doctest), doc = include_str!("links.md"))]
+#[doc = include_str!("../docs/resharding.md")]
+pub mod resharding {}

@@ -14,7 +14,7 @@ use anabranch::{Error, ErrorKind, Message};
 use anabranch_local_cloud::LocalCloud;
 use futures::{SinkExt, TryStreamExt, try_join};
 use tokio::sync::oneshot;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::{table, told};
 
@@ -88,22 +88,25 @@ async fn until(status: &Status, shards: impl Fn(usize) -> bool) {
 /// Sends messages of the keys by turns, so many a second, until that is none; how many of each.
 async fn produce(cloud: &LocalCloud, traffic: &Traffic, rate: &AtomicUsize) -> Result<BTreeMap<String, usize>, Error> {
     let builder = KinesisSink::builder(STREAM).sdk_config(cloud.sdk_config()).traffic(traffic.clone());
-    // The limits of the demonstration are less than what the sink keeps to by itself.
     let mut sink = builder.linger(Duration::from_millis(20)).build().await?;
     let keys = (0..).map(|n| format!("key {n}")).filter(|key| hash_of(key) >> 124 == 0).take(KEYS);
     let mut sent: BTreeMap<String, usize> = keys.map(|key| (key, 0)).collect();
+    let mut last = Instant::now();
     loop {
+        sleep(Duration::from_millis(20)).await;
         let rate = rate.load(Ordering::Relaxed);
         if rate == 0 {
             sink.close().await?;
             return Ok(sent);
         }
+        if last.elapsed() < Duration::from_secs_f64(KEYS as f64 / rate as f64) {
+            continue;
+        }
+        last = Instant::now();
         for (key, count) in &mut sent {
             sink.feed(Message { key: key.as_str().into(), data: format!("{count:<60}").into() }).await?;
             *count += 1;
         }
-        sink.flush().await?;
-        sleep(Duration::from_secs_f64(KEYS as f64 / rate as f64)).await;
     }
 }
 
@@ -111,7 +114,7 @@ async fn produce(cloud: &LocalCloud, traffic: &Traffic, rate: &AtomicUsize) -> R
 async fn count(cloud: &LocalCloud, store: Arc<dyn Store>, stop: oneshot::Receiver<()>) -> Result<(), Error> {
     let source = KinesisSource::builder(STREAM).sdk_config(cloud.sdk_config()).build().await?;
     let pipeline = source.epochs(Every::secs(1)).commit_to(Ledger::new(store, "keys"), |records, _dead| {
-        records.group_until(|record| record.key.clone(), anabranch::group::Until::never()).count_each()
+        records.group_until(|record| record.key.clone(), anabranch::group::Until::end()).count_each()
     });
     pipeline.run(async { stop.await.unwrap_or_default() }).await?;
     Ok(())

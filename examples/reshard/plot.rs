@@ -26,16 +26,19 @@ impl Panel {
         bottom - (bottom - top) * (value / self.most).min(1.0)
     }
 
-    /// A line through the values of a day.
+    /// A line through the values of a day, with a point where it turns.
     fn path(&self, values: &[f64]) -> String {
         let step = (WIDTH - LEFT - RIGHT) / values.len() as f64;
-        let mut path = String::new();
+        let (mut path, mut before) = (String::new(), String::new());
         for (n, value) in values.iter().enumerate() {
-            let (from, to, y) = (LEFT + step * n as f64, LEFT + step * (n + 1) as f64, self.y(*value));
-            // Writing into a text does not fail.
-            let _ = write!(path, "{}{from:.1},{y:.1} {to:.1},{y:.1}", if n == 0 { "" } else { " " });
+            let (x, y) = (LEFT + step * n as f64, format!("{:.1}", self.y(*value)));
+            if y != before {
+                let edge = if n == 0 { String::new() } else { format!("{x:.1},{before} ") };
+                path.push_str(&format!("{edge}{x:.1},{y} "));
+                before = y;
+            }
         }
-        path
+        format!("{path}{:.1},{before}", WIDTH - RIGHT)
     }
 
     fn grid(&self, svg: &mut String, title: &str, every: f64, unit: &str) {

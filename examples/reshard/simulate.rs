@@ -9,13 +9,15 @@ use anabranch::Error;
 use anabranch::reshard::{Change, Limits, Planner, Policy, Shard, Traffic, Usage, hash_of};
 
 /// How finely the day is cut.
-const STEP: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_secs(30);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the service takes for a split or a merge.
 const CHANGE: Duration = Duration::from_secs(30);
 /// The bytes of a record with its key.
 const RECORD: f64 = 1_000.0;
 const KEYS: usize = 2_000;
+/// Where the hash keys of a region begin that lie close together.
+const REGION: u128 = u128::MAX / 3;
 /// What an hour of a shard costs in US dollars: the list price of us-east-1.
 const SHARD_HOUR: f64 = 0.015;
 /// With how many shards the day begins where their number changes.
@@ -29,9 +31,19 @@ pub(crate) enum Rule {
     Median,
 }
 
+/// Where the hash keys of the day's partition keys lie. The traffic of each is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Day {
+    /// By their MD5: evenly.
+    Spread,
+    /// Those of a region have explicit hash keys, close together in a 256th of the range.
+    Close,
+}
+
 /// What came of it.
 #[derive(Debug)]
 pub(crate) struct Outcome {
+    pub(crate) day: Day,
     pub(crate) rule: Rule,
     /// For each minute: records a second that came and that were turned away, and the shards.
     pub(crate) minutes: Vec<Minute>,
@@ -49,12 +61,13 @@ pub(crate) struct Minute {
 
 /// A partition key, and its share of the traffic.
 struct Key {
+    number: usize,
     hash: u128,
     weight: f64,
 }
 
-/// Records a second at a time of the day: of all keys by their weights, and besides of single keys.
-fn traffic(at: Duration) -> (f64, Vec<(usize, f64)>) {
+/// Records a second at a time of the day: of all keys by their weights, and besides of a region, and of single keys.
+fn traffic(at: Duration) -> (f64, f64, Vec<(usize, f64)>) {
     let hour = at.as_secs_f64() / 3_600.0;
     let between = |from: f64, to: f64| (from..to).contains(&hour);
     let day = 600.0 + 2_600.0 * (-((hour - 14.0) / 4.0).powi(2)).exp();
@@ -62,22 +75,36 @@ fn traffic(at: Duration) -> (f64, Vec<(usize, f64)>) {
     let step = if between(9.0, 11.5) { 1_500.0 } else { 0.0 };
     // Bursts of two minutes, too short for more shards.
     let burst = if hour >= 6.0 && at.as_secs() % 7_200 < 120 { 1.6 } else { 1.0 };
+    let region = if between(15.0, 18.0) { 2_400.0 } else { 0.0 };
     let mut single = Vec::new();
     // Some customers do much more than others in the afternoon.
-    if between(14.0, 17.0) {
+    if between(12.0, 14.0) {
         single.extend((0..6).map(|n| (KEYS / 2 + 17 * n, 350.0)));
     }
     // And one does more in the evening than a shard takes.
     if between(19.0, 19.75) {
         single.push((KEYS / 2 + 500, 1_300.0));
     }
-    ((day + step) * burst, single)
+    ((day + step) * burst, region, single)
 }
 
-fn keys() -> Vec<Key> {
+/// All keys, in the order of their hash keys.
+fn keys(day: Day) -> Vec<Key> {
     let weight = |n: usize| (n as f64 + 20.0).powf(-0.7);
     let all: f64 = (0..KEYS).map(weight).sum();
-    (0..KEYS).map(|n| Key { hash: hash_of(&format!("customer {n}")), weight: weight(n) / all }).collect()
+    let key = |number: usize| {
+        let hash = hash_of(&format!("customer {number}"));
+        let close = day == Day::Close && is_of_region(number);
+        Key { number, hash: if close { REGION + (hash >> 8) } else { hash }, weight: weight(number) / all }
+    };
+    let mut keys: Vec<_> = (0..KEYS).map(key).collect();
+    keys.sort_unstable_by_key(|key| key.hash);
+    keys
+}
+
+/// One key of five.
+const fn is_of_region(number: usize) -> bool {
+    number.is_multiple_of(5)
 }
 
 /// The shards of the simulated stream.
@@ -118,21 +145,27 @@ impl Stream {
 }
 
 /// Runs a stream through the day.
-pub(crate) fn day(rule: Rule) -> Result<Outcome, Error> {
+fn run(day: Day, rule: Rule) -> Result<Outcome, Error> {
     let mut stream = Stream::new(if let Rule::Fixed(shards) = rule { shards } else { FIRST });
     let policy = Policy { min_shards: FIRST, max_shards: 32, ..Policy::default() };
-    let (mut planner, measured, keys) = (Planner::new(policy)?, Traffic::seeded(1), keys());
-    let mut outcome = Outcome { rule, minutes: Vec::new(), changes: 0, stuck: Vec::new() };
+    let (mut planner, measured, keys) = (Planner::new(policy)?, Traffic::seeded(1), keys(day));
+    let mut outcome = Outcome { day, rule, minutes: Vec::new(), changes: 0, stuck: Vec::new() };
     // One change after the other, and each takes effect at its end.
     let (mut waiting, mut under_way) = (VecDeque::new(), None::<(Change, Duration)>);
     let mut minute = Minute::default();
     let mut now = Duration::ZERO;
     while now < DAY {
-        let (all, single) = traffic(now);
-        let mut rates: Vec<f64> = keys.iter().map(|key| key.weight * all).collect();
-        single.into_iter().for_each(|(key, more)| rates[key] += more);
+        let (all, region, single) = traffic(now);
+        let rate = |key: &Key| {
+            let of_region = if is_of_region(key.number) { region / (KEYS / 5) as f64 } else { 0.0 };
+            let more = single.iter().find(|(number, _)| *number == key.number).map_or(0.0, |(_, more)| *more);
+            key.weight * all + of_region + more
+        };
+        let rates: Vec<f64> = keys.iter().map(rate).collect();
         for shard in &stream.open {
-            let here = || keys.iter().zip(&rates).filter(|(key, _)| (shard.first..=shard.last).contains(&key.hash));
+            let from = keys.partition_point(|key| key.hash < shard.first);
+            let to = keys.partition_point(|key| key.hash <= shard.last);
+            let here = || keys[from..to].iter().zip(&rates[from..to]);
             let came: f64 = here().map(|(_, rate)| rate).sum();
             let taken = came.min(Limits::KINESIS.records).min(Limits::KINESIS.bytes / RECORD);
             minute.came += came;
@@ -229,15 +262,20 @@ impl Outcome {
     }
 }
 
-/// The day by each rule.
-pub(crate) fn outcomes() -> Result<Vec<Outcome>, Error> {
-    [Rule::Fixed(4), Rule::Fixed(8), Rule::Fixed(16), Rule::Middle, Rule::Median].map(day).into_iter().collect()
+/// A day by each rule.
+pub(crate) fn outcomes(day: Day) -> Result<Vec<Outcome>, Error> {
+    let rules = [Rule::Fixed(4), Rule::Fixed(8), Rule::Fixed(16), Rule::Middle, Rule::Median];
+    rules.into_iter().map(|rule| run(day, rule)).collect()
 }
 
 /// The table of all rules, as it stands in the guide.
 pub(crate) fn table(outcomes: &[Outcome]) -> String {
-    let mut table = String::from(
-        "| rule | shards | changes | turned away | minutes with more than 1 % | shard hours | a day |\n\
+    let keys = match outcomes.first().map(|outcome| outcome.day) {
+        Some(Day::Close) => "a region's keys lie close together",
+        _ => "keys are spread evenly",
+    };
+    let mut table = format!(
+        "| {keys} | shards | changes | turned away | minutes with more than 1 % | shard hours | a day |\n\
          |---|---|---|---|---|---|---|\n",
     );
     for outcome in outcomes {

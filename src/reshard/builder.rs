@@ -13,7 +13,7 @@ use super::{Entry, Planner, Policy, Reshard, Status, Traffic};
 use crate::aws::kinesis::{StreamClient, StreamName};
 use crate::aws::retry::{self, Retry};
 use crate::store::Store;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, metrics};
 
 /// How long one look at the stream is tried, before it is left until the next one.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -111,7 +111,9 @@ impl ReshardBuilder {
             }
         };
         let least = self.policy.window * 2;
+        metrics::describe();
         Ok(Reshard {
+            stream: stream.to_owned(),
             kinesis,
             retry: Arc::new(Retry::brief(PATIENCE, retry::jitter())),
             traffic: self.traffic,

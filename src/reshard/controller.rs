@@ -13,6 +13,7 @@ use super::journal::{Journal, Sign};
 use super::{Change, Entry, Event, Planned, Planner, Policy, Shard, Status, Traffic};
 use crate::aws::retry::{Class, Retry, Trouble};
 use crate::error::causes;
+use crate::metrics::{label, reshard as metrics};
 use crate::{Error, ErrorKind};
 
 /// The least time between two calls that change shards. The service allows five a second in an account.
@@ -31,6 +32,7 @@ pub(super) type Tell = Box<dyn FnMut(&Entry) + Send>;
 /// time, and the next controller goes on with what this one had begun.
 #[must_use = "a controller does nothing until it is run"]
 pub struct Reshard {
+    pub(super) stream: String,
     pub(super) kinesis: Arc<dyn Kinesis>,
     pub(super) retry: Arc<Retry>,
     pub(super) traffic: Traffic,
@@ -251,6 +253,18 @@ impl Reshard {
     fn tell(&mut self, entry: &Entry) {
         tracing::info!(%entry, "resharding");
         self.status.told(entry);
+        let stream = label("stream", &*self.stream);
+        match &entry.event {
+            Event::Done { change: Change::Split { .. } } => {
+                metrics::CHANGES.add(&[stream, label("change", "split")], 1)
+            }
+            Event::Done { change: Change::Merge { .. } } => {
+                metrics::CHANGES.add(&[stream, label("change", "merge")], 1)
+            }
+            Event::Dropped { .. } => metrics::DROPPED.add(&[stream], 1),
+            Event::Stuck { .. } => metrics::STUCK.add(&[stream], 1),
+            Event::Began | Event::Planned | Event::Ended => {}
+        }
         if let Some(tell) = &mut self.tell {
             tell(entry);
         }

@@ -202,16 +202,16 @@ async fn cold_neighbours_are_merged() {
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_time_leaves_a_plan_that_the_next_controller_goes_on_with() {
-    for seed in 0..10 {
+    for seed in 0..4 {
         println!("seed {seed}");
         let mut dice = StdRng::seed_from_u64(seed);
         let bed = Bed::new(4);
         for _ in 0..20 {
             bed.service.state().loses_answer = dice.random_bool(0.2);
             let bytes = if dice.random() { 7.0 } else { 1.0 } * MIB;
-            bed.crash_after(bed.controller(), bytes, Duration::from_secs_f64(dice.random_range(0.0..900.0))).await;
+            bed.crash_after(bed.controller(), bytes, Duration::from_secs_f64(dice.random_range(0.0..700.0))).await;
         }
-        bed.crash_after(bed.controller(), 4.0 * MIB, MINUTE * 300).await;
+        bed.crash_after(bed.controller(), 4.0 * MIB, MINUTE * 90).await;
         let entries = bed.entries().await;
         is_consistent(&entries);
         assert!(entries.last().unwrap().left.is_empty());

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Change, Limits, Shard, Traffic, Usage};
+use super::{Change, Limits, Load, Shard, Traffic, Usage};
 use crate::aws::shards::{HashRange, Shard as Known};
+
+/// How many hash keys are known of a shard in a window.
+const MARKS: usize = 100;
 
 #[derive(Clone, Debug)]
 pub(super) struct Model {
@@ -76,23 +79,34 @@ impl Model {
         next.is_none()
     }
 
-    /// Puts traffic for so long: bytes a second for each hash key, as records of 1,000 bytes. A shard takes what it can.
-    pub(super) fn put(&self, traffic: &Traffic, rates: &BTreeMap<u128, f64>, took: Duration) {
-        for shard in self.open() {
+    /// What would be measured in so long: of bytes a second for each hash key, as records of 1,000 bytes. A shard takes
+    /// what it can.
+    pub(super) fn loads(&self, rates: &BTreeMap<u128, f64>, took: Duration) -> BTreeMap<String, Load> {
+        let load = |shard: &Shard| {
             let here = rates.range(shard.first..=shard.last);
             let wanted: f64 = here.clone().map(|(_, rate)| rate).sum();
-            let share = (Limits::KINESIS.bytes / wanted).min(1.0);
+            let taken = wanted.min(Limits::KINESIS.bytes);
             let of = |rate: f64| (rate * took.as_secs_f64()) as u64;
-            let usage = Usage {
-                bytes: of(wanted * share),
-                records: of(wanted * share / 1_000.0),
-                throttled: of(wanted * (1.0 - share) / 1_000.0),
-            };
-            traffic.written(&shard.id, usage);
-            // In small pieces by turns, as records come.
-            for _ in 0..50 {
-                traffic.keys(&shard.id, here.clone().map(|(hash, rate)| (of(rate * share / 50.0), *hash)), |hash| hash);
+            let written =
+                Usage { bytes: of(taken), records: of(taken / 1_000.0), throttled: of((wanted - taken) / 1_000.0) };
+            // One in the middle of each of so many equal parts of the bytes.
+            let (mut marks, mut below) = (Vec::new(), 0.0);
+            for (hash, rate) in here {
+                below += rate;
+                while below > wanted * (marks.len() as f64 + 0.5) / MARKS as f64 && marks.len() < MARKS {
+                    marks.push(*hash);
+                }
             }
+            Load { written: Some(written), marks, ..Load::default() }
+        };
+        self.open().iter().map(|shard| (shard.id.clone(), load(shard))).collect()
+    }
+
+    /// Measures that.
+    pub(super) fn put(&self, traffic: &Traffic, rates: &BTreeMap<u128, f64>, took: Duration) {
+        for (shard, Load { written, marks, .. }) in self.loads(rates, took) {
+            traffic.written(&shard, written.unwrap());
+            traffic.keys(&shard, marks.into_iter().map(|hash| (16, hash)), |hash| hash);
         }
     }
 }
