@@ -66,7 +66,7 @@ fn values(minutes: &[Minute], of: impl Fn(&Minute) -> f64) -> Vec<f64> {
 
 /// Draws the day.
 pub(crate) fn svg(outcomes: &[Outcome]) -> String {
-    let shards = Panel { edges: SHARDS, most: 32.0 };
+    let shards = Panel { edges: SHARDS, most: 16.0 };
     let away = Panel { edges: AWAY, most: 40.0 };
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
@@ -80,7 +80,7 @@ pub(crate) fn svg(outcomes: &[Outcome]) -> String {
         let (bottom, right) = (SHARDS.1, WIDTH - RIGHT);
         let _ = writeln!(svg, "<polygon class=\"needed\" points=\"{LEFT},{bottom} {needed} {right},{bottom}\"/>");
     }
-    shards.grid(&mut svg, "Shards; shaded: what the traffic would fill if it were spread evenly", 8.0, "");
+    shards.grid(&mut svg, "Shards; shaded: what the traffic would fill if it were spread evenly", 4.0, "");
     away.grid(&mut svg, "Records turned away, the worst of five minutes", 10.0, " %");
     let mut x = LEFT;
     for outcome in outcomes {
