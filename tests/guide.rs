@@ -19,7 +19,7 @@ fn chapters() -> Vec<PathBuf> {
         !["protocol.md", "ledger.md", "metrics.md", "reliability.md"].iter().any(|page| path.ends_with(page))
             && path.extension().is_some_and(|extension| extension == "md")
     });
-    assert_eq!(chapters.len(), 11, "ten chapters and their list: {chapters:?}");
+    assert_eq!(chapters.len(), 12, "eleven chapters and their list: {chapters:?}");
     chapters
 }
 
