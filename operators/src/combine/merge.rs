@@ -145,7 +145,8 @@ impl<S: TryStream> Stream for MergeMany<S> {
     type Item = Result<S::Ok, S::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let given = self.streams.poll_next(cx);
+        let given = self.streams.poll_next(cx, false);
+        self.streams.settle();
         if matches!(given, Poll::Ready(Some(Err(_)))) {
             self.streams.clear();
         }

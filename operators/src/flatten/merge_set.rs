@@ -11,6 +11,7 @@ use futures::task::{ArcWake, waker_ref};
 use slab::Slab;
 
 use crate::budget::Budget;
+use crate::group::Others;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
 
@@ -24,11 +25,13 @@ pub(crate) struct MergeSet<S: TryStream> {
     /// Those that were woken, or wait for their turn; looked at when `turns` is empty.
     woken: Arc<Woken>,
     /// Whose turn comes, in this order.
-    turns: VecDeque<usize>,
+    turns: VecDeque<u32>,
     /// The one that gave the last item. It is polled on, because a stream that gave one often has more, until it has not
     /// or has had its run.
     current: Option<usize>,
     run: usize,
+    /// Whether a sub-stream among them has given way to others, so that this is to be settled.
+    owes: bool,
 }
 
 struct Member<S> {
@@ -39,7 +42,8 @@ struct Member<S> {
 
 /// What wakes one stream.
 struct Call {
-    member: usize,
+    /// Four billion streams do not fit into memory.
+    member: u32,
     /// Whether it is among the woken: it is there once at most.
     made: AtomicBool,
     woken: Arc<Woken>,
@@ -50,7 +54,7 @@ struct Woken(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
-    members: VecDeque<usize>,
+    members: VecDeque<u32>,
     /// Who reads the merge, if it waits.
     reader: Option<Waker>,
 }
@@ -78,7 +82,7 @@ impl ArcWake for Call {
 
 impl<S: TryStream> MergeSet<S> {
     pub(crate) fn new() -> Self {
-        Self { streams: Slab::new(), woken: Arc::default(), turns: VecDeque::new(), current: None, run: 0 }
+        Self { streams: Slab::new(), woken: Arc::default(), turns: VecDeque::new(), current: None, run: 0, owes: false }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -91,7 +95,7 @@ impl<S: TryStream> MergeSet<S> {
 
     /// Drops all streams.
     pub(crate) fn clear(&mut self) {
-        *self = Self::new();
+        *self = Self { owes: self.owes, ..Self::new() };
     }
 
     /// Makes `stream` the current one, which is the next to be polled; the one before goes back to the others.
@@ -101,8 +105,17 @@ impl<S: TryStream> MergeSet<S> {
         self.run = 0;
     }
 
-    /// The next item of any stream; `None` when there are no streams left.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<S::Ok, S::Error>>> {
+    /// Calls for the source of sub-streams that have given way to others, unless these have polled it.
+    #[inline]
+    pub(crate) fn settle(&mut self) {
+        if std::mem::take(&mut self.owes) {
+            Others::settle();
+        }
+    }
+
+    /// The next item of any stream; `None` when there are no streams left. Sub-streams among them give way to each other,
+    /// and to `others` that will be polled if none of these streams is ready. To be [settled](Self::settle) after that.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>, others: bool) -> Poll<Option<Result<S::Ok, S::Error>>> {
         let mut budget = Budget::new();
         while !self.is_empty() {
             let at = match self.current {
@@ -112,7 +125,10 @@ impl<S: TryStream> MergeSet<S> {
             // One that has ended may have been woken once more.
             let Some(member) = self.streams.get_mut(at) else { continue };
             self.current = Some(at);
-            match member.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker_ref(&member.call))) {
+            let others = (others || !self.turns.is_empty()).then(Others::wait);
+            let polled = member.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker_ref(&member.call)));
+            self.owes |= others.is_some_and(Others::were_given_way);
+            match polled {
                 Poll::Ready(Some(item)) => {
                     self.run += 1;
                     if self.run >= RUN {
@@ -133,6 +149,7 @@ impl<S: TryStream> MergeSet<S> {
     fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<usize> {
         loop {
             if let Some(at) = self.turns.pop_front() {
+                let at = at as usize;
                 self.run = 0;
                 if let Some(member) = self.streams.get(at) {
                     // Before it is polled: what calls from now on is not covered by this turn.
@@ -163,7 +180,7 @@ impl<S: TryStream> MergeSet<S> {
 
     fn add(&mut self, stream: S) -> usize {
         let entry = self.streams.vacant_entry();
-        let call = Arc::new(Call { member: entry.key(), made: AtomicBool::new(false), woken: Arc::clone(&self.woken) });
+        let call = Arc::new(Call { member: entry.key() as u32, made: AtomicBool::new(false), woken: Arc::clone(&self.woken) });
         let at = entry.key();
         entry.insert(Member { stream: Box::pin(stream), call });
         at
@@ -182,7 +199,7 @@ impl<S: TryStream> FromIterator<S> for MergeSet<S> {
         let mut set = Self::new();
         for stream in streams {
             let at = set.add(stream);
-            set.turns.push_back(at);
+            set.turns.push_back(at as u32);
         }
         set
     }

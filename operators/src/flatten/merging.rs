@@ -72,12 +72,19 @@ where
         cx: &mut Context<'_>,
         budget: &mut Budget,
     ) -> Poll<Option<GivenOr<S, P>>> {
+        let polled = self.as_mut().poll_all(cx, budget);
+        self.project().inner.settle();
+        polled
+    }
+
+    fn poll_all(mut self: Pin<&mut Self>, cx: &mut Context<'_>, budget: &mut Budget) -> Poll<Option<GivenOr<S, P>>> {
         let mut this = self.as_mut().project();
         // What was found pending in this call, and so will wake the task.
         let mut upstream_waits = false;
         loop {
             let inner_waits = *this.run < RUN;
-            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx) {
+            let more = this.upstream.is_some() && !upstream_waits && this.inner.len() < *this.limit;
+            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx, more) {
                 *this.run += 1;
                 if given.is_err() {
                     self.stop();
