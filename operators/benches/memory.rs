@@ -43,7 +43,9 @@ fn bytes_each(of: impl FnOnce(BoxStream<'_, u64>) -> usize) -> (f64, f64) {
 }
 
 fn print(name: &str, (steady, peak): (f64, f64)) {
-    println!("{name}: {steady:.0} bytes an open group beside its key and its count; at most {peak:.0} while groups open");
+    println!(
+        "{name}: {steady:.0} bytes an open group beside its key and its count; at most {peak:.0} while groups open"
+    );
 }
 
 fn main() {

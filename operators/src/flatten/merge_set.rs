@@ -105,6 +105,12 @@ impl<S: TryStream> MergeSet<S> {
         self.run = 0;
     }
 
+    /// Notes whether others were given way, so that this is to be [settled](Self::settle).
+    #[inline]
+    pub(crate) fn owe(&mut self, others: Option<Others>) {
+        self.owes |= others.is_some_and(Others::were_given_way);
+    }
+
     /// Calls for the source of sub-streams that have given way to others, unless these have polled it.
     #[inline]
     pub(crate) fn settle(&mut self) {
@@ -127,7 +133,7 @@ impl<S: TryStream> MergeSet<S> {
             self.current = Some(at);
             let others = (others || !self.turns.is_empty()).then(Others::wait);
             let polled = member.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker_ref(&member.call)));
-            self.owes |= others.is_some_and(Others::were_given_way);
+            self.owe(others);
             match polled {
                 Poll::Ready(Some(item)) => {
                     self.run += 1;
@@ -180,7 +186,8 @@ impl<S: TryStream> MergeSet<S> {
 
     fn add(&mut self, stream: S) -> usize {
         let entry = self.streams.vacant_entry();
-        let call = Arc::new(Call { member: entry.key() as u32, made: AtomicBool::new(false), woken: Arc::clone(&self.woken) });
+        let call =
+            Arc::new(Call { member: entry.key() as u32, made: AtomicBool::new(false), woken: Arc::clone(&self.woken) });
         let at = entry.key();
         entry.insert(Member { stream: Box::pin(stream), call });
         at

@@ -150,7 +150,6 @@ where
         self.poll_lane(lane, cx).map(|polled| lane.take_all(lanes, taken, polled))
     }
 
-
     /// The next sub-stream.
     #[allow(clippy::type_complexity)]
     pub(crate) fn poll_open(&self, cx: &Context<'_>) -> Poll<Option<Result<Opened<S, K>, S::Error>>> {
@@ -386,11 +385,11 @@ where
                     }
                     items += 1;
                     if items == TURN {
-                        if served() || !self.route.gathers_on(&out.lanes) {
+                        if !self.route.gathers_on(&out.lanes) {
                             self.route.hand_over(&out.lanes);
-                            if served() {
-                                return Drove::Served;
-                            }
+                        }
+                        if served() {
+                            return Drove::Served;
                         }
                         waker.wake_by_ref();
                         return Drove::Waits;
