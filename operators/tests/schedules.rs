@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll};
 
 use anabranch_operators::group::Until;
-use anabranch_operators::{FlowExt, merge, share_from};
+use anabranch_operators::{FlowExt, from_iter, share_from};
 use futures::Stream;
 use shuttle::future::block_on;
 use shuttle::thread;
@@ -332,7 +332,7 @@ fn groups_that_give_way_to_each_other_in_a_merge_get_everything() {
         let mut groups = flow.group_by(|n| n % 3);
         let feeding = feeding(feeder, 0..8);
         let few = [(); 2].map(|()| block_on(groups.next()).unwrap().unwrap());
-        let merged = reading(merge(few));
+        let merged = reading(from_iter(few).fails_with().merge_map(2, |group| group));
         let last = reading(block_on(groups.next()).unwrap().unwrap());
         assert!(block_on(groups.next()).unwrap().is_none());
         feeding.join().unwrap();

@@ -87,7 +87,7 @@ where
         loop {
             let inner_waits = *this.run < RUN;
             let more = this.upstream.is_some() && !upstream_waits && this.inner.len() < *this.limit;
-            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx, more) {
+            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx, Some(more)) {
                 *this.run += 1;
                 if given.is_err() {
                     self.stop();

@@ -12,8 +12,8 @@ use super::baton::Baton;
 use crate::sync::thread_local;
 
 thread_local! {
-    static WAY: Cell<Way> = Cell::new(Way::Free);
-    static OWED: Cell<Option<Owed>> = Cell::new(None);
+    static WAY: Cell<Way> = const { Cell::new(Way::Free) };
+    static OWED: Cell<Option<Owed>> = const { Cell::new(None) };
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
