@@ -1,4 +1,5 @@
 //! Groups that are read in a merge, where they give way to each other.
+#![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
 
