@@ -23,6 +23,7 @@ mod budget;
 mod counter;
 mod error;
 mod flow;
+mod keyed_queue;
 mod redirect;
 mod signal;
 mod sync;

@@ -95,7 +95,7 @@ where
     #[doc(alias = "grace")]
     #[track_caller]
     pub fn watermark_lag(mut self, lag: Duration) -> Self {
-        self.settings().machine.set_lag(clamp(lag.as_millis()));
+        self.settings().machine.rules.watermark.lag = clamp(lag.as_millis());
         self
     }
 
@@ -118,7 +118,7 @@ where
     where
         A::State: Clone,
     {
-        self.settings().machine.set_lateness(clamp(lateness.as_millis()));
+        self.settings().machine.rules.set_lateness(clamp(lateness.as_millis()));
         self
     }
 
@@ -179,7 +179,8 @@ where
         self
     }
 
-    /// Lets at most `n` windows be open at once, those that are kept for late items among them; 1,048,576 if not said.
+    /// Lets at most `n` windows be open at once, those that are kept for late items among them; 1,048,576 if not said,
+    /// and 4,294,967,295 at most.
     ///
     /// Beyond, the one that ends first is closed early and [counted](Self::closed_early). If its result has not been given
     /// yet, it is now, marked [`Early`](super::Timing::Early); an item that comes for it later opens it anew, so its
@@ -192,7 +193,7 @@ where
     #[track_caller]
     pub fn max_windows(mut self, n: usize) -> Self {
         assert!(n > 0, "at least one window must be allowed to be open");
-        self.settings().machine.max_windows = n;
+        self.settings().machine.rules.set_max_windows(n);
         self
     }
 
@@ -207,7 +208,7 @@ where
     where
         S::Error: From<OperatorError>,
     {
-        self.settings().machine.fail = Some(S::Error::from);
+        self.settings().machine.rules.fail = Some(S::Error::from);
         self
     }
 
@@ -218,7 +219,7 @@ where
     /// If the flow has been polled.
     #[track_caller]
     pub fn closed_early(mut self, counter: &Counter) -> Self {
-        self.settings().machine.closed_early = counter.clone();
+        self.settings().machine.rules.closed_early = counter.clone();
         self
     }
 
@@ -255,47 +256,47 @@ where
         let mut budget = Budget::new();
         let mut now = None;
         loop {
-            let result = match *state {
+            match *state {
                 State::Done => return Poll::Ready(None),
-                State::Draining => machine.next_at_end(),
-                State::NotPolled | State::Reading => machine.next(),
-            };
-            if let Some(result) = result {
-                return Poll::Ready(Some(Ok(L::result(result))));
-            }
-            if *state == State::Draining {
-                machine.clear();
-                *state = State::Done;
-                return Poll::Ready(None);
-            }
-            if machine.forget_one() {
-                ready!(budget.swallow(cx));
-                continue;
-            }
-            let failure = if let Some((key, time, item)) = this.item.take() {
-                match machine.put(&key, time, item) {
-                    Ok(late) => {
-                        this.late.add(u64::from(late.is_some()));
-                        if let Some(late) = late.and_then(L::late) {
-                            return Poll::Ready(Some(Ok(late)));
-                        }
-                        ready!(budget.swallow(cx));
-                        continue;
+                State::Draining => {
+                    let result = machine.next_at_end();
+                    if result.is_none() {
+                        machine.clear();
+                        *state = State::Done;
                     }
-                    Err(error) => error,
+                    return Poll::Ready(result.map(|result| Ok(L::result(result))));
                 }
-            } else {
-                match source.as_mut().try_poll_next(cx) {
+                State::NotPolled | State::Reading => {}
+            }
+            if !machine.is_quiet() {
+                if let Some(result) = machine.next() {
+                    return Poll::Ready(Some(Ok(L::result(result))));
+                }
+                if machine.forget_one() {
+                    ready!(budget.swallow(cx));
+                    continue;
+                }
+            }
+            let (key, time, item) = match this.item.take() {
+                Some(held) => held,
+                None => match source.as_mut().try_poll_next(cx) {
                     Poll::Ready(Some(Ok(item))) => {
                         if this.idle_after.is_some() {
                             *this.heard = Some(*now.get_or_insert_with(clock::now));
                         }
                         let (key, time) = ((this.key)(&item), (this.time)(&item).millis());
                         machine.advance(time);
-                        *this.item = Some((key, time, item));
-                        continue;
+                        if !machine.is_quiet() {
+                            *this.item = Some((key, time, item));
+                            continue;
+                        }
+                        (key, time, item)
                     }
-                    Poll::Ready(Some(Err(error))) => error,
+                    Poll::Ready(Some(Err(error))) => {
+                        machine.clear();
+                        *state = State::Done;
+                        return Poll::Ready(Some(Err(error)));
+                    }
                     Poll::Ready(None) => {
                         *state = State::Draining;
                         continue;
@@ -308,7 +309,22 @@ where
                         machine.advance_to_last();
                         continue;
                     }
+                },
+            };
+            let failure = match machine.put(key, time, item) {
+                Ok(None) => {
+                    ready!(budget.swallow(cx));
+                    continue;
                 }
+                Ok(Some(late)) => {
+                    this.late.add(1);
+                    if let Some(late) = L::late(late) {
+                        return Poll::Ready(Some(Ok(late)));
+                    }
+                    ready!(budget.swallow(cx));
+                    continue;
+                }
+                Err(error) => error,
             };
             machine.clear();
             *state = State::Done;

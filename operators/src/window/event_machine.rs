@@ -3,28 +3,64 @@
 use std::collections::VecDeque;
 use std::hash::Hash;
 
-use super::event_table::{Spot, Table};
-use super::event_time::{LAST, Shape, Timing, Window, Windowed, aligned};
+use super::aligned::Aligned;
+use super::event_time::{LAST, Shape, Windowed};
+use super::sessions::Sessions;
+use super::watermark::Watermark;
 use crate::group::Aggregator;
+use crate::keyed_queue::KeyedQueue;
 use crate::{Counter, OperatorError};
 
 /// How many windows may be open if nothing else is said.
 const MAX_WINDOWS: usize = 1 << 20;
 
-type Copy<V> = fn(&V) -> V;
-
 pub(super) struct Machine<K, T, A: Aggregator<K, T>, E> {
-    shape: Shape<T, A, A::State>,
-    aggregator: A,
-    table: Table<K, A::State>,
+    pub(super) rules: Rules<K, T, A, E>,
+    windows: Windows<K, T, A>,
+}
+
+/// What windows of both kinds go by, and what they have ready.
+pub(super) struct Rules<K, T, A: Aggregator<K, T>, E> {
+    pub(super) aggregator: A,
+    pub(super) watermark: Watermark,
     /// Copies a state whose window is kept for late items; set if any are.
-    copy: Option<Copy<A::State>>,
-    pub(super) max_windows: usize,
+    pub(super) copy: Option<fn(&A::State) -> A::State>,
+    max_windows: usize,
     /// Makes the failure, where the flow is to fail; otherwise the oldest window is closed early.
     pub(super) fail: Option<fn(OperatorError) -> E>,
     pub(super) closed_early: Counter,
     /// What the last item made be given: for each of its windows at most that one and one that made room.
-    ready: VecDeque<Windowed<K, A::Output>>,
+    pub(super) ready: VecDeque<Windowed<K, A::Output>>,
+}
+
+enum Windows<K, T, A: Aggregator<K, T>> {
+    Aligned(Aligned<K, T, A::State>),
+    Sessions(Sessions<K, A, A::State>),
+}
+
+impl<K, T, A: Aggregator<K, T>, E> Rules<K, T, A, E> {
+    /// Whether room must be made for one window more, where so many are open.
+    pub(super) fn is_full(&self, open: usize) -> Result<bool, E> {
+        if open < self.max_windows {
+            return Ok(false);
+        }
+        match self.fail {
+            Some(fail) => Err(fail(OperatorError::TooManyWindows { max_windows: self.max_windows })),
+            None => Ok(true),
+        }
+    }
+
+    pub(super) fn set_max_windows(&mut self, n: usize) {
+        self.max_windows = n.min(KeyedQueue::<()>::MOST);
+    }
+
+    pub(super) fn set_lateness(&mut self, lateness: i64)
+    where
+        A::State: Clone,
+    {
+        self.watermark.lateness = lateness;
+        self.copy = Some(A::State::clone);
+    }
 }
 
 impl<K, T, A, E> Machine<K, T, A, E>
@@ -33,192 +69,96 @@ where
     A: Aggregator<K, T>,
 {
     pub(super) fn new(shape: Shape<T, A, A::State>, aggregator: A) -> Self {
-        Self {
-            shape,
+        let windows = match shape {
+            Shape::Aligned { span, step, copy } => Windows::Aligned(Aligned::new(span, step, copy)),
+            Shape::Session { gap, merge } => Windows::Sessions(Sessions::new(gap, merge)),
+        };
+        let rules = Rules {
             aggregator,
-            table: Table::new(),
+            watermark: Watermark::new(),
             copy: None,
             max_windows: MAX_WINDOWS,
             fail: None,
             closed_early: Counter::new(),
             ready: VecDeque::new(),
-        }
+        };
+        Self { rules, windows }
     }
 
-    pub(super) const fn set_lag(&mut self, lag: i64) {
-        self.table.set_lag(lag);
-    }
-
-    pub(super) fn set_lateness(&mut self, lateness: i64)
-    where
-        A::State: Clone,
-    {
-        self.table.set_lateness(lateness);
-        self.copy = Some(A::State::clone);
-    }
-
-    /// The watermark follows an item's time. Due windows are to be [given](Self::next) before it is [put](Self::put).
+    /// The watermark follows an item's time. Unless all is quiet then, due windows are to be [given](Self::next) before
+    /// the item is [put](Self::put).
+    #[inline]
     pub(super) fn advance(&mut self, time: i64) {
-        self.table.advance(time.min(LAST));
+        self.rules.watermark.advance(time);
     }
 
     /// Nothing more is expected for the windows that are open.
     pub(super) fn advance_to_last(&mut self) {
-        self.table.advance_to_last();
+        let last = match &self.windows {
+            Windows::Aligned(windows) => windows.last_due(),
+            Windows::Sessions(windows) => windows.last_due(),
+        };
+        last.into_iter().for_each(|end| self.rules.watermark.advance_to(end));
     }
 
     /// Whether there are windows whose result has not been given.
     pub(super) fn has_due(&self) -> bool {
-        self.table.has_due()
+        match &self.windows {
+            Windows::Aligned(windows) => windows.last_due().is_some(),
+            Windows::Sessions(windows) => windows.last_due().is_some(),
+        }
     }
 
-    /// Forgets a window that takes no late items any more. False if there is none.
-    pub(super) fn forget_one(&mut self) -> bool {
-        self.table.forget_one()
+    /// Whether there is nothing to give or to forget before the next item.
+    #[inline]
+    pub(super) fn is_quiet(&self) -> bool {
+        match &self.windows {
+            Windows::Aligned(windows) => windows.is_quiet(&self.rules),
+            Windows::Sessions(windows) => windows.is_quiet(&self.rules),
+        }
     }
 
     /// A result that is to be given now.
     pub(super) fn next(&mut self) -> Option<Windowed<K, A::Output>> {
-        self.ready.pop_front().or_else(|| {
-            let spot = self.table.next_due(false)?;
-            let timing = if self.table.open(spot).given { Timing::Late } else { Timing::OnTime };
-            self.give(spot, timing)
+        self.rules.ready.pop_front().or_else(|| match &mut self.windows {
+            Windows::Aligned(windows) => windows.next(&mut self.rules, false),
+            Windows::Sessions(windows) => windows.next(&mut self.rules),
         })
     }
 
     /// A result of those that are left when the flow has ended.
     pub(super) fn next_at_end(&mut self) -> Option<Windowed<K, A::Output>> {
-        self.ready.pop_front().or_else(|| {
-            let spot = self.table.next_due(true)?;
-            let timing = if self.table.open(spot).given { Timing::Late } else { Timing::OnTime };
-            self.close(spot, timing)
+        self.rules.ready.pop_front().or_else(|| match &mut self.windows {
+            Windows::Aligned(windows) => windows.next(&mut self.rules, true),
+            Windows::Sessions(windows) => windows.next_at_end(&mut self.rules),
         })
+    }
+
+    /// Forgets a window that takes no late items any more. False if there is none; all is quiet then, if no
+    /// [result](Self::next) is left.
+    pub(super) fn forget_one(&mut self) -> bool {
+        match &mut self.windows {
+            Windows::Aligned(windows) => windows.forget_one(&self.rules),
+            Windows::Sessions(windows) => windows.forget_one(&self.rules),
+        }
     }
 
     /// Lets go of everything.
     pub(super) fn clear(&mut self) {
-        self.ready.clear();
-        self.table.clear();
+        self.rules.ready.clear();
+        match &mut self.windows {
+            Windows::Aligned(windows) => windows.clear(),
+            Windows::Sessions(windows) => windows.clear(),
+        }
     }
 
     /// Puts an item into its windows. Gives it back if all of them are closed.
-    pub(super) fn put(&mut self, key: &K, time: i64, item: T) -> Result<Option<T>, E> {
+    #[inline]
+    pub(super) fn put(&mut self, key: K, time: i64, item: T) -> Result<Option<T>, E> {
         let time = time.min(LAST);
-        let (span, step, copy) = match self.shape {
-            Shape::Aligned { span, step, copy } => (span, step, copy),
-            Shape::Session { gap, merge } => return self.put_into_session(key, Window::of_one(time, gap), item, merge),
-        };
-        let windows = aligned(time, span, step);
-        let mut left = windows.len();
-        let (mut item, mut late) = (Some(item), true);
-        for window in windows {
-            left -= 1;
-            if self.table.is_closed(window) {
-                continue;
-            }
-            // The last window is open if any is, unless making room has closed it, and gets the item itself.
-            late = false;
-            let own = match (&item, copy) {
-                (Some(item), Some(copy)) if left > 0 => Some(copy(item)),
-                _ => item.take(),
-            };
-            if let Some(own) = own {
-                self.put_into(key, window, own)?;
-            }
+        match &mut self.windows {
+            Windows::Aligned(windows) => windows.put(&mut self.rules, key, time, item),
+            Windows::Sessions(windows) => windows.put(&mut self.rules, &key, time, item),
         }
-        Ok(item.filter(|_| late))
-    }
-
-    fn put_into(&mut self, key: &K, window: Window, item: T) -> Result<(), E> {
-        let spot = match self.table.find(key, window) {
-            Some(spot) => {
-                self.aggregator.add(&mut self.table.open_mut(spot).value, item);
-                spot
-            }
-            None => self.open(key, window, item)?,
-        };
-        self.give_if_over(spot);
-        Ok(())
-    }
-
-    fn put_into_session(
-        &mut self,
-        key: &K,
-        window: Window,
-        item: T,
-        merge: fn(&mut A, &mut A::State, A::State),
-    ) -> Result<Option<T>, E> {
-        // Whether it could join an open session does not matter: that might come to cover one that is closed.
-        if self.table.is_closed(window) {
-            return Ok(Some(item));
-        }
-        let spot = match self.table.overlapping(key, window) {
-            Some((first, count)) => {
-                for _ in 1..count {
-                    if let Some(later) = self.table.join_next(first) {
-                        merge(&mut self.aggregator, &mut self.table.open_mut(first).value, later);
-                    }
-                }
-                self.table.extend(first, window);
-                self.aggregator.add(&mut self.table.open_mut(first).value, item);
-                first
-            }
-            None => self.open(key, window, item)?,
-        };
-        self.give_if_over(spot);
-        Ok(None)
-    }
-
-    fn open(&mut self, key: &K, window: Window, item: T) -> Result<Spot, E> {
-        while self.table.len() >= self.max_windows {
-            if let Some(fail) = self.fail {
-                return Err(fail(OperatorError::TooManyWindows { max_windows: self.max_windows }));
-            }
-            self.close_oldest();
-        }
-        let state = self.aggregator.open(key, item);
-        Ok(self.table.insert(key, window, state))
-    }
-
-    fn close_oldest(&mut self) {
-        let Some(spot) = self.table.oldest() else { return };
-        self.closed_early.add(1);
-        let open = self.table.open(spot);
-        if open.given {
-            let (end, is_over) = (open.window.end, self.table.is_over(open.window));
-            self.table.close_up_to(end);
-            // A session that grew since it was given has a result that nobody knows yet.
-            let result = self.close(spot, Timing::Late).filter(|_| !is_over);
-            self.ready.extend(result);
-        } else {
-            let result = self.close(spot, Timing::Early);
-            self.ready.extend(result);
-        }
-    }
-
-    /// A window that an item came to behind the watermark is given at once, and again.
-    fn give_if_over(&mut self, spot: Spot) {
-        if self.table.is_over(self.table.open(spot).window) {
-            let result = self.give(spot, Timing::Late);
-            self.ready.extend(result);
-        }
-    }
-
-    fn give(&mut self, spot: Spot, timing: Timing) -> Option<Windowed<K, A::Output>> {
-        let open = self.table.open(spot);
-        match self.copy {
-            Some(copy) if !self.table.is_closed(open.window) => {
-                let (window, state) = (open.window, copy(&open.value));
-                let key = self.table.key(spot).clone();
-                self.table.keep(spot);
-                Some(Windowed { key, window, value: self.aggregator.close(state), timing })
-            }
-            _ => self.close(spot, timing),
-        }
-    }
-
-    fn close(&mut self, spot: Spot, timing: Timing) -> Option<Windowed<K, A::Output>> {
-        let (key, open) = self.table.remove(spot)?;
-        Some(Windowed { key, window: open.window, value: self.aggregator.close(open.value), timing })
     }
 }

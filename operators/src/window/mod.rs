@@ -18,6 +18,7 @@
 //! windows there are.
 
 mod aggregate_windows;
+mod aligned;
 mod buffer_bytes;
 mod buffer_count;
 mod buffer_count_every;
@@ -30,14 +31,16 @@ mod buffer_when;
 mod buffer_while;
 mod chunk_by;
 mod event_machine;
-mod event_table;
 mod event_time;
 mod event_windows;
 mod late_items;
 mod lists;
 mod plan;
 mod runs;
+mod session_table;
+mod sessions;
 mod signalled;
+mod watermark;
 mod window_count;
 mod window_count_every;
 mod window_time;

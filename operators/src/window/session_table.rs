@@ -1,4 +1,4 @@
-//! [`Table`]: the open windows of all keys, and the watermark that closes them. Pure: it is told event times only.
+//! [`Table`]: the open sessions of all keys, and in which order they end.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use slab::Slab;
 
-use super::event_time::{LAST, Window};
+use super::event_time::Window;
 
 pub(super) struct Table<K, V> {
     hasher: DefaultHashBuilder,
@@ -19,11 +19,6 @@ pub(super) struct Table<K, V> {
     /// Windows whose result has been given, and that are kept for late items.
     kept: BTreeSet<Place>,
     opened: u64,
-    watermark: i64,
-    lag: i64,
-    lateness: i64,
-    /// Windows that end no later are closed, whatever the lateness.
-    floor: i64,
 }
 
 /// A key's open windows, those that end first first.
@@ -67,76 +62,43 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
             first_due: i64::MAX,
             kept: BTreeSet::new(),
             opened: 0,
-            watermark: i64::MIN,
-            lag: 0,
-            lateness: 0,
-            floor: i64::MIN,
         }
-    }
-
-    pub(super) const fn set_lag(&mut self, lag: i64) {
-        self.lag = lag;
-    }
-
-    pub(super) const fn set_lateness(&mut self, lateness: i64) {
-        self.lateness = lateness;
     }
 
     pub(super) fn len(&self) -> usize {
         self.due.len() + self.kept.len()
     }
 
-    /// An item with that event time has come. The watermark never goes back.
-    pub(super) fn advance(&mut self, time: i64) {
-        self.watermark = self.watermark.max(time.saturating_sub(self.lag).min(LAST));
+    /// When the first window ends that has a result to give; later than all time if there is none.
+    #[inline]
+    pub(super) const fn first_due(&self) -> i64 {
+        self.first_due
     }
 
-    /// Nothing that has a result to give is waited for any longer.
-    pub(super) fn advance_to_last(&mut self) {
-        if let Some(last) = self.due.last() {
-            self.watermark = self.watermark.max(last.end);
-        }
+    /// When the last window ends that has a result to give.
+    pub(super) fn last_due(&self) -> Option<i64> {
+        self.due.last().map(|place| place.end)
     }
 
-    pub(super) fn has_due(&self) -> bool {
-        !self.due.is_empty()
-    }
-
-    /// Whether the watermark is past that window.
-    pub(super) const fn is_over(&self, window: Window) -> bool {
-        window.end <= self.watermark
-    }
-
-    /// Whether that window takes no items any more.
-    pub(super) const fn is_closed(&self, window: Window) -> bool {
-        window.end <= self.floor || window.end.saturating_add(self.lateness) <= self.watermark
-    }
-
-    /// The first window whose result is to be given now; any window that has one if `all`.
-    pub(super) fn next_due(&self, all: bool) -> Option<Spot> {
-        if self.first_due > self.watermark && !all {
-            return None;
-        }
+    /// The first window that has a result to give.
+    pub(super) fn next_due(&self) -> Option<Spot> {
         Some(self.spot(self.due.first()?))
+    }
+
+    /// Whether windows are kept for late items.
+    pub(super) fn keeps(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    /// The first window that is kept for late items.
+    pub(super) fn first_kept(&self) -> Option<Spot> {
+        Some(self.spot(self.kept.first()?))
     }
 
     /// The window that ends first.
     pub(super) fn oldest(&self) -> Option<Spot> {
         let oldest = self.kept.first().into_iter().chain(self.due.first()).min()?;
         Some(self.spot(oldest))
-    }
-
-    /// Forgets a window that was kept for late items and now takes none any more. False if there is none.
-    pub(super) fn forget_one(&mut self) -> bool {
-        let first = self.kept.first().map(|place| self.spot(place));
-        let closed = first.filter(|spot| self.is_closed(self.open(*spot).window));
-        closed.and_then(|spot| self.remove(spot)).is_some()
-    }
-
-    /// A window whose result has been given is closed early: what comes for it now is late, because a result without its
-    /// items would take the place of one with them.
-    pub(super) fn close_up_to(&mut self, end: i64) {
-        self.floor = self.floor.max(end);
     }
 
     pub(super) fn key(&self, spot: Spot) -> &K {
@@ -158,14 +120,6 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
         let place = Place { end: open.window.end, opened: open.opened, id: spot.id };
         self.unplace(place);
         self.kept.insert(place);
-    }
-
-    /// That very window of a key.
-    pub(super) fn find(&self, key: &K, window: Window) -> Option<Spot> {
-        let id = self.find_key(self.hasher.hash_one(key), key)?;
-        let order = |open: &Open<V>| (open.window.end, open.window.start);
-        let at = self.keys[id].open.binary_search_by_key(&(window.end, window.start), order).ok()?;
-        Some(Spot { id, at })
     }
 
     /// Opens a window of a key.
@@ -267,9 +221,6 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
 
     fn spot(&self, place: &Place) -> Spot {
         let open = &self.keys[place.id].open;
-        let from = open.partition_point(|open| open.window.end < place.end);
-        // Windows that were cut off where time ends share their end.
-        let among = open.range(from..).take_while(|open| open.opened != place.opened).count();
-        Spot { id: place.id, at: from + among }
+        Spot { id: place.id, at: open.partition_point(|open| open.window.end < place.end) }
     }
 }
