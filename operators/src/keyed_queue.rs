@@ -37,6 +37,10 @@ impl<T> KeyedQueue<T> {
         Self { index: HashTable::with_capacity(capacity), entries: VecDeque::with_capacity(capacity), first: 0 }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -17,6 +17,7 @@ mod reduce_each;
 pub(crate) mod substream;
 mod sum_each;
 mod table;
+mod to_the_end;
 mod top_each;
 mod until;
 mod watch;

@@ -37,7 +37,13 @@ pub(crate) fn event_windows(input: Input) -> Tally {
     })
 }
 
-pub(crate) fn count_each(input: Input) -> Tally {
+/// Nothing ends a group but the end of the events, so no deadlines are kept.
+pub(crate) fn group_by(input: Input) -> Tally {
+    let counts = from_iter(events(input.text)).group_by(|event| event.key).max_groups(GROUPS).count_each();
+    tally(counts, |tally, (key, count)| tally.count(key, count as u64))
+}
+
+pub(crate) fn group_until(input: Input) -> Tally {
     let counts = from_iter(events(input.text))
         .group_until(|event| event.key, Until::after(LASTS))
         .max_groups(GROUPS)
@@ -48,7 +54,7 @@ pub(crate) fn count_each(input: Input) -> Tally {
 pub(crate) fn sub_streams(input: Input) -> Tally {
     let counts = from_iter(events(input.text))
         .fails_with::<OperatorError>()
-        .group_until(|event| event.key, Until::after(LASTS))
+        .group_by(|event| event.key)
         .max_groups(GROUPS)
         .merge_map(usize::MAX, |group| {
             let key = *group.key();

@@ -8,7 +8,7 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 use tokio::time::Instant;
 
 use crate::input::{DISORDER, Key, MINUTE, Tally, events};
-use crate::jobs::{Input, LASTS};
+use crate::jobs::Input;
 
 /// Closes minutes when the latest event is far enough beyond them.
 pub(crate) fn closed_by_event_time(input: Input) -> Tally {
@@ -35,32 +35,18 @@ pub(crate) fn closed_by_event_time(input: Input) -> Tally {
     tally
 }
 
-/// Closes groups a while after they opened, by the clock, which it reads every 256 events.
-pub(crate) fn closed_by_the_clock(input: Input) -> Tally {
+/// One map, given at the end.
+pub(crate) fn counted_to_the_end(input: Input) -> Tally {
     let mut tally = Tally::default();
     let mut counts = HashMap::<Key, u64, DefaultHashBuilder>::default();
-    let mut ends = VecDeque::<(Instant, Key)>::new();
-    let mut now = Instant::now();
-    for (index, event) in events(input.text).enumerate() {
-        if index % 256 == 0 {
-            now = Instant::now();
-            while let Some((_, key)) = ends.pop_front_if(|(end, _)| *end <= now) {
-                counts.remove(&key).into_iter().for_each(|count| tally.count(key, count));
-            }
-        }
-        match counts.entry(event.key) {
-            Entry::Occupied(mut count) => *count.get_mut() += 1,
-            Entry::Vacant(count) => {
-                count.insert(1);
-                ends.push_back((now + LASTS, event.key));
-            }
-        }
+    for event in events(input.text) {
+        *counts.entry(event.key).or_default() += 1;
     }
     counts.into_iter().for_each(|(key, count)| tally.count(key, count));
     tally
 }
 
-/// As [`closed_by_the_clock`], with numbers as keys and nothing to be read.
+/// Closes groups a while after they opened, by the clock, which it reads every 256 events.
 pub(crate) fn keys_closed_by_the_clock(keys: &[u64], lasts: Duration) -> Tally {
     let mut tally = Tally::default();
     let mut counts = HashMap::<u64, u64, DefaultHashBuilder>::default();
