@@ -37,10 +37,6 @@ impl<T> KeyedQueue<T> {
         Self { index: HashTable::with_capacity(capacity), entries: VecDeque::with_capacity(capacity), first: 0 }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -87,6 +83,46 @@ impl<T> KeyedQueue<T> {
         let slot = Slot { hash: (hash >> 32) as u32, number };
         if let Ok(found) = self.index.find_entry(slot.hash(), |other| other.number == number) {
             found.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A hash that many keys share, in the half that is kept and in all.
+    fn hash(key: u8) -> u64 {
+        u64::from(key % 3) << 40 | u64::from(key % 2)
+    }
+
+    proptest! {
+        #[test]
+        fn is_a_queue_in_which_keys_are_found(steps in prop::collection::vec((0..4_u8, 0..12_u8), 0..80), first: u32) {
+            let mut queue = KeyedQueue::with_capacity(0);
+            // Where the numbers of entries begin anew, too.
+            queue.first = first | 0xffff_fff0;
+            let mut model = VecDeque::<(u8, u32)>::new();
+            for (step, key) in steps {
+                let known = model.iter_mut().find(|(other, _)| *other == key);
+                let found = queue.find_mut(hash(key), |(other, _)| *other == key);
+                prop_assert_eq!(found.as_deref(), known.as_deref());
+                match (step, found, known) {
+                    (0, ..) => prop_assert_eq!(queue.pop_first(|(key, _)| hash(*key)), model.pop_front()),
+                    (_, Some((_, count)), Some((_, counted))) => (*count, *counted) = (*count + 1, *counted + 1),
+                    _ => {
+                        queue.push(hash(key), (key, 1));
+                        model.push_back((key, 1));
+                    }
+                }
+                prop_assert_eq!(queue.is_empty(), model.is_empty());
+                prop_assert_eq!(queue.get(1), model.get(1));
+            }
+            prop_assert_eq!(queue.into_entries(), model);
         }
     }
 }

@@ -21,7 +21,6 @@ use super::carrier::{Carrier, OpenGroup};
 use super::group_until::{GroupUntil, Parts};
 use super::groups::Groups;
 use super::table::Lookup;
-use super::to_the_end::{self, ToTheEnd};
 use super::until::GroupSignal;
 use crate::Flow;
 use crate::budget::Slice;
@@ -59,8 +58,6 @@ where
     key: F,
     aggregator: A,
     groups: Groups<K, A::State, W, S::Error>,
-    /// The groups instead, where nothing ends them before their source.
-    to_the_end: Option<ToTheEnd<K, A::State>>,
     timer: Timer,
     carrier: C,
     state: State<K, A::State, A::Output>,
@@ -150,7 +147,6 @@ where
             source,
             key,
             aggregator,
-            to_the_end: (until.is_open_ended() && !W::PRESENT).then(ToTheEnd::new),
             groups: Groups::new(until, limit),
             timer: Timer::new(),
             carrier: (),
@@ -169,10 +165,9 @@ where
     #[track_caller]
     pub(super) fn with_carrier<C>(self, carrier: C) -> AggregateEach<S, F, W, A, K, C> {
         assert!(matches!(self.state, State::New), "groups can be carried only by a flow that has not been polled");
-        let Self { source, key, aggregator, mut groups, timer, state, .. } = self;
+        let Self { source, key, aggregator, mut groups, timer, state, carrier: () } = self;
         groups.count_items();
-        // Ages and items of groups are handed over with them.
-        AggregateEach { source, key, aggregator, groups, to_the_end: None, timer, carrier, state }
+        AggregateEach { source, key, aggregator, groups, timer, carrier, state }
     }
 }
 
@@ -191,13 +186,6 @@ where
         let this = self.project();
         let (groups, aggregator) = (this.groups, this.aggregator);
         let mut source = this.source;
-        if let Some(to_the_end) = this.to_the_end {
-            if matches!(this.state, State::New) {
-                *this.state = State::Reading;
-            }
-            let limit = groups.limit();
-            return to_the_end.poll_next(to_the_end::Reading { source, key: this.key, aggregator, limit }, cx);
-        }
         if let State::Draining(taken) = this.state {
             let next = taken.next().or_else(|| {
                 *taken = groups.drain_oldest().into_iter();

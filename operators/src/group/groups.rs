@@ -20,20 +20,6 @@ pub(super) struct Limit<E> {
     pub(super) closed_early: Counter,
 }
 
-impl<E> Limit<E> {
-    /// Whether a group must be closed, and is counted so, before one more can be opened where so many are open.
-    pub(super) fn is_full(&self, open: usize) -> Result<bool, E> {
-        if open < self.max_groups {
-            return Ok(false);
-        }
-        if let Some(fail) = self.fail {
-            return Err(fail(OperatorError::TooManyGroups { max_groups: self.max_groups }));
-        }
-        self.closed_early.add(1);
-        Ok(true)
-    }
-}
-
 pub(super) struct Groups<K, V, W, E>
 where
     W: GroupSignal<K, E>,
@@ -47,10 +33,6 @@ impl<K, V, W, E> Groups<K, V, W, E>
 where
     W: GroupSignal<K, E>,
 {
-    pub(super) const fn limit(&self) -> &Limit<E> {
-        &self.limit
-    }
-
     /// Counts items of groups, as a flow that goes on with them will want to know.
     pub(super) const fn count_items(&mut self) {
         self.table.count_items();
@@ -108,9 +90,13 @@ where
 
     /// Makes room for one group more: gives the group that had to be closed for it, if any.
     pub(super) fn make_room(&mut self) -> Result<Option<(K, V)>, E> {
-        if !self.limit.is_full(self.table.len())? {
+        if self.table.len() < self.limit.max_groups {
             return Ok(None);
         }
+        if let Some(fail) = self.limit.fail {
+            return Err(fail(OperatorError::TooManyGroups { max_groups: self.limit.max_groups }));
+        }
+        self.limit.closed_early.add(1);
         Ok(self.close_oldest())
     }
 

@@ -17,7 +17,6 @@ mod reduce_each;
 pub(crate) mod substream;
 mod sum_each;
 mod table;
-mod to_the_end;
 mod top_each;
 mod until;
 mod watch;

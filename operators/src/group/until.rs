@@ -82,11 +82,6 @@ impl<G> Until<When<G>> {
 }
 
 impl<W> Until<W> {
-    /// Whether neither time nor a number of items ends a group.
-    pub(super) const fn is_open_ended(&self) -> bool {
-        self.after.is_none() && self.idle.is_none() && self.count.is_none()
-    }
-
     /// Whichever of the two comes first.
     pub fn or<V>(self, other: Until<V>) -> Until<(W, V)> {
         fn sooner<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {

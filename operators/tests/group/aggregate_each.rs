@@ -237,6 +237,39 @@ fn a_source_whose_items_take_time_lets_other_tasks_run_after_256_of_them() {
     assert!(turns >= 1_000_000 / 256, "others had {turns} turns");
 }
 
+proptest! {
+    #[test]
+    fn groups_that_only_their_source_ends_are_what_a_list_of_them_says(
+        items in prop::collection::vec(0..12_u8, 0..200), max_groups in 1..14_usize, fails: bool
+    ) {
+        let closed = Counter::new();
+        let results = items.iter().copied().map(Ok).chain(fails.then_some(Err(Failed::Scripted)));
+        let (flow, seen) = probe_stuttering(anabranch_operators::from_results(stream::iter(results.collect::<Vec<_>>())));
+        let groups = flow.group_by(|n| *n).max_groups(max_groups).closed_early(&closed);
+        let observed = virtual_time(observe(groups.aggregate_each(List::default()), 1_000));
+        let (mut open, mut expected) = (Vec::<(u8, Vec<u8>)>::new(), Vec::new());
+        for item in items {
+            if let Some((_, list)) = open.iter_mut().find(|(key, _)| *key == item) {
+                list.push(item);
+                continue;
+            }
+            if open.len() == max_groups {
+                expected.push(Event::Item(open.remove(0)));
+            }
+            open.push((item, vec![item]));
+        }
+        prop_assert_eq!(closed.get() as usize, expected.len());
+        if fails {
+            expected.push(Event::Failure(Failed::Scripted));
+        } else {
+            expected.extend(open.into_iter().map(Event::Item).chain([Event::End]));
+        }
+        let given: Vec<_> = observed.events().iter().map(|(_, event)| event.clone()).collect();
+        prop_assert_eq!(given, expected);
+        prop_assert_eq!(seen.polls_after_end(), 0);
+    }
+}
+
 #[test]
 fn needs_no_error_that_can_be_cloned_or_made() {
     struct Odd;

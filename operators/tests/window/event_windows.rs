@@ -293,6 +293,39 @@ fn time_may_be_negative_and_huge() {
 }
 
 #[test]
+fn windows_that_are_cut_off_where_time_is_are_given_in_the_order_in_which_they_were_opened() {
+    let windows = from_iter([i64::MAX - 1, i64::MAX - 13, i64::MAX - 3])
+        .event_windows(hopping(ticks(9), ticks(3)), |time: &i64| *time);
+    let windows = windows.by_key(|time| i64::MAX - time).collect_each().watermark_lag(s(1));
+    let Ok(given) = futures::executor::block_on(
+        windows
+            .map(|given| (given.key, i64::MAX - given.window.start, i64::MAX - given.window.end))
+            .collect::<Vec<_>>(),
+    );
+    // Those of the second item end first. Those of the first reach beyond the end of time, all but one of the third's too.
+    let cut: Vec<_> = given.iter().filter(|(_, _, left)| *left == 0).map(|(key, from, _)| (*key, *from)).collect();
+    assert_eq!(given.len(), 9);
+    assert_eq!(cut, [(1, 7), (1, 4), (1, 1), (3, 7), (3, 4)]);
+    assert!(given.is_sorted_by_key(|(_, _, left)| std::cmp::Reverse(*left)));
+}
+
+#[test]
+fn windows_that_are_kept_are_dropped_when_they_take_no_late_items() {
+    let alive = Rc::new(());
+    let held = Rc::clone(&alive);
+    let flow = Script::marbles("1-2-6-9-|").map(move |second| (second, Rc::clone(&held)));
+    let windows = flow.event_windows(tumbling(s(5)), |(second, _)| seconds(second)).by_key(|(second, _)| *second);
+    let mut windows = windows.collect_each().allowed_lateness(s(3)).map(|window| window.key);
+    virtual_time(async {
+        assert_eq!(windows.next().await, Ok(Some('1')));
+        assert_eq!(windows.next().await, Ok(Some('2')));
+        assert_eq!(Rc::strong_count(&alive), 2 + 3, "1 and 2 are kept");
+        assert_eq!(windows.next().await, Ok(Some('6')));
+        assert_eq!(Rc::strong_count(&alive), 2 + 1, "what is left of 6 has been given: 9 is to come");
+    });
+}
+
+#[test]
 fn system_times_are_event_times() {
     let at = |millis| UNIX_EPOCH + ticks(millis);
     let windows = from_iter([at(1), at(9), at(10)]).event_windows(tumbling(ticks(10)), |time: &SystemTime| *time);
