@@ -38,3 +38,7 @@ pub mod writing_an_operator {}
 #[cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #[doc = include_str!("../docs/query.md")]
 pub mod query {}
+
+#[cfg_attr(not(doctest), doc = include_str!("links.md"))]
+#[doc = include_str!("../docs/workers.md")]
+pub mod workers {}

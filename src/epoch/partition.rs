@@ -68,6 +68,11 @@ where
             return Ok(false);
         };
         let (mut head, hinted) = resumed?;
+        if let Some(lease) = &self.lease {
+            lease.check(&head, &self.ledger)?;
+            lease.check_parents(listed, &head, &self.ledger, &self.root).await?;
+            lease.commit(partition, &head);
+        }
         let mut hints = Hints::behind(hinted);
         while !head.end {
             if head.n == 0 {
@@ -234,6 +239,9 @@ where
         }
         let committed = self.ledger.commit(partition, &head, outcome).await?;
         drop(held);
+        if let (Some(lease), Committed::Ours(head) | Committed::Theirs(head)) = (&self.lease, &committed) {
+            lease.commit(partition, head);
+        }
         match &committed {
             Committed::Ours(head) => {
                 watched.committed(head.from.clone(), lag);
@@ -277,7 +285,8 @@ where
             let beat = is_open.then(|| self.beat(place));
             let made = self.run_epoch(partition, place, (reader, state), beat).await?;
             if !made.outcome.is_empty() {
-                if is_open {
+                // With records, it has begun with the first of them.
+                if is_open && made.outcome.taken.records == 0 {
                     watched.begun();
                 }
                 return Ok(Some(made));

@@ -308,6 +308,10 @@ impl EpochRecords {
             }
         }
         let Some(record) = reader.records.as_slice().first() else { return Poll::Ready(Ok(false)) };
+        if self.taken.records == 0 && self.beat.is_some() {
+            // Without open groups an epoch is begun when it is known to have records.
+            self.limits.stats.progress.begun(&reader.partition);
+        }
         self.taken.records += 1;
         self.taken.bytes += record.data.len() as u64;
         self.taken.last_arrival = self.taken.last_arrival.max(Some(record.arrived));

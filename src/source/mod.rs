@@ -61,6 +61,12 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     /// The partitions that exist now, with those that they came from.
     fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>>;
 
+    /// The key of a partition in a [table of leases](crate::lease): its name, unless the tools for such tables know it by
+    /// another one.
+    fn lease_key(&self, partition: &Partition) -> String {
+        partition.to_string()
+    }
+
     /// Reads a partition from `start` on.
     ///
     /// The flow is lazy: nothing is opened before its first poll. It ends when there will be nothing more: see

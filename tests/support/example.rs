@@ -15,6 +15,9 @@ pub(crate) fn example() -> &'static Path {
         build
             .args(["build", "--quiet", "--example", "per_minute_count", "--target-dir"])
             .arg(profile.parent().unwrap());
+        if cfg!(feature = "dynamodb") {
+            build.args(["--features", "dynamodb"]);
+        }
         if profile.ends_with("release") {
             build.arg("--release");
         }

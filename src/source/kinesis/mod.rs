@@ -331,6 +331,11 @@ impl Source for KinesisSource {
         .boxed()
     }
 
+    /// The shard's id, as the Kinesis Client Library has it.
+    fn lease_key(&self, partition: &Partition) -> String {
+        shards::shard_of(self.stream.name(), partition).unwrap_or_else(|| partition.to_string())
+    }
+
     fn read(&self, partition: &Partition, start: Start) -> BoxFlow<'static, Batch, Error> {
         let Some(shard) = shards::shard_of(self.stream.name(), partition) else {
             let error = Error::new(ErrorKind::Invalid, "this partition is not a shard of this stream")
