@@ -32,6 +32,10 @@ pub mod sharing {}
 pub mod state {}
 
 #[cfg_attr(not(doctest), doc = include_str!("links.md"))]
+#[doc = include_str!("../docs/delivery.md")]
+pub mod delivery {}
+
+#[cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #[doc = include_str!("../docs/writing-an-operator.md")]
 pub mod writing_an_operator {}
 
@@ -42,3 +46,7 @@ pub mod query {}
 #[cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #[doc = include_str!("../docs/workers.md")]
 pub mod workers {}
+
+#[cfg_attr(not(doctest), doc = include_str!("links.md"))]
+#[doc = include_str!("../docs/resharding.md")]
+pub mod resharding {}

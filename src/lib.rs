@@ -13,6 +13,7 @@
 //! | reading and writing | [`source`], [`sink`], [`store`] |
 //! | how to think in flows, time, groups, failure, sharing | [`guide`] |
 //! | the names that other libraries have for operators | [`names`] |
+//! | as many shards as there is traffic for | `reshard` |
 //! | records to events | [`codec`] |
 //! | what can be watched while it runs | [`metrics`] |
 //! | what can go wrong | [`Error`], [`OperatorError`] |
@@ -26,6 +27,8 @@ pub mod epoch;
 pub mod guide;
 pub mod lease;
 pub mod metrics;
+#[cfg(feature = "kinesis")]
+pub mod reshard;
 pub mod sink;
 pub mod source;
 pub mod store;

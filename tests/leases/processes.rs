@@ -92,7 +92,7 @@ impl Bed {
     /// Starts a worker.
     fn start(&self, name: &str) -> Process {
         let log = File::create(self.logs.path().join(name)).unwrap();
-        let mut command = Command::new(example());
+        let mut command = Command::new(example("per_minute_count"));
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AWS_")) {
             command.env_remove(name);
         }
@@ -239,7 +239,8 @@ async fn stopped_continued_killed_and_asked_to_end_they_count_every_event_once()
 #[test]
 fn what_cannot_be_shared_is_refused() {
     let refused = |args: &[&str], says: &str| {
-        let output = Command::new(example()).args(["--source", "random:"]).args(args).output().unwrap();
+        let output =
+            Command::new(example("per_minute_count")).args(["--source", "random:"]).args(args).output().unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{error}");
         assert!(error.contains(says), "{error}");
