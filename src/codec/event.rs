@@ -39,13 +39,13 @@ impl Event {
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use anabranch::{Layout, Origin, Partition, Position, Record};
+/// # use anabranch::{Layout, Origin, Partition, Position, Record, RecordParts};
 /// # use anabranch::codec::EventDecoder;
 /// # let origin = Arc::new(Origin { partition: Partition::new("p"), layout: Layout::Json });
-/// # let record = |data: &'static str| Record {
+/// # let record = |data: &'static str| Record::from(RecordParts {
 /// #     data: data.into(), origin: Arc::clone(&origin), position: Position::new(1, 0),
 /// #     arrived: Default::default(), key: Default::default(),
-/// # };
+/// # });
 /// let mut decoder = EventDecoder::new("departed_at", "carrier");
 /// let event = decoder.decode(record(r#"{"departed_at":"2013-01-01T10:17:00Z","carrier":"UA"}"#)).unwrap();
 /// assert_eq!((event.kind.as_str(), event.minute().to_string().as_str()), ("UA", "201301011017"));
@@ -117,26 +117,26 @@ impl EventDecoder {
     ///
     /// If it cannot be read: with the record, and why.
     pub fn decode(&mut self, record: Record) -> Result<Event, Undecodable> {
-        let decoded = match &record.origin.layout {
-            Layout::Json => self.names.decode_json(&record.data, &mut self.times),
+        let decoded = match record.layout() {
+            Layout::Json => self.names.decode_json(record.data(), &mut self.times),
             Layout::Delimited { .. } => self.decode_delimited(&record),
-            Layout::Aggregate => Err(Reason::of_aggregate(&record.data)),
+            Layout::Aggregate => Err(Reason::of_aggregate(&record.bytes())),
         };
         decoded.map_err(|reason| Undecodable::new(record, reason))
     }
 
     fn decode_delimited(&mut self, record: &Record) -> Result<Event, Reason> {
-        if record.data.len() > MAX_RECORD {
+        if record.data().len() > MAX_RECORD {
             return Err(Reason::TooLong);
         }
         let known = match &mut self.known {
-            Some(known) if Arc::ptr_eq(&known.origin, &record.origin) => known,
-            other => other.insert(Known::new(&record.origin, &self.names)?),
+            Some(known) if Arc::ptr_eq(&known.origin, record.origin()) => known,
+            other => other.insert(Known::new(record.origin(), &self.names)?),
         };
         let wanted = [known.time, known.kind];
-        let (picked, found) = match pick_plain(&record.data, known.delimiter, wanted) {
+        let (picked, found) = match pick_plain(record.data(), known.delimiter, wanted) {
             Some(picked) => picked,
-            None => pick(known.fields.split(&record.data), wanted),
+            None => pick(known.fields.split(record.data()), wanted),
         };
         if found != known.columns {
             return Err(Reason::FieldCount { found, expected: known.columns });

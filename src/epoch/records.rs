@@ -309,9 +309,9 @@ impl EpochRecords {
         }
         let Some(record) = reader.records.as_slice().first() else { return Poll::Ready(Ok(false)) };
         self.taken.records += 1;
-        self.taken.bytes += record.data.len() as u64;
-        self.taken.last_arrival = self.taken.last_arrival.max(Some(record.arrived));
-        self.taken.to = Some(record.position.clone());
+        self.taken.bytes += record.data().len() as u64;
+        self.taken.last_arrival = self.taken.last_arrival.max(Some(record.arrived()));
+        self.taken.to = Some(record.position());
         self.unsaid += 1;
         if self.over.is_none() {
             self.begin_time();
