@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anabranch::codec::{
     EventDecoder, Frame, Framer, JsonEncoder, MAX_RECORD, Minute, Reason, Undecodable, columns, parse_time,
 };
-use anabranch::{ErrorKind, Layout, Origin, Partition, Position, Record};
+use anabranch::{ErrorKind, Layout, Origin, Partition, Position, Record, RecordParts};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use csv_core::ReadRecordResult;
@@ -179,13 +179,14 @@ fn json() -> Arc<Origin> {
 }
 
 fn record(origin: &Arc<Origin>, data: impl AsRef<[u8]>) -> Record {
-    Record {
+    RecordParts {
         data: Bytes::copy_from_slice(data.as_ref()),
         origin: Arc::clone(origin),
         position: Position::new(120, 7),
         arrived: DateTime::default(),
         key: Default::default(),
     }
+    .into()
 }
 
 fn decoder() -> EventDecoder {

@@ -56,39 +56,49 @@ impl fmt::Debug for Fields {
 
 /// Two of the fields of a record, and how many it has, unless there are quotes in it.
 ///
-/// It looks at eight bytes at a time: fields are short, and a search for the end of each costs more than its bytes.
+/// It looks at eight bytes at a time: fields are short, and a search for the end of each costs more than its bytes. Behind
+/// the fields that are wanted, it only counts.
 #[inline]
 pub(super) fn pick_plain(data: &[u8], delimiter: u8, wanted: [usize; 2]) -> Option<([&[u8]; 2], usize)> {
     let (quotes, delimiters) = ([b'"'; 8], [delimiter; 8]);
+    let last = wanted[0].max(wanted[1]);
     let mut picked: [&[u8]; 2] = [&[]; 2];
-    let (mut found, mut start) = (0, 0);
-    let mut end_field = |end: usize| {
+    let (mut found, mut start, mut quoted) = (0, 0, 0);
+    let mut end_field = |found: usize, end: usize| {
         for (picked, wanted) in picked.iter_mut().zip(wanted) {
             if wanted == found {
                 *picked = &data[start..end];
             }
         }
-        found += 1;
         start = end + 1;
     };
+    // The last word begins within the one before it, where what was seen is not looked at again.
     let (words, rest) = data.as_chunks::<8>();
-    let mut quoted = 0;
-    for (index, word) in words.iter().enumerate() {
-        quoted |= equal_bytes(*word, quotes);
-        let mut ends = equal_bytes(*word, delimiters);
+    let overlap = match data.last_chunk::<8>() {
+        Some(word) => (data.len() - 8, *word, u64::MAX << (8 * (8 - rest.len()) % 64)),
+        None => {
+            let mut word = [0; 8];
+            word[..rest.len()].copy_from_slice(rest);
+            (0, word, u64::MAX >> (8 * (8 - rest.len())).min(63))
+        }
+    };
+    let words = words.iter().enumerate().map(|(index, word)| (8 * index, *word, u64::MAX));
+    for (offset, word, mask) in words.chain((!rest.is_empty()).then_some(overlap)) {
+        quoted |= equal_bytes(word, quotes) & mask;
+        let mut ends = equal_bytes(word, delimiters) & mask;
+        if found > last {
+            // One bit of each byte may be set; the highest byte of the product is their sum.
+            found += ((ends >> 7).wrapping_mul(u64::from_le_bytes([1; 8])) >> 56) as usize;
+            continue;
+        }
         while ends != 0 {
-            end_field(8 * index + ends.trailing_zeros() as usize / 8);
+            end_field(found, offset + ends.trailing_zeros() as usize / 8);
+            found += 1;
             ends &= ends - 1;
         }
     }
-    for (index, byte) in rest.iter().enumerate() {
-        quoted |= u64::from(*byte == b'"');
-        if *byte == delimiter {
-            end_field(8 * words.len() + index);
-        }
-    }
-    end_field(data.len());
-    (quoted == 0).then_some((picked, found))
+    end_field(found, data.len());
+    (quoted == 0).then_some((picked, found + 1))
 }
 
 /// The highest bit of each byte in which the two are equal; the first byte is the lowest.

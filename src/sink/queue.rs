@@ -10,7 +10,9 @@ use std::task::{Context, Poll, Waker};
 use chrono::Utc;
 use futures::{Sink, Stream};
 
-use crate::{BoxFlow, Error, ErrorKind, Layout, Message, Origin, Partition, Position, Record, RecordParts, from_results};
+use crate::{
+    BoxFlow, Error, ErrorKind, Layout, Message, Origin, Partition, Position, Record, RecordParts, from_results,
+};
 
 /// A bounded queue in this process: what is sent into the sink comes out of the flow as records.
 ///

@@ -101,7 +101,7 @@ async fn a_position_is_the_records_end_and_line() {
     let files = Files::new();
     let source = files.file("a.tsv", "\u{feff}at\tkind\n1\tx\n\n2\t\"y\nz\"\n3\tx");
     let records = all(&source, Start::Beginning).await.unwrap();
-    let found: Vec<_> = records.iter().map(|record| (record.position.clone(), &record.data[..])).collect();
+    let found: Vec<_> = records.iter().map(|record| (record.position(), record.data())).collect();
     let expected: [(Position, &[u8]); 3] =
         [(Position::new(15, 2), b"1\tx"), (Position::new(24, 5), b"2\t\"y\nz\""), (Position::new(27, 6), b"3\tx")];
     assert_eq!(found, expected);
@@ -262,7 +262,7 @@ async fn a_file_is_known_by_its_head_and_its_size() {
 async fn records_that_arrived_before_the_start_are_left_out() {
     let files = Files::new();
     let source = files.file("a.csv", "a,b\n1,2\n");
-    let arrived = all(&source, Start::Beginning).await.unwrap()[0].arrived;
+    let arrived = all(&source, Start::Beginning).await.unwrap()[0].arrived();
     assert_eq!(all(&source, Start::At(arrived)).await.unwrap().len(), 1);
     assert_eq!(all(&source, Start::At(arrived + chrono::Duration::nanoseconds(1))).await.unwrap().len(), 0);
 }

@@ -12,8 +12,8 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::Place;
 use crate::codec::{Found, Frame, Framer, columns};
-use crate::source::Start;
 use crate::record::{Line, Lines};
+use crate::source::Start;
 use crate::{Error, ErrorKind, Layout, Origin, Position, Record, RecordParts};
 
 const BLOCK: usize = 256 * 1024;
