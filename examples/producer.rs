@@ -31,7 +31,7 @@ use std::time::Duration;
 use anabranch::codec::JsonEncoder;
 use anabranch::epoch::DeadLetter;
 use anabranch::source::{self, Source};
-use anabranch::{Counter, Error, ErrorKind, Layout, Message, Record, RecordParts, sink};
+use anabranch::{Counter, Error, ErrorKind, Layout, Message, Record, sink};
 use clap::Parser;
 use compact_str::{CompactString, ToCompactString};
 use indicatif::{ProgressBar, ProgressStyle};

@@ -264,6 +264,8 @@ pub(crate) struct Lines {
     pub(crate) offset: u64,
     /// On which line of the file the text begins.
     pub(crate) first: u64,
+    /// Whether there are no quotes in it.
+    pub(crate) unquoted: bool,
 }
 
 /// Where in a block of lines a record is. It ends with one byte of its line's end behind it.
@@ -288,6 +290,12 @@ impl Record {
             Place::Alone(parts) => &parts.data,
             Place::Line { lines, line } => &lines.text[line.range()],
         }
+    }
+
+    /// Whether it is known that there are no quotes in it.
+    #[inline]
+    pub(crate) fn is_unquoted(&self) -> bool {
+        matches!(&self.0, Place::Line { lines, .. } if lines.unquoted)
     }
 
     /// The bytes, without a copy.

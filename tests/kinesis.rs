@@ -145,7 +145,7 @@ async fn what_was_put_is_read_from_all_shards_once_and_in_order() {
     let mut home = BTreeMap::new();
     for (partition, records) in &shards {
         assert!(!records.is_empty(), "{partition}");
-        assert!(records.is_sorted_by(|a, b| a.position < b.position), "{partition}");
+        assert!(records.is_sorted_by(|a, b| a.position() < b.position()), "{partition}");
         for record in records {
             assert_eq!((record.partition(), record.layout()), (partition, &Layout::Json));
             assert_eq!(*home.entry(record.key().to_owned()).or_insert(partition), partition, "a key has one shard");
@@ -167,7 +167,7 @@ async fn reading_goes_on_behind_a_position() {
     let all: Vec<Record> =
         read(&source, &shard, Start::Beginning).await.into_iter().flat_map(|batch| batch.records).collect();
     for n in [0, 1, 50, 98, 99] {
-        let after = Start::After(all[n].position.to_string().parse().unwrap());
+        let after = Start::After(all[n].position().to_string().parse().unwrap());
         let rest: Vec<Record> =
             read(&source, &shard, after).await.into_iter().flat_map(|batch| batch.records).collect();
         let positions: Vec<_> = rest.iter().map(Record::position).collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anabranch::codec::kpl::{Aggregate, Corrupt, MAGIC, Packer, SubRecord, hash_of, is_aggregate, pack};
 use anabranch::codec::{EventDecoder, JsonEncoder, Reason};
 use anabranch::epoch::DeadLetter;
-use anabranch::{Layout, Origin, Partition, Position, Record, RecordParts};
+use anabranch::{Layout, Origin, Partition, Position, RecordParts};
 use bytes::Bytes;
 use md5::{Digest, Md5};
 use proptest::prelude::*;
@@ -157,9 +157,9 @@ fn a_corrupt_aggregate_is_a_dead_letter_with_its_bytes_and_what_is_wrong() {
     assert_eq!((letter.record.bytes(), letter.line), (data.clone(), None));
     assert_eq!(letter.reason, "a KPL aggregate that cannot be taken apart: its MD5 is another than it says");
 
-    let refused = JsonEncoder::new().encode(whole(&data)).unwrap_err();
+    let refused = JsonEncoder::new().encode(whole(&data).into()).unwrap_err();
     assert_eq!(refused.reason(), &Reason::Aggregate { problem: Corrupt::Digest });
-    let refused = JsonEncoder::new().encode(whole(&pack(&[]))).unwrap_err();
+    let refused = JsonEncoder::new().encode(whole(&pack(&[])).into()).unwrap_err();
     assert_eq!(refused.reason(), &Reason::NotTakenApart);
 }
 

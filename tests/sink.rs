@@ -159,7 +159,7 @@ async fn a_queue_gives_messages_as_numbered_records_and_ends_when_closed() {
         let record = next(&mut flow).await.unwrap().unwrap();
         assert_eq!(
             (record.position(), record.bytes(), record.key()),
-            (Position::new(number, 0), message.data, message.key)
+            (Position::new(number, 0), message.data, &*message.key)
         );
     }
     assert!(next(&mut flow).await.unwrap().is_none());

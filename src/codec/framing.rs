@@ -217,6 +217,11 @@ impl Framer {
         &self.block
     }
 
+    /// Whether there are no quotes in that block.
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     /// Where in the file that block begins.
     pub(crate) const fn block_offset(&self) -> u64 {
         // A byte order mark's place counts too.

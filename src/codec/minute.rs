@@ -15,6 +15,7 @@ pub struct Minute(i64);
 
 impl Minute {
     /// The minute that `time` lies in.
+    #[inline]
     pub fn of(time: DateTime<Utc>) -> Self {
         Self(time.timestamp().div_euclid(60))
     }

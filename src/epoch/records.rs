@@ -294,7 +294,10 @@ impl EpochRecords {
         let taken = &mut self.taken;
         taken.records += 1;
         taken.bytes += record.data().len() as u64;
-        taken.last_arrival = taken.last_arrival.max(Some(record.arrived()));
+        let arrived = Some(record.arrived());
+        if taken.last_arrival != arrived {
+            taken.last_arrival = taken.last_arrival.max(arrived);
+        }
         taken.to = Some(record.position());
         self.unsaid += 1;
         if taken.bytes >= self.limits.every.bytes {

@@ -53,7 +53,7 @@ async fn gives_the_same_twice(source: &dyn Source, partition: &Partition) -> usi
     let first = to_the_tip(source.read(partition, Start::Beginning)).await.unwrap();
     let again = to_the_tip(source.read(partition, Start::Beginning)).await.unwrap();
     assert_eq!(essence(&first), essence(&again));
-    assert!(first.is_sorted_by(|a, b| a.position < b.position), "positions do not grow");
+    assert!(first.is_sorted_by(|a, b| a.position() < b.position()), "positions do not grow");
     assert!(first.iter().all(|record| record.partition() == partition));
     let layout = source.layout().await.unwrap();
     assert!(first.iter().all(|record| *record.layout() == layout));
@@ -105,5 +105,5 @@ pub(crate) async fn to_the_tip(mut batches: BoxFlow<'static, Batch, Error>) -> R
 
 /// What must be the same when records are read again.
 fn essence(records: &[Record]) -> Vec<impl PartialEq + std::fmt::Debug> {
-    records.iter().map(|r| (r.position(), r.bytes(), r.arrived(), r.key().into())).collect()
+    records.iter().map(|r| (r.position(), r.bytes(), r.arrived(), r.key().to_owned())).collect()
 }

@@ -67,7 +67,8 @@ impl Reader {
         let mut records = Vec::with_capacity(BATCH);
         let lines = self.lines.get_or_insert_with(|| {
             let (text, offset, first) = (self.framer.block().clone(), self.framer.block_offset(), self.framer.line());
-            Arc::new(Lines { text, origin: Arc::clone(&self.origin), arrived: self.arrived, offset, first })
+            let (origin, unquoted) = (Arc::clone(&self.origin), self.framer.is_plain());
+            Arc::new(Lines { text, origin, arrived: self.arrived, offset, first, unquoted })
         });
         while records.len() < BATCH
             && let Some(found) = self.framer.find()

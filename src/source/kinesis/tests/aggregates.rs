@@ -53,7 +53,7 @@ async fn records_in_aggregates_are_given_one_by_one_in_their_place() {
     let source = source(&script);
     let records = collect(&source, Start::Beginning).await;
     assert_eq!(shown(&records), pairs([("4", "{}"), ("5", "1"), ("5.1", "2"), ("9", "x")]));
-    assert!(records.is_sorted_by(|a, b| a.position < b.position));
+    assert!(records.is_sorted_by(|a, b| a.position() < b.position()));
     assert_eq!(records.iter().map(|record| record.key()).collect::<Vec<_>>(), ["a", "key 1", "key 2", "a"]);
     assert!(records.iter().all(|record| record.arrived() == time(1) && *record.layout() == Layout::Json));
     let stats = source.stats();
@@ -144,7 +144,7 @@ async fn an_aggregate_that_cannot_be_taken_apart_is_given_as_it_came() {
     let source = source(&script);
     let records = collect(&source, Start::Beginning).await;
     assert_eq!(records.iter().map(|record| record.position().to_string()).collect::<Vec<_>>(), ["1", "2", "3"]);
-    assert_eq!((records[1].bytes(), records[1].layout()), (corrupt, &Layout::Aggregate));
+    assert_eq!((records[1].bytes(), records[1].layout()), (corrupt.clone(), &Layout::Aggregate));
     assert_eq!(*records[2].layout(), Layout::Json);
     assert_eq!(source.stats().corrupt.get(), 1);
 
