@@ -195,7 +195,7 @@ async fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use anabranch::{Origin, Partition, Position};
+    use anabranch::{Origin, Partition, Position, RecordParts};
 
     use super::*;
 
