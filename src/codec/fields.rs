@@ -63,53 +63,39 @@ pub(super) fn pick_plain(data: &[u8], delimiter: u8, wanted: [usize; 2]) -> ([&[
     let delimiters = [delimiter; 8];
     let last = wanted[0].max(wanted[1]);
     let mut picked: [&[u8]; 2] = [&[]; 2];
-    let (mut found, mut start, mut offset) = (0, 0, 0);
-    let mut rest = data;
-    while found <= last {
-        let Some((word, behind)) = next_word(rest, delimiter) else {
-            pick_field(&mut picked, wanted, found, data.get(start..));
-            break;
-        };
-        rest = behind;
-        let mut ends = equal_bytes(word, delimiters);
+    let (mut found, mut start, mut index) = (0, 0, 0);
+    let (words, rest) = data.as_chunks::<8>();
+    while found <= last
+        && let Some(word) = words.get(index)
+    {
+        let mut ends = equal_bytes(*word, delimiters);
         while ends != 0 {
-            let end = offset + ends.trailing_zeros() as usize / 8;
+            let end = 8 * index + ends.trailing_zeros() as usize / 8;
             pick_field(&mut picked, wanted, found, data.get(start..end));
             (found, start) = (found + 1, end + 1);
             ends &= ends - 1;
         }
-        offset += 8;
+        index += 1;
     }
-    while let Some((word, behind)) = next_word(rest, delimiter) {
-        rest = behind;
+    for word in words.get(index..).unwrap_or_default() {
         // One bit of each byte may be set; the highest byte of the product is their sum.
-        found += ((equal_bytes(word, delimiters) >> 7).wrapping_mul(u64::from_le_bytes([1; 8])) >> 56) as usize;
+        found += ((equal_bytes(*word, delimiters) >> 7).wrapping_mul(u64::from_le_bytes([1; 8])) >> 56) as usize;
     }
+    for (index, _) in rest.iter().enumerate().filter(|(_, byte)| **byte == delimiter) {
+        let end = 8 * words.len() + index;
+        pick_field(&mut picked, wanted, found, data.get(start..end));
+        (found, start) = (found + 1, end + 1);
+    }
+    pick_field(&mut picked, wanted, found, data.get(start..));
     (picked, found + 1)
 }
 
 #[inline]
 fn pick_field<'a>(picked: &mut [&'a [u8]; 2], wanted: [usize; 2], index: usize, field: Option<&'a [u8]>) {
     let field = field.unwrap_or_default();
-    if wanted[0] == index {
-        picked[0] = field;
+    for (picked, _) in picked.iter_mut().zip(wanted).filter(|(_, wanted)| *wanted == index) {
+        *picked = field;
     }
-    if wanted[1] == index {
-        picked[1] = field;
-    }
-}
-
-/// The next eight bytes, and what is behind them. The last are filled up with what is no delimiter.
-#[inline]
-fn next_word(data: &[u8], delimiter: u8) -> Option<([u8; 8], &[u8])> {
-    if let Some((word, behind)) = data.split_first_chunk::<8>() {
-        return Some((*word, behind));
-    }
-    let mut word = [!delimiter; 8];
-    for (to, from) in word.iter_mut().zip(data) {
-        *to = *from;
-    }
-    (!data.is_empty()).then_some((word, &[]))
 }
 
 /// Whether there are quotes in it.
