@@ -9,7 +9,7 @@ pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};
 #[cfg(shuttle)]
 pub(crate) type RandomState = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
 #[cfg(not(shuttle))]
-pub(crate) use std::hash::RandomState;
+pub(crate) use hashbrown::DefaultHashBuilder as RandomState;
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
 #[cfg(not(shuttle))]

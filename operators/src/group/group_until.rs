@@ -113,9 +113,11 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # Keys
     ///
-    /// Keys are hashed by `hashbrown`'s default hasher, seeded at random for each operator. That keeps keys that were
-    /// chosen without knowledge of the seed from colliding; it is not made to withstand an attacker who can measure
-    /// each look-up.
+    /// Keys are hashed by `hashbrown`'s default hasher, which is fast for short keys, seeded at random for each operator.
+    /// That keeps keys that were chosen without knowledge of the seed from colliding, so that they cost no more than
+    /// others. It is not made to withstand an attacker who can measure each look-up, and so may learn what collides:
+    /// `n` open groups whose keys all do cost each item `n` comparisons, which [`max_groups`](Flow::max_groups) bounds.
+    /// Where that matters, make the key of a keyed cryptographic hash.
     ///
     /// # Examples
     ///
@@ -382,7 +384,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&mut self) -> Option<Instant> {
         self.groups.deadline()
     }
 

@@ -46,7 +46,7 @@ pub(crate) trait Route<T, E> {
     ) -> Poll<Result<(), E>>;
 
     /// When [`tick`](Self::tick) will have something to do.
-    fn deadline(&self) -> Option<Instant>;
+    fn deadline(&mut self) -> Option<Instant>;
 
     /// Puts an item into its lane, which is given if it may be full now.
     fn item(&mut self, item: T, out: &Out<Self::Key, T, E>) -> Result<Filled<Self::Key, T, E>, E>;
