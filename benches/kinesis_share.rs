@@ -47,7 +47,8 @@ async fn by_calls(client: &Client) -> usize {
         while let Some(from) = iterator {
             let answer = client.get_records().shard_iterator(from).send().await.unwrap();
             count += answer.records.len();
-            iterator = answer.next_shard_iterator.filter(|_| answer.millis_behind_latest != Some(0));
+            // The embedded server says that it has no more before it has given all.
+            iterator = answer.next_shard_iterator.filter(|_| !answer.records.is_empty());
         }
     }
     count
