@@ -1,4 +1,4 @@
-//! What sub-streams cost in memory, beside loops written by hand.
+//! What sub-streams cost without parsing, beside loops written by hand.
 //!
 //! The ways of a row are run in turn, and the medians are compared. Run it with `cargo bench -p anabranch-operators --bench sub_streams`; words behind `--`
 //! choose the rows whose names hold them, and a number says how often each is run.
@@ -6,16 +6,13 @@
 
 mod utils;
 
-use std::cell::Cell;
 use std::collections::VecDeque;
-use std::fs;
 use std::hint::black_box;
-use std::task::Poll;
 use std::time::Duration;
 
 use anabranch_operators::group::Until;
-use anabranch_operators::{OperatorError, from_items, from_iter};
-use futures::{StreamExt, stream};
+use anabranch_operators::{OperatorError, from_iter};
+use futures::stream;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
@@ -106,35 +103,6 @@ fn sub_streams(runtime: &Runtime, keys: &[u64], end: End) -> usize {
     runtime.block_on(counts.fold(0, |sum, count| sum + count)).unwrap()
 }
 
-/// What the process holds in memory, in bytes.
-fn held() -> f64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0
-}
-
-/// The bytes that each of so many open groups holds: looked at where the source ends, before the groups do.
-fn bytes_each(runtime: &Runtime, groups: usize, of: impl Fn(&Runtime, Source<'_>)) -> f64 {
-    let (before, after, at) = (held(), Cell::new(0.0), Cell::new(0));
-    let source = stream::poll_fn(|cx| {
-        at.set(at.get() + 1);
-        if at.get() == groups + 1 {
-            // Once more later, when all that was read has been taken.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        if at.get() > groups {
-            after.set(held());
-            return Poll::Ready(None);
-        }
-        Poll::Ready(Some(at.get() as u64))
-    });
-    of(runtime, source.boxed_local());
-    (after.get() - before) / groups as f64
-}
-
-type Source<'a> = stream::LocalBoxStream<'a, u64>;
-
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let runtime = &runtime;
@@ -159,19 +127,5 @@ fn main() {
             ];
             bench.row(job, items, RUNS, &ways);
         }
-    }
-    if bench.wants("memory") {
-        let hour = || Until::after(Duration::from_secs(3600));
-        let each = |runtime: &Runtime, source: Source<'_>| {
-            let Ok(groups) = runtime.block_on(from_items(source).group_until(|key| *key, hour()).count_each().count());
-            assert_eq!(groups, million);
-        };
-        println!("memory of an open group: each {:.0} bytes", bytes_each(runtime, million, each));
-        let sub = |runtime: &Runtime, source: Source<'_>| {
-            let groups = from_items(source).fails_with::<OperatorError>().group_until(|key| *key, hour());
-            let counts = groups.merge_map(usize::MAX, |group| stream::once(group.count()));
-            assert_eq!(runtime.block_on(counts.count()).unwrap(), million);
-        };
-        println!("memory of an open group: sub {:.0} bytes", bytes_each(runtime, million, sub));
     }
 }

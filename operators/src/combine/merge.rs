@@ -154,7 +154,7 @@ impl<S: TryStream> Stream for MergeMany<S> {
 
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let given = self.streams.poll_next(cx);
+        let given = self.streams.poll_next(cx, None);
         if matches!(given, Poll::Ready(Some(Err(_)))) {
             self.streams.clear();
         }

@@ -52,6 +52,11 @@ where
         self.table.set_now(now);
     }
 
+    /// How many are open.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     /// Whether a group that opens may have a signal, which wants a first poll.
     pub(super) const fn has_signals(&self) -> bool {
         W::PRESENT
