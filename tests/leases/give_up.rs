@@ -49,7 +49,7 @@ async fn give_up() {
     let ledger = Ledger::new(Arc::clone(&store), "test");
     let stuck = of_worker.epochs(Every::secs(3)).commit_to(ledger, move |records, _| {
         let row =
-            |record: Record| (record.origin.partition.to_string(), String::from_utf8_lossy(&record.data).into_owned());
+            |record: Record| (record.partition().to_string(), String::from_utf8_lossy(record.data()).into_owned());
         let rows = records.map(row).concat_map(move |row: (String, String)| {
             let rows =
                 if row.0 == "p" { stream::pending().boxed() } else { stream::iter([Ok::<_, Error>(row)]).boxed() };

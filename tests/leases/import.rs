@@ -18,8 +18,7 @@ use crate::{dir, store, texts};
 async fn continued(source: &Scripted, table: &Table, store: &Arc<dyn Store>) -> Result<u64, Error> {
     let source: Arc<dyn Source> = Arc::new(source.clone());
     let ledger = Ledger::new(Arc::clone(store), "test").continue_from_leases(Arc::new(table.clone()));
-    let row =
-        |record: Record| (record.origin.partition.to_string(), String::from_utf8_lossy(&record.data).into_owned());
+    let row = |record: Record| (record.partition().to_string(), String::from_utf8_lossy(record.data()).into_owned());
     let run = source.epochs(Every::default()).commit_to(ledger, move |records, _| records.map(row).boxed());
     Ok(run.run(pending()).await?.records)
 }

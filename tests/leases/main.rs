@@ -62,8 +62,7 @@ fn pipeline(
     source: &Scripted,
     store: &Arc<dyn Store>,
 ) -> Pipeline<impl Fn(Records, DeadLetters, State<()>) -> Rows + Send + Sync + 'static, ()> {
-    let row =
-        |record: Record| (record.origin.partition.to_string(), String::from_utf8_lossy(&record.data).into_owned());
+    let row = |record: Record| (record.partition().to_string(), String::from_utf8_lossy(record.data()).into_owned());
     let source: Arc<dyn anabranch::source::Source> = Arc::new(source.clone());
     source
         .epochs(Every::secs(3))
