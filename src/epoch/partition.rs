@@ -68,6 +68,7 @@ where
             return Ok(false);
         };
         let (mut head, hinted) = resumed?;
+        self.tell(partition, &head);
         let mut hints = Hints::behind(hinted);
         while !head.end {
             if head.n == 0 {
@@ -91,9 +92,15 @@ where
                 Some(walked) => head = walked?,
                 None => break,
             }
+            self.tell(partition, &head);
         }
         hints.put_last(&self.ledger, partition, &head).await;
         Ok(head.end)
+    }
+
+    /// Tells the source how far a partition is committed.
+    fn tell(&self, partition: &Partition, head: &Head) {
+        self.source.committed(partition, head.from.as_ref(), head.end);
     }
 
     /// The state that the next epoch of a partition begins with.
@@ -234,6 +241,8 @@ where
         }
         let committed = self.ledger.commit(partition, &head, outcome).await?;
         drop(held);
+        let (Committed::Ours(head) | Committed::Theirs(head)) = &committed;
+        self.tell(partition, head);
         match &committed {
             Committed::Ours(head) => {
                 watched.committed(head.from.clone(), lag);

@@ -49,6 +49,7 @@
 mod client;
 mod discovery;
 mod fanout;
+mod multilang;
 mod pace;
 mod poll;
 mod read;
@@ -73,6 +74,7 @@ use self::client::{Kinesis, ShardReader};
 use self::discovery::Discovery;
 use self::fanout::Consumer;
 use self::read::{BYTES_PER_CALL, Reader, Shared, Target};
+pub use self::multilang::MultiLang;
 pub use self::stats::Stats;
 use self::watch::Watch;
 use super::{Batch, Description, Listed, Source, Start};
