@@ -323,3 +323,6 @@ fn beyond(at: Option<&Position>, ledger: &str) -> Error {
              stream; or give the application a new name, so that it has a new table",
         )
 }
+
+#[cfg(test)]
+mod tests;
