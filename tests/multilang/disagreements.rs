@@ -1,0 +1,75 @@
+//! Where the daemon and the ledger, or the daemon and the protocol, do not agree.
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::json;
+
+use crate::daemon::{Lease, Said};
+use crate::{Place, are_same, fill, given, shards};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_daemon_that_is_further_than_the_ledger_is_refused() {
+    let place = Place::new(1).await;
+    let (shard, _) = shards(&place.cloud).await.pop_first().unwrap();
+    for (checkpoint, code, says) in [
+        ("49590338271490256608559692538361571095921575989136588898", 1, "further than the ledger"),
+        ("SHARD_END", 1, "further than the ledger"),
+        ("LATEST", 2, "TRIM_HORIZON"),
+        ("AT_TIMESTAMP", 2, "TRIM_HORIZON"),
+    ] {
+        let mut child = place.child();
+        assert_eq!(child.initialize(&Lease::at(&shard, checkpoint)), Said::Nothing, "{checkpoint}");
+        let (status, log) = child.close();
+        assert!(status.code() == Some(code) && log.contains(says), "{checkpoint}: {status}: {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_shard_of_another_stream_is_refused() {
+    let place = Place::new(1).await;
+    let mut child = place.child();
+    assert_eq!(child.initialize(&Lease::new("shardId-000000000077")), Said::Nothing);
+    let (status, log) = child.close();
+    assert!(status.code() == Some(1) && log.contains("a shard that the stream does not have"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_daemon_that_dies_is_an_error_and_a_signal_is_not() {
+    let mut dice = StdRng::seed_from_u64(1);
+    let place = Place::new(1).await;
+    let expected = fill(&place.cloud, 0..50, &mut dice).await;
+    let (shard, records) = shards(&place.cloud).await.pop_first().unwrap();
+    let mut lease = Lease::new(&shard);
+
+    let mut child = place.child();
+    assert_eq!(child.initialize(&lease), Said::Status);
+    let (status, log) = child.close();
+    assert!(status.code() == Some(1) && log.contains("the daemon is gone"), "{status}: {log}");
+
+    let mut child = place.child();
+    assert_eq!(child.initialize(&lease), Said::Status);
+    child.signal("-TERM");
+    child.signal("-INT");
+    let all: Vec<_> = records.iter().map(given).collect();
+    let last = records.last().map(|record| &record.position);
+    let call = json!({ "action": "processRecords", "millisBehindLatest": 0, "records": all });
+    assert_eq!(child.call(&call, &mut lease, last), Said::Status);
+    assert_eq!(child.call(&json!({ "action": "shutdownRequested" }), &mut lease, last), Said::Status);
+    assert_eq!(lease.position(), last);
+    child.end();
+    are_same(&place.cells().await, &expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_daemon_cannot_give_is_wrong_usage() {
+    let place = Place::new(1).await;
+    for (more, code) in [(&["--multilang", "--once"][..], 2), (&["--multilang", "--redrive"], 2)] {
+        assert_eq!(place.command(more).output().unwrap().status.code(), Some(code));
+    }
+    for (source, sink) in [("random:", "dir:/nonexistent"), ("kinesis:flights", "console:")] {
+        let mut command = std::process::Command::new(crate::example());
+        let out = command.args(["--multilang", "--source", source, "--sink", sink]).output().unwrap();
+        let log = String::from_utf8(out.stderr).unwrap();
+        assert!(out.status.code() == Some(2) && log.contains("MultiLangDaemon") && out.stdout.is_empty(), "{log}");
+    }
+}
