@@ -227,9 +227,12 @@ async fn count_for_daemon(options: &Options, from: &str, to: &str) -> Result<(),
     let stream = match from.strip_prefix("kinesis:") {
         Some(_) if to.starts_with("dir:") || to.starts_with("s3:") => KinesisSource::open(from).await?,
         _ => {
-            return Err(Error::new(ErrorKind::Usage, "a MultiLangDaemon gives records of a stream, to be counted exactly")
-                .at(format!("--source {from} --sink {to}"))
-                .cure("use --source kinesis:STREAM, and --sink s3://BUCKET/PREFIX or dir:PATH"));
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "a MultiLangDaemon gives records of a stream, to be counted exactly",
+            )
+            .at(format!("--source {from} --sink {to}"))
+            .cure("use --source kinesis:STREAM, and --sink s3://BUCKET/PREFIX or dir:PATH"));
         }
     };
     let store = store::open(to, store::Options::default()).await?;

@@ -94,8 +94,11 @@ impl Machine {
             (State::Idle, Call::Process { records, behind }) => {
                 let last = records.last().map(|given| given.position.clone());
                 if self.standing.ended && last > self.standing.to {
-                    return Err(Error::new(ErrorKind::Conflict, "the daemon gives records behind the end of the shard")
-                        .cure("the ledger is of another stream: use another sink"));
+                    return Err(Error::new(
+                        ErrorKind::Conflict,
+                        "the daemon gives records behind the end of the shard",
+                    )
+                    .cure("the ledger is of another stream: use another sink"));
                 }
                 self.delivered = self.delivered.take().max(last);
                 Ok(match self.due() {

@@ -247,7 +247,8 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_an_error_that_shows_it() {
-        for line in ["x", "[]", "{}", r#"{"action":"dance"}"#, r#"{"action":"initialize"}"#, r#"{"action":"shutdown"}"#] {
+        for line in ["x", "[]", "{}", r#"{"action":"dance"}"#, r#"{"action":"initialize"}"#, r#"{"action":"shutdown"}"#]
+        {
             let error = Call::parse(line.as_bytes()).unwrap_err();
             assert_ne!(error.to_string(), "", "{line}");
         }
@@ -260,7 +261,8 @@ mod tests {
     #[test]
     fn an_instant_to_begin_at_is_refused() {
         for at in [r#""LATEST""#, r#""AT_TIMESTAMP""#, "null"] {
-            let line = format!(r#"{{"action":"initialize","shardId":"s","sequenceNumber":{at},"subSequenceNumber":0}}"#);
+            let line =
+                format!(r#"{{"action":"initialize","shardId":"s","sequenceNumber":{at},"subSequenceNumber":0}}"#);
             let error = Call::parse(line.as_bytes()).unwrap_err();
             assert!(error.kind() == ErrorKind::Usage && error.to_string().contains("TRIM_HORIZON"), "{error}");
         }
@@ -268,7 +270,10 @@ mod tests {
 
     #[test]
     fn answers_have_exactly_the_fields_that_the_daemon_knows() {
-        assert_eq!(Reply::Status(Action::ProcessRecords).line().unwrap(), "\n{\"action\":\"status\",\"responseFor\":\"processRecords\"}\n");
+        assert_eq!(
+            Reply::Status(Action::ProcessRecords).line().unwrap(),
+            "\n{\"action\":\"status\",\"responseFor\":\"processRecords\"}\n"
+        );
         let end = "\n{\"action\":\"checkpoint\",\"sequenceNumber\":null,\"subSequenceNumber\":null}\n";
         assert_eq!(Reply::Checkpoint(None).line().unwrap(), end);
         let long = "49590338271490256608559692538361571095921575989136588898";

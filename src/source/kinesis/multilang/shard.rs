@@ -92,10 +92,17 @@ impl Source for ShardSource {
         if let Err(error) = refused {
             return from_results(stream::iter([Err(error)])).boxed();
         }
-        let reader =
-            Reader { shared: self.stream.shared.clone(), feed: Arc::clone(&self.feed), start: Some(start), clock: None };
+        let reader = Reader {
+            shared: self.stream.shared.clone(),
+            feed: Arc::clone(&self.feed),
+            start: Some(start),
+            clock: None,
+        };
         let batches =
-            stream::try_unfold(reader, |mut reader| async move { Ok(reader.next().await?.map(|batch| (batch, reader))) });
+            stream::try_unfold(
+                reader,
+                |mut reader| async move { Ok(reader.next().await?.map(|batch| (batch, reader))) },
+            );
         from_results(batches).boxed()
     }
 
