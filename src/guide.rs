@@ -32,9 +32,17 @@ pub mod sharing {}
 pub mod state {}
 
 #[cfg_attr(not(doctest), doc = include_str!("links.md"))]
+#[doc = include_str!("../docs/delivery.md")]
+pub mod delivery {}
+
+#[cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #[doc = include_str!("../docs/writing-an-operator.md")]
 pub mod writing_an_operator {}
 
 #[cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #[doc = include_str!("../docs/query.md")]
 pub mod query {}
+
+#[cfg_attr(not(doctest), doc = include_str!("links.md"))]
+#[doc = include_str!("../docs/resharding.md")]
+pub mod resharding {}

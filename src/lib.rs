@@ -12,6 +12,7 @@
 //! | reading and writing | [`source`], [`sink`], [`store`] |
 //! | how to think in flows, time, groups, failure, sharing | [`guide`] |
 //! | the names that other libraries have for operators | [`names`] |
+//! | as many shards as there is traffic for | `reshard` |
 //! | records to events | [`codec`] |
 //! | what can be watched while it runs | [`metrics`] |
 //! | what can go wrong | [`Error`], [`OperatorError`] |
@@ -24,6 +25,8 @@ pub mod codec;
 pub mod epoch;
 pub mod guide;
 pub mod metrics;
+#[cfg(feature = "kinesis")]
+pub mod reshard;
 pub mod sink;
 pub mod source;
 pub mod store;

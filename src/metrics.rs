@@ -148,13 +148,31 @@ pub(crate) mod kinesis {
     ];
 }
 
+// Without that feature they are described, and no more.
+#[cfg_attr(not(feature = "kinesis"), allow(dead_code))]
+pub(crate) mod reshard {
+    use super::{Metric, Unit};
+
+    pub(crate) const CHANGES: Metric =
+        Metric::counter("anabranch_reshard_changes_total", Unit::Count, "splits and merges that were made");
+    pub(crate) const DROPPED: Metric =
+        Metric::counter("anabranch_reshard_dropped_total", Unit::Count, "planned changes that were not made after all");
+    pub(crate) const STUCK: Metric = Metric::counter(
+        "anabranch_reshard_stuck_total",
+        Unit::Count,
+        "times that a shard was hot and could not be helped",
+    );
+
+    pub(super) const ALL: &[&Metric] = &[&CHANGES, &DROPPED, &STUCK];
+}
+
 /// A label of a metric.
 pub(crate) fn label(name: &'static str, value: impl Into<String>) -> Label {
     Label::new(name, value.into())
 }
 
 fn all() -> impl Iterator<Item = &'static Metric> {
-    epoch::ALL.iter().chain(kinesis::ALL).copied()
+    epoch::ALL.iter().chain(kinesis::ALL).chain(reshard::ALL).copied()
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ mod demo;
 mod messages;
 #[path = "../support/shutdown.rs"]
 mod shutdown;
+#[path = "../support/tables.rs"]
+mod tables;
 mod view;
 
 use std::process::ExitCode;

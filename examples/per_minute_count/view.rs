@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::io::IsTerminal;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +10,12 @@ use anabranch::codec::Minute;
 use anabranch::epoch::{self, Header, OpenGroups, Report, Stats};
 use anabranch::store::Store;
 use anabranch::{Error, ErrorKind, Partition};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 use compact_str::CompactString;
 use indicatif::{ProgressBar, ProgressStyle};
 use textplots::{Chart, Plot, Shape};
 
+use crate::tables::{self, side_by_side};
 use crate::{Cell, Count};
 
 /// A line that counts up.
@@ -230,28 +230,5 @@ fn by_type(kinds: &BTreeMap<CompactString, usize>) -> Table {
 
 fn table(title: &str, rows: impl Iterator<Item = (String, usize)>) -> Table {
     const ROWS: usize = 10;
-    let mut table = Table::new();
-    table.load_style(if std::io::stdout().is_terminal() {
-        presets::UTF8_FULL_CONDENSED
-    } else {
-        presets::ASCII_MARKDOWN
-    });
-    table.set_header([title, "events"]);
-    for (name, count) in rows.take(ROWS) {
-        table.add_row([name, count.to_string()]);
-    }
-    if let Some(column) = table.column_mut(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-fn side_by_side(left: &Table, right: &Table) -> String {
-    let (left, right): (Vec<_>, Vec<_>) = (left.lines().collect(), right.lines().collect());
-    let width = left.iter().map(|line| line.chars().count()).max().unwrap_or(0);
-    let line = |at: usize| {
-        let (left, right) = (left.get(at).map_or("", String::as_str), right.get(at).map_or("", String::as_str));
-        format!("{left:width$}   {right}")
-    };
-    (0..left.len().max(right.len())).map(line).collect::<Vec<_>>().join("\n")
+    tables::table([title, "events"], rows.take(ROWS).map(|(name, count)| [name, count.to_string()]))
 }

@@ -1,23 +1,22 @@
-//! What sub-streams, merging and a stage of its own cost in memory, beside loops written by hand.
+//! What sub-streams cost without parsing, beside loops written by hand.
 //!
 //! The ways of a row are run in turn, and the medians are compared. Run it with `cargo bench -p anabranch-operators --bench sub_streams`; words behind `--`
 //! choose the rows whose names hold them, and a number says how often each is run.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::cell::Cell;
+mod utils;
+
 use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::fs;
 use std::hint::black_box;
-use std::task::Poll;
-use std::time::{Duration, Instant as Wall};
+use std::time::Duration;
 
 use anabranch_operators::group::Until;
-use anabranch_operators::{Flow, OperatorError, from_items, from_iter, merge};
-use futures::{Stream, StreamExt, stream};
+use anabranch_operators::{OperatorError, from_iter};
+use futures::stream;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
+use utils::{Bench, Way, timed};
 
 const RUNS: usize = 7;
 
@@ -104,124 +103,10 @@ fn sub_streams(runtime: &Runtime, keys: &[u64], end: End) -> usize {
     runtime.block_on(counts.fold(0, |sum, count| sum + count)).unwrap()
 }
 
-/// Numbers, in parts that are all ready.
-fn parts(items: usize, parts: usize) -> Vec<Flow<impl Stream<Item = Result<u64, Infallible>>>> {
-    (0..parts as u64).map(|part| from_iter((0..(items / parts) as u64).map(move |n| black_box(n) ^ part))).collect()
-}
-
-fn sum_by_hand(items: usize) -> u64 {
-    (0..items as u64).fold(0, |sum, n| sum.wrapping_add(black_box(n)))
-}
-
-fn merged<S: Stream<Item = Result<u64, Infallible>>>(runtime: &Runtime, flow: Flow<S>) -> u64 {
-    let Ok(sum) = runtime.block_on(flow.fold(0, u64::wrapping_add));
-    sum
-}
-
-fn merged_tuple(runtime: &Runtime, items: usize) -> u64 {
-    let [a, b, c, d, e, f, g, h] = <[_; 8]>::try_from(parts(items, 8)).ok().unwrap();
-    merged(runtime, merge((a, b, c, d, e, f, g, h)))
-}
-
-/// Streams that pause before each item, so that each item is a wake.
-fn pausing(items: usize, streams: usize) -> Vec<Flow<impl Stream<Item = Result<u64, Infallible>>>> {
-    (0..streams)
-        .map(|_| {
-            let mut left = items / streams;
-            let mut paused = false;
-            from_items(stream::poll_fn(move |cx| {
-                paused = !paused;
-                if paused {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                left = left.saturating_sub(1);
-                Poll::Ready((left > 0).then_some(left as u64))
-            }))
-        })
-        .collect()
-}
-
-/// What the process holds in memory, in bytes.
-fn held() -> f64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0
-}
-
-/// The bytes that each of so many open groups holds: looked at where the source ends, before the groups do.
-fn bytes_each(runtime: &Runtime, groups: usize, of: impl Fn(&Runtime, Source<'_>)) -> f64 {
-    let (before, after, at) = (held(), Cell::new(0.0), Cell::new(0));
-    let source = stream::poll_fn(|cx| {
-        at.set(at.get() + 1);
-        if at.get() == groups + 1 {
-            // Once more later, when all that was read has been taken.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        if at.get() > groups {
-            after.set(held());
-            return Poll::Ready(None);
-        }
-        Poll::Ready(Some(at.get() as u64))
-    });
-    of(runtime, source.boxed_local());
-    (after.get() - before) / groups as f64
-}
-
-type Source<'a> = stream::LocalBoxStream<'a, u64>;
-
-/// A way to do a job, by its name.
-type Way<'a> = (&'a str, &'a dyn Fn());
-
-struct Bench {
-    words: Vec<String>,
-    runs: usize,
-}
-
-impl Bench {
-    fn wants(&self, job: &str) -> bool {
-        self.words.is_empty() || self.words.iter().any(|word| job.contains(word.as_str()))
-    }
-
-    /// Runs the ways in turn; prints the median of each, and of its ratio to the first in the same round.
-    fn row(&self, job: &str, items: usize, ways: &[Way<'_>]) {
-        let mut spans = vec![Vec::new(); ways.len()];
-        for _ in 0..self.runs {
-            for ((name, way), spans) in ways.iter().zip(&mut spans) {
-                if self.wants(&format!("{job} {name}")) {
-                    let begin = Wall::now();
-                    way();
-                    spans.push(begin.elapsed().as_secs_f64() * 1e9 / items as f64);
-                }
-            }
-        }
-        if spans.iter().all(Vec::is_empty) {
-            return;
-        }
-        print!("{job}:");
-        for ((name, _), span) in ways.iter().zip(&spans).filter(|(_, spans)| !spans.is_empty()) {
-            print!(" {name} {:.2} ns", median(span.clone()));
-            if spans[0].len() == span.len() && *name != ways[0].0 {
-                print!(" ({:.2} x)", median(span.iter().zip(&spans[0]).map(|(one, first)| one / first).collect()));
-            }
-        }
-        println!();
-    }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let runtime = &runtime;
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    let (numbers, words): (Vec<String>, Vec<String>) =
-        words.into_iter().partition(|word| word.parse::<usize>().is_ok());
-    let bench = Bench { words, runs: numbers.first().map_or(RUNS, |n| n.parse().unwrap()) };
+    let bench = Bench::from_args();
 
     let hour = End::After(Duration::from_secs(3600));
     let (million, growing) = (1_000_000, 2_000_000);
@@ -236,36 +121,11 @@ fn main() {
         if ["hand", "each", "sub"].iter().any(|name| bench.wants(&format!("{job} {name}"))) {
             let keys = &keys(items, distinct);
             let ways: [Way<'_>; 3] = [
-                ("hand", &|| assert_eq!(by_hand(black_box(keys), end), items)),
-                ("each", &|| assert_eq!(count_each(runtime, black_box(keys), end), items)),
-                ("sub", &|| assert_eq!(sub_streams(runtime, black_box(keys), end), items)),
+                ("hand", &|| timed(|| assert_eq!(by_hand(black_box(keys), end), items))),
+                ("each", &|| timed(|| assert_eq!(count_each(runtime, black_box(keys), end), items))),
+                ("sub", &|| timed(|| assert_eq!(sub_streams(runtime, black_box(keys), end), items))),
             ];
-            bench.row(job, items, &ways);
+            bench.row(job, items, RUNS, &ways);
         }
-    }
-    for streams in [8, 10, 1_000, 100_000] {
-        let sum = || _ = black_box(sum_by_hand(million));
-        let ready = || _ = black_box(merged(runtime, merge(parts(million, streams))));
-        let tuple = || _ = black_box(merged_tuple(runtime, million));
-        let waking = || _ = black_box(merged(runtime, merge(pausing(million, streams))));
-        let ways: [Way<'_>; 4] = [("hand", &sum), ("ready", &ready), ("tuple", &tuple), ("waking", &waking)];
-        bench.row(&format!("merge of {streams}"), million, &ways);
-    }
-    let spawned = || _ = black_box(merged(runtime, from_iter((0..million as u64).map(black_box)).spawn()));
-    let sum = || _ = black_box(sum_by_hand(million));
-    bench.row("stage", million, &[("hand", &sum), ("spawned", &spawned)]);
-    if bench.wants("memory") {
-        let hour = || Until::after(Duration::from_secs(3600));
-        let each = |runtime: &Runtime, source: Source<'_>| {
-            let Ok(groups) = runtime.block_on(from_items(source).group_until(|key| *key, hour()).count_each().count());
-            assert_eq!(groups, million);
-        };
-        println!("memory of an open group: each {:.0} bytes", bytes_each(runtime, million, each));
-        let sub = |runtime: &Runtime, source: Source<'_>| {
-            let groups = from_items(source).fails_with::<OperatorError>().group_until(|key| *key, hour());
-            let counts = groups.merge_map(usize::MAX, |group| stream::once(group.count()));
-            assert_eq!(runtime.block_on(counts.count()).unwrap(), million);
-        };
-        println!("memory of an open group: sub {:.0} bytes", bytes_each(runtime, million, sub));
     }
 }

@@ -5,13 +5,17 @@
 pub(crate) use shuttle::future::{JoinError, JoinHandle, spawn, yield_now};
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};
+#[cfg(shuttle)]
+pub(crate) use shuttle::thread_local;
 /// Not random, so that a schedule can be run again.
 #[cfg(shuttle)]
 pub(crate) type RandomState = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
 #[cfg(not(shuttle))]
-pub(crate) use std::hash::RandomState;
+pub(crate) use hashbrown::DefaultHashBuilder as RandomState;
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
+#[cfg(not(shuttle))]
+pub(crate) use std::thread_local;
 #[cfg(not(shuttle))]
 pub(crate) use tokio::task::{JoinError, JoinHandle, spawn, yield_now};
 

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll};
 
 use anabranch_operators::group::Until;
-use anabranch_operators::{FlowExt, share_from};
+use anabranch_operators::{FlowExt, from_iter, share_from};
 use futures::Stream;
 use shuttle::future::block_on;
 use shuttle::thread;
@@ -322,6 +322,23 @@ fn groups_on_tasks_of_their_own_get_everything() {
         let mut all: Vec<_> = readers.into_iter().map(|reader| reader.join().unwrap().unwrap()).collect();
         all.sort_unstable();
         assert_eq!(all, [vec![0, 3, 6], vec![1, 4], vec![2, 5]]);
+    });
+}
+
+#[test]
+fn groups_that_give_way_to_each_other_in_a_merge_get_everything() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let mut groups = flow.group_by(|n| n % 3);
+        let feeding = feeding(feeder, 0..8);
+        let few = [(); 2].map(|()| block_on(groups.next()).unwrap().unwrap());
+        let merged = reading(from_iter(few).fails_with().merge_map(2, |group| group));
+        let last = reading(block_on(groups.next()).unwrap().unwrap());
+        assert!(block_on(groups.next()).unwrap().is_none());
+        feeding.join().unwrap();
+        let mut all = merged.join().unwrap().unwrap();
+        all.sort_unstable();
+        assert_eq!((all, last.join().unwrap().unwrap()), (vec![0, 1, 3, 4, 6, 7], vec![2, 5]));
     });
 }
 

@@ -12,6 +12,8 @@ pub(crate) mod retry;
 pub(crate) mod s3;
 #[cfg(feature = "kinesis")]
 pub(crate) mod shards;
+#[cfg(feature = "kinesis")]
+pub(crate) mod traffic;
 
 use std::time::Duration;
 

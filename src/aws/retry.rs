@@ -90,7 +90,6 @@ impl Retry {
     }
 
     /// For callers who ask again themselves: `patience` counts from the first call, also with a service that is busy.
-    #[cfg(feature = "s3")]
     pub(crate) fn brief(patience: Duration, random: StdRng) -> Self {
         Self { brief: true, ..Self::new(patience, random) }
     }

@@ -1,7 +1,9 @@
 //! A stream's shard list, in our own words.
 
+use aws_sdk_kinesis::types::StreamStatus;
+
 use super::kinesis::StreamClient;
-use super::retry::Trouble;
+use super::retry::{Class, Trouble};
 
 /// The most shards in one answer: the service's own limit.
 const SHARDS_PER_CALL: i32 = 1_000;
@@ -54,6 +56,51 @@ impl Default for HashRange {
 }
 
 impl StreamClient {
+    /// All shards that are listed.
+    pub(crate) async fn shards(&self) -> Result<Vec<Shard>, Trouble> {
+        let (mut shards, mut token) = (Vec::new(), None);
+        loop {
+            // A page token that has expired is no reason to give up: the list is begun anew.
+            let page = self.list_shards(token).await.map_err(|trouble| match trouble.class {
+                Class::Stale => Trouble { class: Class::Busy, ..trouble },
+                _ => trouble,
+            })?;
+            shards.extend(page.shards);
+            token = page.next;
+            if token.is_none() {
+                return Ok(shards);
+            }
+        }
+    }
+
+    /// Whether the stream is not in the middle of a change.
+    pub(crate) async fn is_active(&self) -> Result<bool, Trouble> {
+        Ok(self.describe().await?.stream_status == StreamStatus::Active)
+    }
+
+    /// Begins to split a shard; `at` is the first hash key of the second child.
+    pub(crate) async fn split(&self, shard: &str, at: u128) -> Result<(), Trouble> {
+        let call = self.client.split_shard().shard_to_split(shard).new_starting_hash_key(at.to_string());
+        // Name or ARN, since some servers refuse to be told both.
+        let call = match self.stream.arn() {
+            Some(arn) => call.stream_arn(arn),
+            None => call.stream_name(self.stream.name()),
+        };
+        call.send().await.map_err(|error| self.trouble("cannot split a shard", error))?;
+        Ok(())
+    }
+
+    /// Begins to merge two neighbours, which are in the order of their hash keys.
+    pub(crate) async fn merge(&self, first: &str, second: &str) -> Result<(), Trouble> {
+        let call = self.client.merge_shards().shard_to_merge(first).adjacent_shard_to_merge(second);
+        let call = match self.stream.arn() {
+            Some(arn) => call.stream_arn(arn),
+            None => call.stream_name(self.stream.name()),
+        };
+        call.send().await.map_err(|error| self.trouble("cannot merge shards", error))?;
+        Ok(())
+    }
+
     /// A page of the shard list: the first one, or the one of that token.
     pub(crate) async fn list_shards(&self, token: Option<String>) -> Result<Page, Trouble> {
         let call = self.client.list_shards().max_results(SHARDS_PER_CALL);

@@ -35,6 +35,13 @@ impl From<Undecodable> for DeadLetter {
     }
 }
 
+/// So that a closure can give a letter boxed: one is large beside what a record becomes when it is good.
+impl From<Box<Self>> for DeadLetter {
+    fn from(letter: Box<Self>) -> Self {
+        *letter
+    }
+}
+
 /// A line of the object that holds an epoch's dead letters: all that it takes to send the record once more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLine {

@@ -31,7 +31,7 @@ const FLIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/flights-2013-01
 
 /// The example with these arguments, away from whatever this machine has for AWS.
 fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(example());
+    let mut command = Command::new(example("per_minute_count"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AWS_")) {
         command.env_remove(name);
     }

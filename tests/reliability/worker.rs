@@ -38,7 +38,7 @@ impl<'a> Worker<'a> {
 
     /// Reads with other options.
     pub(crate) fn of(bed: &'a Bed, options: &str, prefix: &str, more: &[&str]) -> Self {
-        let mut command = Command::new(example());
+        let mut command = Command::new(example("per_minute_count"));
         let source = format!("kinesis:{STREAM}?{options}");
         command.args(["--source", &source, "--sink", &format!("s3://{BUCKET}/{prefix}")]).args(more);
         static NUMBER: AtomicUsize = AtomicUsize::new(0);

@@ -25,9 +25,9 @@ use crate::flatten::{MergeSet, RUN};
 pub struct Merge<L> {
     #[pin]
     slots: L,
-    /// Whose turn it is, and how many items it has given in this turn.
+    /// Whose turn it is, and how many items are left of its run.
     turn: usize,
-    run: usize,
+    left: usize,
 }
 
 /// The stream of [`merge`](merge()) over a `Vec` or an array.
@@ -97,8 +97,16 @@ pub trait Mergeable: sealed::Sealed {
 
 impl<L> Merge<L> {
     pub(super) const fn new(slots: L) -> Self {
-        Self { slots, turn: 0, run: 0 }
+        Self { slots, turn: 0, left: RUN }
     }
+}
+
+/// Goes on to the next of so many. Out of line, because it does not come with each item.
+#[cold]
+#[inline(never)]
+const fn next_turn(turn: &mut usize, left: &mut usize, len: usize) {
+    *turn = (*turn + 1) % len;
+    *left = RUN;
 }
 
 impl<S, R> Stream for Merge<Slot<S, R>>
@@ -114,9 +122,9 @@ where
         for _ in 0..1 + R::LEN {
             match this.slots.as_mut().poll_slot(*this.turn, cx) {
                 Poll::Ready(Some(Ok(item))) => {
-                    *this.run += 1;
-                    if *this.run == RUN {
-                        (*this.turn, *this.run) = ((*this.turn + 1) % (1 + R::LEN), 0);
+                    *this.left -= 1;
+                    if *this.left == 0 {
+                        next_turn(this.turn, this.left, 1 + R::LEN);
                     }
                     return Poll::Ready(Some(Ok(item)));
                 }
@@ -127,7 +135,7 @@ where
                 Poll::Ready(None) => {}
                 Poll::Pending => waiting = true,
             }
-            (*this.turn, *this.run) = ((*this.turn + 1) % (1 + R::LEN), 0);
+            next_turn(this.turn, this.left, 1 + R::LEN);
         }
         if waiting { Poll::Pending } else { Poll::Ready(None) }
     }
@@ -144,8 +152,9 @@ where
 impl<S: TryStream> Stream for MergeMany<S> {
     type Item = Result<S::Ok, S::Error>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let given = self.streams.poll_next(cx);
+        let given = self.streams.poll_next(cx, None);
         if matches!(given, Poll::Ready(Some(Err(_)))) {
             self.streams.clear();
         }

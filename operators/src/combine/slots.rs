@@ -97,6 +97,7 @@ impl<S: fmt::Debug, R: fmt::Debug, K> fmt::Debug for Slot<S, R, K> {
 }
 
 /// Polls a stream that is dropped when it ends.
+#[inline]
 fn poll_until_end<S: TryStream>(
     mut stream: Pin<&mut Option<S>>,
     cx: &mut Context<'_>,
@@ -120,6 +121,7 @@ where
 {
     const LEN: usize = 1 + R::LEN;
 
+    #[inline]
     fn poll_slot(self: Pin<&mut Self>, at: usize, cx: &mut Context<'_>) -> Poll<Option<Result<S::Ok, S::Error>>> {
         let this = self.project();
         if at > 0 { this.rest.poll_slot(at - 1, cx) } else { poll_until_end(this.stream, cx) }

@@ -11,6 +11,7 @@ use futures::task::{ArcWake, waker_ref};
 use slab::Slab;
 
 use crate::budget::Budget;
+use crate::group::Others;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
 
@@ -20,16 +21,23 @@ pub(crate) const RUN: usize = 64;
 /// The streams of a merge. A wake-up costs the same however many there are, since only those that were woken are polled,
 /// each with a waker of its own that is made once.
 pub(crate) struct MergeSet<S: TryStream> {
-    streams: Slab<Member<S>>,
+    /// `None` in the place of the current one.
+    streams: Slab<Option<Member<S>>>,
     /// Those that were woken, or wait for their turn; looked at when `turns` is empty.
     woken: Arc<Woken>,
     /// Whose turn comes, in this order.
-    turns: VecDeque<usize>,
+    turns: VecDeque<u32>,
     /// The one that gave the last item. It is polled on, because a stream that gave one often has more, until it has not
     /// or has had its run.
-    current: Option<usize>,
-    run: usize,
+    current: Option<Member<S>>,
+    /// How many items are left of its run.
+    left: usize,
+    /// Whether a sub-stream among them has given way to others, so that this is to be settled.
+    owes: bool,
 }
+
+/// What a poll of the streams gives.
+type Polled<S> = Poll<Option<Result<<S as TryStream>::Ok, <S as TryStream>::Error>>>;
 
 struct Member<S> {
     stream: Pin<Box<S>>,
@@ -39,7 +47,8 @@ struct Member<S> {
 
 /// What wakes one stream.
 struct Call {
-    member: usize,
+    /// Four billion streams do not fit into memory.
+    member: u32,
     /// Whether it is among the woken: it is there once at most.
     made: AtomicBool,
     woken: Arc<Woken>,
@@ -50,7 +59,7 @@ struct Woken(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
-    members: VecDeque<usize>,
+    members: VecDeque<u32>,
     /// Who reads the merge, if it waits.
     reader: Option<Waker>,
 }
@@ -76,9 +85,23 @@ impl ArcWake for Call {
     }
 }
 
+impl<S: TryStream> Member<S> {
+    #[inline]
+    fn poll_next(&mut self) -> Poll<Option<Result<S::Ok, S::Error>>> {
+        self.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker_ref(&self.call)))
+    }
+}
+
 impl<S: TryStream> MergeSet<S> {
     pub(crate) fn new() -> Self {
-        Self { streams: Slab::new(), woken: Arc::default(), turns: VecDeque::new(), current: None, run: 0 }
+        Self {
+            streams: Slab::new(),
+            woken: Arc::default(),
+            turns: VecDeque::new(),
+            current: None,
+            left: 0,
+            owes: false,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -91,54 +114,100 @@ impl<S: TryStream> MergeSet<S> {
 
     /// Drops all streams.
     pub(crate) fn clear(&mut self) {
-        *self = Self::new();
+        *self = Self { owes: self.owes, ..Self::new() };
     }
 
     /// Makes `stream` the current one, which is the next to be polled; the one before goes back to the others.
     pub(crate) fn start(&mut self, stream: S) {
         self.park();
-        self.current = Some(self.add(stream));
-        self.run = 0;
+        let at = self.add(stream);
+        self.current = self.streams.get_mut(at).and_then(Option::take);
+        self.left = RUN;
+    }
+
+    /// Notes whether others were given way, so that this is to be [settled](Self::settle).
+    #[inline]
+    pub(crate) fn owe(&mut self, others: Option<Others>) {
+        self.owes |= others.is_some_and(Others::were_given_way);
+    }
+
+    /// Calls for the source of sub-streams that have given way to others, unless these have polled it.
+    #[inline]
+    pub(crate) fn settle(&mut self) {
+        if std::mem::take(&mut self.owes) {
+            Others::settle();
+        }
     }
 
     /// The next item of any stream; `None` when there are no streams left.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<S::Ok, S::Error>>> {
-        let mut budget = Budget::new();
-        while !self.is_empty() {
-            let at = match self.current {
-                Some(at) => at,
-                None => ready!(self.poll_turn(cx)),
-            };
-            // One that has ended may have been woken once more.
-            let Some(member) = self.streams.get_mut(at) else { continue };
-            self.current = Some(at);
-            match member.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker_ref(&member.call))) {
+    ///
+    /// If it is said whether `others` will be polled when none of these streams is ready, then sub-streams among them give way
+    /// to those, and to each other: to be [settled](Self::settle) after that.
+    ///
+    /// All that does not come with each item is out of line, so that this can become part of the loop that calls it.
+    #[inline]
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>, others: Option<bool>) -> Polled<S> {
+        if self.current.is_some() {
+            match self.poll_current(others) {
                 Poll::Ready(Some(item)) => {
-                    self.run += 1;
-                    if self.run >= RUN {
+                    self.left -= 1;
+                    if self.left == 0 {
                         self.park();
                     }
                     return Poll::Ready(Some(item));
                 }
-                Poll::Ready(None) => drop(self.streams.remove(at)),
-                Poll::Pending => {}
+                Poll::Ready(None) => self.end(),
+                Poll::Pending => _ = self.rest(),
             }
-            self.current = None;
+        }
+        self.poll_others(cx, others)
+    }
+
+    #[inline]
+    fn poll_current(&mut self, others: Option<bool>) -> Polled<S> {
+        let others = others.filter(|others| *others || !self.turns.is_empty()).map(|_| Others::wait());
+        let polled = self.current.as_mut().map_or(Poll::Ready(None), Member::poll_next);
+        self.owe(others);
+        polled
+    }
+
+    /// The next item of any stream but the current one, of which there is none.
+    #[cold]
+    #[inline(never)]
+    fn poll_others(&mut self, cx: &Context<'_>, others: Option<bool>) -> Polled<S> {
+        let mut budget = Budget::new();
+        while ready!(self.poll_turn(cx)) {
+            match self.poll_current(others) {
+                Poll::Ready(Some(item)) => {
+                    self.left -= 1;
+                    return Poll::Ready(Some(item));
+                }
+                Poll::Ready(None) => self.end(),
+                Poll::Pending => _ = self.rest(),
+            }
             ready!(budget.swallow(cx));
         }
         Poll::Ready(None)
     }
 
-    /// Whose turn it is.
-    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<usize> {
+    /// Makes the one whose turn it is the current one, if there are any streams left.
+    #[cold]
+    #[inline(never)]
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<bool> {
+        if self.is_empty() {
+            return Poll::Ready(false);
+        }
         loop {
             if let Some(at) = self.turns.pop_front() {
-                self.run = 0;
-                if let Some(member) = self.streams.get(at) {
+                // One that has ended may have been woken once more.
+                if let Some(member) = self.streams.get_mut(at as usize).and_then(Option::take) {
                     // Before it is polled: what calls from now on is not covered by this turn.
                     member.call.made.swap(false, Ordering::AcqRel);
+                    self.current = Some(member);
+                    self.left = RUN;
+                    return Poll::Ready(true);
                 }
-                return Poll::Ready(at);
+                continue;
             }
             let mut queue = lock(&self.woken.0);
             if !queue.members.is_empty() {
@@ -163,16 +232,37 @@ impl<S: TryStream> MergeSet<S> {
 
     fn add(&mut self, stream: S) -> usize {
         let entry = self.streams.vacant_entry();
-        let call = Arc::new(Call { member: entry.key(), made: AtomicBool::new(false), woken: Arc::clone(&self.woken) });
+        let call =
+            Arc::new(Call { member: entry.key() as u32, made: AtomicBool::new(false), woken: Arc::clone(&self.woken) });
         let at = entry.key();
-        entry.insert(Member { stream: Box::pin(stream), call });
+        entry.insert(Some(Member { stream: Box::pin(stream), call }));
         at
     }
 
     /// Sends the current stream back to wait for its turn.
+    #[cold]
+    #[inline(never)]
     fn park(&mut self) {
-        if let Some(member) = self.current.take().and_then(|at| self.streams.get(at)) {
+        if let Some(member) = self.rest() {
             member.call.make();
+        }
+    }
+
+    /// Puts the current stream back among the others.
+    #[cold]
+    #[inline(never)]
+    fn rest(&mut self) -> Option<&Member<S>> {
+        let member = self.current.take()?;
+        let place = self.streams.get_mut(member.call.member as usize)?;
+        Some(place.insert(member))
+    }
+
+    /// Drops the current stream.
+    #[cold]
+    #[inline(never)]
+    fn end(&mut self) {
+        if let Some(member) = self.current.take() {
+            self.streams.try_remove(member.call.member as usize);
         }
     }
 }
@@ -182,7 +272,7 @@ impl<S: TryStream> FromIterator<S> for MergeSet<S> {
         let mut set = Self::new();
         for stream in streams {
             let at = set.add(stream);
-            set.turns.push_back(at);
+            set.turns.push_back(at as u32);
         }
         set
     }

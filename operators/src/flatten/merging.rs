@@ -10,6 +10,7 @@ use pin_project::pin_project;
 
 use crate::budget::Budget;
 use crate::flatten::{MergeSet, RUN};
+use crate::group::Others;
 
 /// What `merge_map` and `expand` are made of.
 #[pin_project]
@@ -23,6 +24,8 @@ pub(super) struct Merging<S, P: TryStream> {
     limit: usize,
     /// How many items the inner streams have given since upstream had its turn.
     run: usize,
+    /// How many turns upstream has had, while inner streams had more to give, since sub-streams in it did not give way.
+    turns: usize,
 }
 
 /// Who gave an item.
@@ -41,7 +44,7 @@ where
 {
     /// `limit` is the number of inner streams that run at once.
     pub(super) fn new(upstream: S, limit: usize) -> Self {
-        Self { upstream: Some(upstream), inner: MergeSet::new(), waiting: VecDeque::new(), limit, run: 0 }
+        Self { upstream: Some(upstream), inner: MergeSet::new(), waiting: VecDeque::new(), limit, run: 0, turns: 0 }
     }
 
     /// Starts the inner stream of an item that upstream has just given, so there is room for it.
@@ -72,12 +75,19 @@ where
         cx: &mut Context<'_>,
         budget: &mut Budget,
     ) -> Poll<Option<GivenOr<S, P>>> {
+        let polled = self.as_mut().poll_all(cx, budget);
+        self.project().inner.settle();
+        polled
+    }
+
+    fn poll_all(mut self: Pin<&mut Self>, cx: &mut Context<'_>, budget: &mut Budget) -> Poll<Option<GivenOr<S, P>>> {
         let mut this = self.as_mut().project();
         // What was found pending in this call, and so will wake the task.
         let mut upstream_waits = false;
         loop {
             let inner_waits = *this.run < RUN;
-            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx) {
+            let more = this.upstream.is_some() && !upstream_waits && this.inner.len() < *this.limit;
+            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx, Some(more)) {
                 *this.run += 1;
                 if given.is_err() {
                     self.stop();
@@ -93,7 +103,13 @@ where
                 continue;
             }
             let open = !upstream_waits && this.inner.len() < *this.limit;
-            match this.upstream.as_mut().as_pin_mut().filter(|_| open).map(|upstream| upstream.try_poll_next(cx)) {
+            // As long as not every inner stream has had its run, they go on first.
+            *this.turns = if inner_waits || *this.turns >= this.inner.len() { 0 } else { *this.turns + 1 };
+            let others = (*this.turns > 0).then(Others::wait);
+            let upstream = this.upstream.as_mut().as_pin_mut().filter(|_| open);
+            let polled = upstream.map(|upstream| upstream.try_poll_next(cx));
+            this.inner.owe(others);
+            match polled {
                 Some(Poll::Ready(Some(Ok(item)))) => return Poll::Ready(Some(Ok(Given::Upstream(item)))),
                 Some(Poll::Ready(Some(Err(error)))) => {
                     self.stop();

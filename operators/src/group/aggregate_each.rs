@@ -23,7 +23,7 @@ use super::groups::Groups;
 use super::table::Lookup;
 use super::until::GroupSignal;
 use crate::Flow;
-use crate::budget::Budget;
+use crate::budget::Slice;
 use crate::time::clock::{self, Timer};
 
 /// How the items of a group become its result: see [`aggregate_each`](Flow::aggregate_each).
@@ -71,8 +71,8 @@ enum State<K, A, V> {
     Reading,
     /// An item closed two groups: the oldest to make room, and, as it was alone in it, its own.
     AlsoClosed((K, V)),
-    /// The source has ended; the groups that are still open are given.
-    Draining,
+    /// The source has ended; the groups that are still open are given, some taken from among them at a time.
+    Draining(vec::IntoIter<(K, A)>),
     Done,
 }
 
@@ -97,7 +97,7 @@ where
     /// | Errors | end it at once; open groups are lost, so half a result is never taken for a whole one |
     /// | Holds | the key and the state of each open group, at most [`max_groups`](Flow::max_groups) |
     /// | Dropped | the open groups are lost |
-    /// | Time | that of [`group_until`](Flow::group_until); a consumer that polls late gets late groups, not larger ones: an item's time is when it was read |
+    /// | Time | that of [`group_until`](Flow::group_until), but the clock is read once a poll and every 256 items: a poll ends after 256 items if they took 20 µs, and after 4,096 in any case. A consumer that polls late gets late groups, not larger ones: an item's time is when it was read |
     ///
     /// # Panics
     ///
@@ -165,7 +165,8 @@ where
     #[track_caller]
     pub(super) fn with_carrier<C>(self, carrier: C) -> AggregateEach<S, F, W, A, K, C> {
         assert!(matches!(self.state, State::New), "groups can be carried only by a flow that has not been polled");
-        let Self { source, key, aggregator, groups, timer, state, carrier: () } = self;
+        let Self { source, key, aggregator, mut groups, timer, state, carrier: () } = self;
+        groups.count_items();
         AggregateEach { source, key, aggregator, groups, timer, carrier, state }
     }
 }
@@ -185,6 +186,16 @@ where
         let this = self.project();
         let (groups, aggregator) = (this.groups, this.aggregator);
         let mut source = this.source;
+        if let State::Draining(taken) = this.state {
+            let next = taken.next().or_else(|| {
+                *taken = groups.drain_oldest().into_iter();
+                taken.next()
+            });
+            if next.is_none() {
+                *this.state = State::Done;
+            }
+            return Poll::Ready(next.map(|(key, state)| Ok((key, aggregator.close(state)))));
+        }
         let restoring = match std::mem::replace(this.state, State::Reading) {
             State::Reading => None,
             State::New => {
@@ -195,17 +206,13 @@ where
             }
             State::Restoring(open) => Some(open),
             State::AlsoClosed(group) => return Poll::Ready(Some(Ok(group))),
-            State::Draining => {
-                let group = groups.close_oldest().map(|(key, state)| Ok((key, aggregator.close(state))));
-                *this.state = if group.is_some() { State::Draining } else { State::Done };
-                return Poll::Ready(group);
-            }
-            State::Done => {
+            State::Draining(_) | State::Done => {
                 *this.state = State::Done;
                 return Poll::Ready(None);
             }
         };
-        groups.set_now(clock::now());
+        let now = clock::now();
+        groups.set_now(now);
         if let Some(mut open) = restoring {
             while let Some(group) = open.next() {
                 match groups.restore(group) {
@@ -221,82 +228,88 @@ where
                     }
                 }
             }
-            groups.restored();
         }
-        // Within a poll, time stands still: what ends groups is looked at again only where it can have changed.
-        let mut look = true;
-        let mut budget = Budget::new();
+        let mut slice = Slice::new(now);
+        let mut left = Slice::RUN;
         loop {
-            if look {
-                look = false;
-                if let Some((key, state)) = groups.close_due() {
-                    return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
-                }
-                if let Poll::Ready((key, state, fired)) = groups.poll_fired(cx) {
-                    if let Err(error) = fired {
-                        *this.state = State::Done;
-                        groups.clear();
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                    return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
-                }
+            if let Some((key, state)) = groups.close_due() {
+                return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
             }
-            let item = match source.as_mut().try_poll_next(cx) {
-                Poll::Ready(Some(Ok(item))) => item,
-                Poll::Ready(Some(Err(error))) => {
+            if let Poll::Ready((key, state, fired)) = groups.poll_fired(cx) {
+                if let Err(error) = fired {
                     *this.state = State::Done;
                     groups.clear();
                     return Poll::Ready(Some(Err(error)));
                 }
-                Poll::Ready(None) if !this.carrier.is_last() => {
-                    *this.state = State::Done;
-                    this.carrier.keep(groups.leave_open());
-                    return Poll::Ready(None);
+                return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
+            }
+            // Time stands still until what ends groups is looked at again.
+            loop {
+                if left == 0 {
+                    let now = clock::now();
+                    ready!(slice.next_run(cx, now));
+                    groups.set_now(now);
+                    left = Slice::RUN;
+                    break;
                 }
-                Poll::Ready(None) => {
-                    let group = groups.close_oldest().map(|(key, state)| Ok((key, aggregator.close(state))));
-                    *this.state = if group.is_some() { State::Draining } else { State::Done };
-                    return Poll::Ready(group);
-                }
-                Poll::Pending => {
-                    let Some(deadline) = groups.deadline() else { return Poll::Pending };
-                    if this.timer.poll_at(cx, deadline).is_pending() {
-                        return Poll::Pending;
+                left -= 1;
+                let item = match source.as_mut().try_poll_next(cx) {
+                    Poll::Ready(Some(Ok(item))) => item,
+                    Poll::Ready(Some(Err(error))) => {
+                        *this.state = State::Done;
+                        groups.clear();
+                        return Poll::Ready(Some(Err(error)));
                     }
-                    groups.set_now(clock::now());
-                    look = true;
-                    continue;
-                }
-            };
-            match groups.count_item((this.key)(&item)) {
-                Lookup::Open(state, last) => {
-                    aggregator.add(state, item);
-                    if let Some((key, state)) = last.and_then(|id| groups.close(id)) {
-                        return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
+                    Poll::Ready(None) if !this.carrier.is_last() => {
+                        *this.state = State::Done;
+                        this.carrier.keep(groups.leave_open());
+                        return Poll::Ready(None);
                     }
-                }
-                Lookup::Absent(vacancy) => {
-                    let evicted = match groups.make_room() {
-                        Ok(evicted) => evicted,
-                        Err(error) => {
-                            *this.state = State::Done;
-                            groups.clear();
-                            return Poll::Ready(Some(Err(error)));
+                    Poll::Ready(None) => {
+                        let mut taken = groups.drain_oldest().into_iter();
+                        let next = taken.next();
+                        *this.state = if next.is_some() { State::Draining(taken) } else { State::Done };
+                        return Poll::Ready(next.map(|(key, state)| Ok((key, aggregator.close(state)))));
+                    }
+                    Poll::Pending => {
+                        let Some(deadline) = groups.deadline() else { return Poll::Pending };
+                        ready!(this.timer.poll_at(cx, deadline));
+                        groups.set_now(clock::now());
+                        break;
+                    }
+                };
+                match groups.count_item((this.key)(&item)) {
+                    Lookup::Open(state, last) => {
+                        aggregator.add(state, item);
+                        if let Some((key, state)) = last.and_then(|id| groups.close(id)) {
+                            return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
                         }
-                    };
-                    look = groups.has_signals();
-                    let state = aggregator.open(vacancy.key(), item);
-                    let last = groups.open(vacancy, state).and_then(|id| groups.close(id));
-                    let mut closed = evicted.into_iter().chain(last).map(|(key, state)| (key, aggregator.close(state)));
-                    if let Some(group) = closed.next() {
-                        if let Some(second) = closed.next() {
-                            *this.state = State::AlsoClosed(second);
+                    }
+                    Lookup::Absent(vacancy) => {
+                        let evicted = match groups.make_room() {
+                            Ok(evicted) => evicted,
+                            Err(error) => {
+                                *this.state = State::Done;
+                                groups.clear();
+                                return Poll::Ready(Some(Err(error)));
+                            }
+                        };
+                        let state = aggregator.open(vacancy.key(), item);
+                        let last = groups.open(vacancy, state).and_then(|id| groups.close(id));
+                        let mut closed =
+                            evicted.into_iter().chain(last).map(|(key, state)| (key, aggregator.close(state)));
+                        if let Some(group) = closed.next() {
+                            if let Some(second) = closed.next() {
+                                *this.state = State::AlsoClosed(second);
+                            }
+                            return Poll::Ready(Some(Ok(group)));
                         }
-                        return Poll::Ready(Some(Ok(group)));
+                        if groups.has_signals() {
+                            break;
+                        }
                     }
                 }
             }
-            ready!(budget.swallow(cx));
         }
     }
 }

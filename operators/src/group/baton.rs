@@ -5,13 +5,14 @@
 //! has what it wants or is dropped. A reader whose own item has come is woken by itself. So no wake is lost, and there
 //! is one wake for each event of the source and for each item that somebody waits for, however many readers there are.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use slab::Slab;
 
 use super::list::{Links, List};
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, lock};
 
 /// Where one reader waits.
@@ -19,18 +20,20 @@ use crate::sync::{Mutex, MutexGuard, lock};
 pub(crate) struct Seat(u32);
 
 /// Since when a reader waits that does not.
-const NEVER: u64 = u64::MAX;
+const NEVER: NonZeroU64 = NonZeroU64::MAX;
 
 #[derive(Default)]
 pub(crate) struct Baton {
     roster: Mutex<Roster>,
     /// Whether nobody need poll the source before it calls. Set and unset under the lock; may be read without.
     quiet: AtomicBool,
+    /// How many times a reader has begun to poll the source.
+    polls: AtomicUsize,
 }
 
 struct Roster {
     seats: Slab<Place>,
-    /// The seats whose readers wait, the outer reader first, then those who wait for longest.
+    /// The seats whose readers wait, those first who have waited for longest. Without the outer reader, who goes before all.
     waiting: List<Place>,
     /// Who was woken to poll the source and has not yet come.
     holder: Option<Seat>,
@@ -38,15 +41,16 @@ struct Roster {
     polling: Option<Seat>,
     /// Whether the source called while somebody was polling it.
     called: bool,
-    /// How many readers have begun to wait.
-    begun: u64,
+    /// One more than how many readers have begun to wait.
+    begun: NonZeroU64,
 }
 
 struct Place {
-    /// Set while the reader waits, and then the place is in the list.
+    /// Set while the reader waits, and then the place is in the list, unless it is the outer reader's.
     waker: Option<Waker>,
-    /// Since when it waits for what it wants: a reader that was woken in vain has not lost its place.
-    since: u64,
+    /// Since when it waits for what it wants: a reader that was woken in vain has not lost its place. Never zero, so that a
+    /// place needs no more room in the slab.
+    since: NonZeroU64,
     links: Links,
 }
 
@@ -56,7 +60,7 @@ impl Default for Roster {
         let outer = seats.insert(Place { waker: None, since: NEVER, links: Links::new() });
         debug_assert_eq!(outer, Baton::OUTER.0 as usize);
         let waiting = List::new(|place: &mut Place| &mut place.links);
-        Self { seats, waiting, holder: None, polling: None, called: false, begun: 0 }
+        Self { seats, waiting, holder: None, polling: None, called: false, begun: NonZeroU64::MIN }
     }
 }
 
@@ -114,13 +118,16 @@ impl Baton {
         wake(next);
     }
 
-    /// Something has come for this reader. It may have left meanwhile: waking whoever has its seat now does no harm.
-    pub(crate) fn notify(&self, seat: Seat) {
+    /// Something has come for this reader: gives its waker, if it waits. Then it has what it wants, and need not be told so
+    /// [again](Self::served). Who polls the source sees by itself what comes.
+    pub(crate) fn satisfied(&self, seat: Seat) -> Option<Waker> {
         let mut roster = self.lock();
-        let known = roster.seats.contains(seat.0 as usize) && roster.polling != Some(seat);
-        let waker = if known { roster.stop_waiting(seat) } else { None };
-        drop(roster);
-        wake(waker);
+        if roster.polling == Some(seat) {
+            return None;
+        }
+        let waker = roster.stop_waiting(seat)?;
+        roster.seats[seat.0 as usize].since = NEVER;
+        Some(waker)
     }
 
     /// Something has come for all readers.
@@ -128,7 +135,7 @@ impl Baton {
         let mut roster = self.lock();
         let mut wakers = Vec::new();
         let mut polling = None;
-        while let Some(first) = roster.waiting.first().map(Seat) {
+        while let Some(first) = roster.first() {
             let waker = roster.stop_waiting(first);
             if roster.polling == Some(first) {
                 polling = waker.map(|waker| (first, waker));
@@ -151,6 +158,12 @@ impl Baton {
         self.quiet.store(false, Ordering::SeqCst);
         roster.holder = None;
         roster.polling = Some(seat);
+        self.polls.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many times a reader has begun to poll the source.
+    pub(crate) fn polls(&self) -> usize {
+        self.polls.load(Ordering::SeqCst)
     }
 
     /// A reader has stopped polling the source, which others can poll from now on.
@@ -205,9 +218,12 @@ impl Roster {
     fn start_waiting(&mut self, seat: Seat, waker: Waker) {
         let place = &mut self.seats[seat.0 as usize];
         place.waker = Some(waker);
+        if seat == Baton::OUTER {
+            return;
+        }
         if place.since == NEVER {
             place.since = self.begun;
-            self.begun += 1;
+            self.begun = self.begun.saturating_add(1);
         }
         let since = place.since;
         self.waiting.insert(&mut self.seats, seat.0, |other| other.since > since);
@@ -215,8 +231,16 @@ impl Roster {
 
     fn stop_waiting(&mut self, seat: Seat) -> Option<Waker> {
         let waker = self.seats[seat.0 as usize].waker.take()?;
-        self.waiting.remove(&mut self.seats, seat.0);
+        if seat != Baton::OUTER {
+            self.waiting.remove(&mut self.seats, seat.0);
+        }
         Some(waker)
+    }
+
+    /// Who goes first of those that wait.
+    fn first(&self) -> Option<Seat> {
+        let outer_waits = self.seats[Baton::OUTER.0 as usize].waker.is_some();
+        if outer_waits { Some(Baton::OUTER) } else { self.waiting.first().map(Seat) }
     }
 
     /// By now another reader may have begun.
@@ -240,8 +264,7 @@ impl Roster {
         if self.holder.is_some() {
             return None;
         }
-        let outer_waits = self.seats[Baton::OUTER.0 as usize].waker.is_some();
-        let next = if outer_waits { Baton::OUTER } else { Seat(self.waiting.first()?) };
+        let next = self.first()?;
         self.holder = Some(next);
         self.stop_waiting(next)
     }

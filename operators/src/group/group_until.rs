@@ -24,7 +24,7 @@ use super::hub::{Filled, Out, Route};
 use super::inlet::{Gathering, Inlet};
 use super::lane::{Bounds, Lane, Lanes};
 use super::substream::{Group, SubStreams};
-use super::table::Lookup;
+use super::table::{Id, Lookup, Vacancy};
 use super::until::{GroupSignal, Until};
 use crate::budget::Budget;
 use crate::{Counter, Flow, OperatorError};
@@ -96,7 +96,7 @@ impl<S: TryStream> Flow<S> {
     /// | Ends | with upstream; all open groups end at the same instant, and can still be read to their end |
     /// | Errors | end it at once, and all open groups with it; what they hold is lost. A failing signal of [`Until::when`] fails its group alone |
     /// | Holds | key and buffer of each open group. At most [`max_groups`](Flow::max_groups) are open (1,048,576 unless set); beyond, the oldest is closed early, as if `until` had fired. At most 1,024 unread items a group and 65,536 in all, groups not yet taken included, unless set by [`buffers`](Flow::buffers); then upstream is held back |
-    /// | Ahead | up to those bounds: while one reader waits for its item, those for others are buffered; and a reader that polls upstream reads on, up to 256 items, as long as upstream gives them without waiting |
+    /// | Ahead | up to those bounds: while one reader waits for its item, those for others are buffered; and as long as upstream gives items without waiting, they gather before their readers are woken: 256, or more where many groups are open, up to 16 for each and half of what may be buffered; other tasks run after every 256. Behind a merge, groups are read as far as they are filled before upstream is read on |
     /// | Dropped | a dropped group discards its items until it ends. When the outer stream is dropped, groups that it gave live on, and no more open |
     /// | Time | tokio's clock, read once a poll, and a poll reads at most 256 items; an item's time is when it was read from upstream. Deadlines are looked at even if upstream is always ready. Nothing runs unpolled: a consumer that polls late sees groups end late, with the items that were read before their deadline |
     ///
@@ -113,9 +113,11 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # Keys
     ///
-    /// Keys are hashed by `hashbrown`'s default hasher, seeded at random for each operator. That keeps keys that were
-    /// chosen without knowledge of the seed from colliding; it is not made to withstand an attacker who can measure
-    /// each look-up.
+    /// Keys are hashed by `hashbrown`'s default hasher, which is fast for short keys, seeded at random for each operator.
+    /// That keeps keys that were chosen without knowledge of the seed from colliding, so that they cost no more than
+    /// others. It is not made to withstand an attacker who can measure each look-up, and so may learn what collides:
+    /// `n` open groups whose keys all do cost each item `n` comparisons, which [`max_groups`](Flow::max_groups) bounds.
+    /// Where that matters, make the key of a keyed cryptographic hash.
     ///
     /// # Examples
     ///
@@ -328,6 +330,35 @@ where
         self.gathering.hand_over_one(lanes, inlet);
         inlet.lane().end(lanes);
     }
+
+    /// Ends a group that has had its last item.
+    #[inline(never)]
+    fn end_last(&mut self, id: Id, lanes: &Lanes) {
+        if let Some((_, inlet)) = self.groups.close(id) {
+            self.end(&inlet, lanes);
+        }
+    }
+
+    /// Opens a group with its first item, if anybody could read it.
+    #[inline(never)]
+    fn open(&mut self, vacancy: Vacancy<K>, item: T, out: &Out<K, T, E>) -> Result<Filled<K, T, E>, E>
+    where
+        K: Clone,
+    {
+        if !out.can_open() {
+            return Ok(None);
+        }
+        if let Some((_, oldest)) = self.groups.make_room()? {
+            self.end(&oldest, &out.lanes);
+        }
+        let Some(lane) = out.open(vacancy.key().clone()) else { return Ok(None) };
+        let mut inlet = Inlet::new(lane);
+        let full = self.gathering.push(&out.lanes, &mut inlet, item);
+        if let Some(last) = self.groups.open(vacancy, inlet) {
+            self.end_last(last, &out.lanes);
+        }
+        Ok(full)
+    }
 }
 
 impl<F, W, K, T, E> fmt::Debug for ByKey<F, W, K, T, E>
@@ -382,34 +413,30 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&mut self) -> Option<Instant> {
         self.groups.deadline()
     }
 
+    #[inline(always)]
     fn item(&mut self, item: T, out: &Out<K, T, E>) -> Result<Filled<K, T, E>, E> {
-        let (full, last) = match self.groups.count_item((self.key)(&item)) {
-            Lookup::Open(inlet, last) => (self.gathering.push(&out.lanes, inlet, item), last),
-            Lookup::Absent(vacancy) => {
-                if !out.can_open() {
-                    return Ok(None);
+        match self.groups.count_item((self.key)(&item)) {
+            Lookup::Open(inlet, last) => {
+                let full = self.gathering.push(&out.lanes, inlet, item);
+                if let Some(last) = last {
+                    self.end_last(last, &out.lanes);
                 }
-                if let Some((_, oldest)) = self.groups.make_room()? {
-                    self.end(&oldest, &out.lanes);
-                }
-                let Some(lane) = out.open(vacancy.key().clone()) else { return Ok(None) };
-                let mut inlet = Inlet::new(lane);
-                let full = self.gathering.push(&out.lanes, &mut inlet, item);
-                (full, self.groups.open(vacancy, inlet))
+                Ok(full)
             }
-        };
-        if let Some((_, inlet)) = last.and_then(|id| self.groups.close(id)) {
-            self.end(&inlet, &out.lanes);
+            Lookup::Absent(vacancy) => self.open(vacancy, item, out),
         }
-        Ok(full)
     }
 
     fn gathered(&self) -> usize {
         self.gathering.len()
+    }
+
+    fn gathers_on(&self, lanes: &Lanes) -> bool {
+        self.gathering.len() < lanes.gathering(self.groups.len())
     }
 
     fn hand_over(&mut self, lanes: &Lanes) {

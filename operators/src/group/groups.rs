@@ -31,6 +31,16 @@ where
 
 impl<K, V, W, E> Groups<K, V, W, E>
 where
+    W: GroupSignal<K, E>,
+{
+    /// Counts items of groups, as a flow that goes on with them will want to know.
+    pub(super) const fn count_items(&mut self) {
+        self.table.count_items();
+    }
+}
+
+impl<K, V, W, E> Groups<K, V, W, E>
+where
     K: Hash + Eq,
     W: GroupSignal<K, E>,
 {
@@ -42,13 +52,18 @@ where
         self.table.set_now(now);
     }
 
+    /// How many are open.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     /// Whether a group that opens may have a signal, which wants a first poll.
     pub(super) const fn has_signals(&self) -> bool {
         W::PRESENT
     }
 
     /// When a group will be due next.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&mut self) -> Option<Instant> {
         self.table.deadline()
     }
 
@@ -99,8 +114,8 @@ where
         self.table.begin_at(age);
     }
 
-    /// Goes on with a group that a flow before has left open. They come oldest first; when all have come, that is to be
-    /// [said](Self::restored). Gives a group that ends by it: one to make room, or the group itself.
+    /// Goes on with a group that a flow before has left open. They come oldest first. Gives a group that
+    /// ends by it: one to make room, or the group itself.
     pub(super) fn restore(&mut self, group: OpenGroup<K, V>) -> Result<Option<(K, V)>, E> {
         let OpenGroup { key, state, age, idle, items } = group;
         if self.table.is_full(items) {
@@ -117,11 +132,6 @@ where
         Ok(evicted)
     }
 
-    /// All groups of the flow before have been given.
-    pub(super) fn restored(&mut self) {
-        self.table.sort_by_use();
-    }
-
     /// Lets go of all groups, oldest first, for another flow to go on with.
     pub(super) fn leave_open(&mut self) -> Vec<OpenGroup<K, V>> {
         let mut open = Vec::with_capacity(self.table.len());
@@ -131,6 +141,12 @@ where
             open.push(OpenGroup { key, state, age, idle, items });
         }
         open
+    }
+
+    /// The source has ended, and all groups with it: gives some of them, oldest first, until there are none.
+    pub(super) fn drain_oldest(&mut self) -> Vec<(K, V)> {
+        self.watch.clear();
+        self.table.drain_oldest()
     }
 
     pub(super) fn close_oldest(&mut self) -> Option<(K, V)> {

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::baton::{Baton, Seat};
 use super::lane::{Bounds, Lane, Lanes, Taken};
+use super::way::gives_way;
 use crate::OperatorError;
 use crate::budget::Budget;
 use crate::sync::{Mutex, MutexGuard, TURN, lock};
@@ -26,7 +27,8 @@ pub(crate) trait Route<T, E> {
     type Key;
 
     /// Whether items gather before they are handed over to the lanes. Then the source is read on when there is something
-    /// for who polls it, as long as it gives without waiting and there is room, a turn at most.
+    /// for who polls it, as long as it gives without waiting and there is room, a turn at most; and more may gather in
+    /// turns to come.
     const GATHERS: bool = false;
 
     /// Whether an item can make something due at once, so that [`tick`](Self::tick) is to look before the next.
@@ -46,7 +48,7 @@ pub(crate) trait Route<T, E> {
     ) -> Poll<Result<(), E>>;
 
     /// When [`tick`](Self::tick) will have something to do.
-    fn deadline(&self) -> Option<Instant>;
+    fn deadline(&mut self) -> Option<Instant>;
 
     /// Puts an item into its lane, which is given if it may be full now.
     fn item(&mut self, item: T, out: &Out<Self::Key, T, E>) -> Result<Filled<Self::Key, T, E>, E>;
@@ -54,6 +56,11 @@ pub(crate) trait Route<T, E> {
     /// Items that have gathered.
     fn gathered(&self) -> usize {
         0
+    }
+
+    /// Whether more is to gather before it is handed over, if the source gives it without waiting.
+    fn gathers_on(&self, _lanes: &Lanes) -> bool {
+        false
     }
 
     /// Hands over to the lanes what has gathered.
@@ -129,7 +136,7 @@ where
     R: Route<S::Ok, S::Error, Key = K>,
 {
     /// The next item of a sub-stream.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll_item(
         &self,
         lane: &Lane<K, S::Ok, S::Error>,
@@ -151,6 +158,7 @@ where
     }
 
     /// Ready when there is something to take; says whether the source was polled for it.
+    #[inline(never)]
     fn poll_lane<L, T>(&self, lane: &Lane<L, T, S::Error>, cx: &Context<'_>) -> Poll<bool> {
         let lanes = &self.out.lanes;
         let mut polled = false;
@@ -158,7 +166,7 @@ where
             if lane.poll_ready(lanes, cx).is_ready() {
                 return Poll::Ready(polled);
             }
-            if lanes.baton.is_quiet() {
+            if lanes.baton.is_quiet() || gives_way(&lanes.baton) {
                 return Poll::Pending;
             }
             let Some((mut driver, turn)) = self.take_turn(lane.seat()) else { return Poll::Pending };
@@ -377,7 +385,9 @@ where
                     }
                     items += 1;
                     if items == TURN {
-                        self.route.hand_over(&out.lanes);
+                        if !self.route.gathers_on(&out.lanes) {
+                            self.route.hand_over(&out.lanes);
+                        }
                         if served() {
                             return Drove::Served;
                         }

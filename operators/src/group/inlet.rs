@@ -8,8 +8,8 @@ use super::lane::{Lane, Lanes};
 /// What is kept of an open group: its lane, and where its items gather.
 pub(super) struct Inlet<K, T, E> {
     lane: Arc<Lane<K, T, E>>,
-    /// A pot that is for this lane if it says so.
-    pot: u32,
+    /// Its pot, counted from the first that was ever begun. If that is not in use any more, it has none.
+    pot: u64,
 }
 
 impl<K, T, E> Inlet<K, T, E> {
@@ -28,6 +28,8 @@ pub(super) struct Gathering<K, T, E> {
     pots: Vec<Pot<K, T, E>>,
     /// How many of them are in use: the first ones.
     used: usize,
+    /// Which was the first of them, of all that were ever begun. Lanes begin with a pot that never was.
+    first: u64,
     /// Items in all of them together.
     items: usize,
 }
@@ -36,16 +38,17 @@ struct Pot<K, T, E> {
     /// Unset while the pot is not in use.
     lane: Option<Arc<Lane<K, T, E>>>,
     items: VecDeque<T>,
-    /// How many more the lane has room for, or more than that.
+    /// How many more the lane had room for when the pot was begun.
     room: usize,
 }
 
 impl<K, T, E> Gathering<K, T, E> {
     pub(super) const fn new() -> Self {
-        Self { pots: Vec::new(), used: 0, items: 0 }
+        Self { pots: Vec::new(), used: 0, first: 1, items: 0 }
     }
 
     /// Items that have gathered.
+    #[inline]
     pub(super) const fn len(&self) -> usize {
         self.items
     }
@@ -53,39 +56,42 @@ impl<K, T, E> Gathering<K, T, E> {
     /// Adds an item; gives its lane if that may be full with it.
     #[inline]
     pub(super) fn push(&mut self, lanes: &Lanes, inlet: &mut Inlet<K, T, E>, item: T) -> Option<Arc<Lane<K, T, E>>> {
-        if !self.has_pot(inlet) {
-            self.begin(inlet);
-        }
-        let pot = &mut self.pots[inlet.pot as usize];
-        if pot.room == 0 {
-            pot.room = inlet.lane.room(lanes).saturating_sub(pot.items.len());
-        }
+        let at = match self.find(inlet) {
+            Some(at) => at,
+            None => self.begin(lanes, inlet),
+        };
+        let pot = &mut self.pots[at];
         pot.items.push_back(item);
         pot.room = pot.room.saturating_sub(1);
+        let full = pot.room == 0;
         self.items += 1;
-        (pot.room == 0).then(|| Arc::clone(&inlet.lane))
+        full.then(|| Arc::clone(&inlet.lane))
     }
 
+    /// Where the pot of a lane is, if it has one.
     #[inline]
-    fn has_pot(&self, inlet: &Inlet<K, T, E>) -> bool {
-        let lane = self.pots.get(inlet.pot as usize).and_then(|pot| pot.lane.as_ref());
-        lane.is_some_and(|lane| Arc::ptr_eq(lane, &inlet.lane))
+    fn find(&self, inlet: &Inlet<K, T, E>) -> Option<usize> {
+        let at = inlet.pot.wrapping_sub(self.first);
+        (at < self.used as u64).then_some(at as usize)
     }
 
-    fn begin(&mut self, inlet: &mut Inlet<K, T, E>) {
-        if self.used == self.pots.len() {
+    fn begin(&mut self, lanes: &Lanes, inlet: &mut Inlet<K, T, E>) -> usize {
+        let at = self.used;
+        if at == self.pots.len() {
             self.pots.push(Pot { lane: None, items: VecDeque::new(), room: 0 });
         }
-        inlet.pot = self.used as u32;
-        let pot = &mut self.pots[self.used];
+        let pot = &mut self.pots[at];
         pot.lane = Some(Arc::clone(&inlet.lane));
-        pot.room = 0;
+        pot.room = inlet.lane.room(lanes);
+        inlet.pot = self.first + at as u64;
         self.used += 1;
+        at
     }
 
     /// Hands over to the lanes all that has gathered.
     pub(super) fn hand_over(&mut self, lanes: &Lanes) {
         lanes.add(std::mem::take(&mut self.items));
+        self.first += self.used as u64;
         for pot in &mut self.pots[..std::mem::take(&mut self.used)] {
             if let Some(lane) = pot.lane.take() {
                 lane.append(lanes, &mut pot.items);
@@ -95,8 +101,8 @@ impl<K, T, E> Gathering<K, T, E> {
 
     /// Hands over to one lane what has gathered for it.
     pub(super) fn hand_over_one(&mut self, lanes: &Lanes, inlet: &Inlet<K, T, E>) {
-        if self.has_pot(inlet) {
-            let items = &mut self.pots[inlet.pot as usize].items;
+        if let Some(at) = self.find(inlet) {
+            let items = &mut self.pots[at].items;
             self.items -= items.len();
             lanes.add(items.len());
             inlet.lane.append(lanes, items);
@@ -105,8 +111,8 @@ impl<K, T, E> Gathering<K, T, E> {
 
     /// Drops what has gathered for one lane.
     pub(super) fn drop_one(&mut self, inlet: &Inlet<K, T, E>) {
-        if self.has_pot(inlet) {
-            let items = std::mem::take(&mut self.pots[inlet.pot as usize].items);
+        if let Some(at) = self.find(inlet) {
+            let items = std::mem::take(&mut self.pots[at].items);
             self.items -= items.len();
         }
     }

@@ -6,7 +6,13 @@ use std::task::{Context, Poll};
 
 use super::baton::{Baton, Seat};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::sync::{Mutex, MutexGuard, TURN, lock};
+
+/// How many items a lane is to get at once, if they come fast: each time costs as much as about ten items do.
+const RUN: usize = TURN / 16;
+
+/// So few items are moved faster one by one than as slices.
+const FEW: usize = 4;
 
 /// A sub-stream that nobody reads is buffered up to these bounds; then the source is held back.
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +63,12 @@ impl<T> Taken<T> {
 
 struct State<T, E> {
     items: VecDeque<T>,
-    /// In a box, because few fail and all have the room.
-    ended: Option<Result<(), Box<E>>>,
-    /// Whether the reader has a waker in its seat, or has got the baton for it.
+    /// Whether no more items come.
+    ended: bool,
+    /// With what it ended, until that is taken. In a box, because few fail and all have the room.
+    error: Option<Box<E>>,
+    /// Whether the reader has a waker in its seat, or has got the baton for it. Not if it was woken because there is
+    /// something to take.
     waits: bool,
     /// The reader is gone: what comes is discarded.
     abandoned: bool,
@@ -86,6 +95,12 @@ impl Lanes {
 
     const fn resume(&self) -> usize {
         self.bounds.all - self.bounds.all / 256
+    }
+
+    /// How many items may gather before they are handed over: no more than a reader that waits for its own can do without,
+    /// and half of the bound for all.
+    pub(super) fn gathering(&self, open: usize) -> usize {
+        open.saturating_mul(RUN).min(self.bounds.all / 2)
     }
 
     /// How many items may come until it is to be looked whether the lanes are full: each may open a lane, which counts too.
@@ -133,7 +148,7 @@ impl Lanes {
 
 impl<K, T, E> Lane<K, T, E> {
     pub(crate) fn new(key: K, seat: Seat) -> Self {
-        let state = State { items: VecDeque::new(), ended: None, waits: false, abandoned: false };
+        let state = State { items: VecDeque::new(), ended: false, error: None, waits: false, abandoned: false };
         let (ready, failed) = (AtomicBool::new(false), AtomicBool::new(false));
         Self { key, seat, ready, failed, unread: AtomicUsize::new(0), state: Mutex::new(state) }
     }
@@ -151,7 +166,7 @@ impl<K, T, E> Lane<K, T, E> {
 
     /// Whether it may not get another item.
     pub(crate) fn is_full(&self, lanes: &Lanes) -> bool {
-        self.len() >= lanes.bounds.each && self.lock().ended.is_none()
+        self.len() >= lanes.bounds.each && !self.lock().ended
     }
 
     /// Items that wait for the reader, or that it has not yet given.
@@ -198,47 +213,60 @@ impl<K, T, E> Lane<K, T, E> {
             std::mem::swap(&mut state.items, items);
             self.added(lanes, state, count);
         } else {
-            state.items.append(items);
+            if count <= FEW {
+                while let Some(item) = items.pop_front() {
+                    state.items.push_back(item);
+                }
+            } else {
+                state.items.append(items);
+            }
             self.added(lanes, state, count);
         }
     }
 
     fn added(&self, lanes: &Lanes, state: MutexGuard<'_, State<T, E>>, items: usize) {
         self.unread.fetch_add(items, Ordering::SeqCst);
-        let was_ready = self.is_ready();
+        if !self.is_ready() {
+            self.wake(lanes, state);
+        }
+    }
+
+    /// There is something to take: wakes the reader, if it waits.
+    fn wake(&self, lanes: &Lanes, mut state: MutexGuard<'_, State<T, E>>) {
         self.ready.store(true, Ordering::Release);
+        let waker = lanes.baton.satisfied(self.seat);
+        if waker.is_some() {
+            state.waits = false;
+        }
         drop(state);
-        if !was_ready {
-            lanes.baton.notify(self.seat);
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 
     /// Ends the lane: items that are buffered can still be taken.
     pub(crate) fn end(&self, lanes: &Lanes) {
         let mut state = self.lock();
-        if state.ended.is_some() || state.abandoned {
+        if state.ended || state.abandoned {
             return;
         }
-        state.ended = Some(Ok(()));
-        self.ready.store(true, Ordering::Release);
-        drop(state);
-        lanes.baton.notify(self.seat);
+        state.ended = true;
+        self.wake(lanes, state);
     }
 
     /// Fails the lane at once: items that are buffered are dropped with it.
     pub(crate) fn fail(&self, lanes: &Lanes, error: E) -> VecDeque<T> {
         let mut state = self.lock();
-        if state.ended.is_some() || state.abandoned {
+        if state.ended || state.abandoned {
             return VecDeque::new();
         }
-        state.ended = Some(Err(Box::new(error)));
+        state.ended = true;
+        state.error = Some(Box::new(error));
         let lost = std::mem::take(&mut state.items);
         self.unread.fetch_sub(lost.len(), Ordering::SeqCst);
         self.failed.store(true, Ordering::Release);
-        self.ready.store(true, Ordering::Release);
-        drop(state);
+        self.wake(lanes, state);
         lanes.taken(lost.len());
-        lanes.baton.notify(self.seat);
         lost
     }
 
@@ -251,7 +279,7 @@ impl<K, T, E> Lane<K, T, E> {
             let waker = cx.waker().clone();
             let mut state = self.lock();
             // Waiting begins under the lock, so that an item cannot come in between unnoticed.
-            if state.items.is_empty() && state.ended.is_none() {
+            if state.items.is_empty() && !state.ended {
                 state.waits = true;
                 let unneeded = lanes.baton.wait(self.seat, waker);
                 drop(state);
@@ -264,28 +292,36 @@ impl<K, T, E> Lane<K, T, E> {
     /// The next item that was taken before, if the lane has not failed since.
     ///
     /// While the source is held back, each item given makes room at once; otherwise some do together.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn give(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
-        if taken.items.is_empty() {
-            return None;
-        }
         if self.failed.load(Ordering::Acquire) {
-            taken.given += taken.items.len();
-            taken.items.clear();
-            self.read(lanes, std::mem::take(&mut taken.given));
-            return None;
+            self.forget(lanes, taken);
         }
         self.give_first(lanes, taken)
     }
 
-    #[inline]
+    /// Drops what was taken before the lane failed.
+    #[cold]
+    fn forget(&self, lanes: &Lanes, taken: &mut Taken<T>) {
+        taken.given += taken.items.len();
+        taken.items.clear();
+        self.count_given(lanes, taken);
+    }
+
+    #[inline(always)]
     fn give_first(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
         let item = taken.items.pop_front()?;
         taken.given += 1;
         if taken.items.is_empty() || taken.given >= lanes.uncounted || lanes.is_held() {
-            self.read(lanes, std::mem::take(&mut taken.given));
+            self.count_given(lanes, taken);
         }
         Some(item)
+    }
+
+    /// Counts as read what was given.
+    #[inline(never)]
+    fn count_given(&self, lanes: &Lanes, taken: &mut Taken<T>) {
+        self.read(lanes, std::mem::take(&mut taken.given));
     }
 
     /// Takes all items, of which there are none taken before, and gives the first; or the end. A reader that polled the
@@ -293,38 +329,38 @@ impl<K, T, E> Lane<K, T, E> {
     pub(crate) fn take_all(&self, lanes: &Lanes, taken: &mut Taken<T>, polled: bool) -> Option<Result<T, E>> {
         let mut state = self.lock();
         std::mem::swap(&mut state.items, &mut taken.items);
-        let end = self.was_taken(lanes, state, taken.items.is_empty(), polled);
+        let error = self.was_taken(lanes, state, taken.items.is_empty(), polled);
         // Not looking for a failure that has come meanwhile: it is for the next call.
-        self.give_first(lanes, taken).map(Ok).or_else(|| end?.err().map(|error| Err(*error)))
+        self.give_first(lanes, taken).map(Ok).or_else(|| error.map(|error| Err(*error)))
     }
 
     /// Takes an item, or the end.
     pub(crate) fn take_one(&self, lanes: &Lanes, polled: bool) -> Option<Result<T, E>> {
         let mut state = self.lock();
         let item = state.items.pop_front();
-        let end = self.was_taken(lanes, state, item.is_none(), polled);
+        let error = self.was_taken(lanes, state, item.is_none(), polled);
         if item.is_some() {
             self.read(lanes, 1);
         }
-        item.map(Ok).or_else(|| end?.err().map(|error| Err(*error)))
+        item.map(Ok).or_else(|| error.map(|error| Err(*error)))
     }
 
-    /// Gives the end if there was nothing else to take.
+    /// Gives the failure, if there was nothing else to take.
     fn was_taken(
         &self,
         lanes: &Lanes,
         mut state: MutexGuard<'_, State<T, E>>,
         nothing: bool,
         polled: bool,
-    ) -> Option<Result<(), Box<E>>> {
-        let end = if nothing { state.ended.replace(Ok(())) } else { None };
-        self.ready.store(!state.items.is_empty() || state.ended.is_some(), Ordering::Release);
+    ) -> Option<Box<E>> {
+        let error = if nothing { state.error.take() } else { None };
+        self.ready.store(!state.items.is_empty() || state.ended, Ordering::Release);
         let waited = std::mem::take(&mut state.waits);
         drop(state);
-        if waited {
+        if waited || polled {
             lanes.baton.served(self.seat, polled);
         }
-        end
+        error
     }
 
     fn read(&self, lanes: &Lanes, items: usize) {

@@ -33,16 +33,6 @@ impl<T> List<T> {
         if self.first == NONE { None } else { Some(self.first) }
     }
 
-    pub(super) const fn is_last(&self, id: u32) -> bool {
-        self.last == id
-    }
-
-    /// Forgets all entries, which are gone from the slab.
-    pub(super) const fn clear(&mut self) {
-        self.first = NONE;
-        self.last = NONE;
-    }
-
     /// Puts an entry that is not in the list behind all others.
     pub(super) fn push(&mut self, slab: &mut Slab<T>, id: u32) {
         *self.links(slab, id) = Links { before: self.last, behind: NONE };
@@ -137,7 +127,6 @@ mod tests {
                     _ => {}
                 }
                 prop_assert_eq!(list.first(), model.front().copied());
-                prop_assert_eq!(model.back().is_some_and(|last| list.is_last(*last)), !model.is_empty());
             }
             prop_assert_eq!(drain(&mut list, &mut slab), Vec::from(model));
         }

@@ -20,6 +20,7 @@ mod table;
 mod top_each;
 mod until;
 mod watch;
+mod way;
 
 pub use self::aggregate_each::{AggregateEach, Aggregator};
 pub use self::carrier::{Carrier, OpenGroup};
@@ -33,3 +34,4 @@ pub use self::substream::{Group, Grouped};
 pub use self::sum_each::Sum;
 pub use self::top_each::{Best, Top};
 pub use self::until::{GroupSignal, NoSignal, Until, When};
+pub(crate) use self::way::Others;

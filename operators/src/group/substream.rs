@@ -94,6 +94,7 @@ where
 {
     type Item = Result<S::Ok, S::Error>;
 
+    #[inline(always)]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         let taken = this.taken.get_mut().unwrap_or_else(PoisonError::into_inner);

@@ -1,31 +1,37 @@
 //! [`Table`]: the open groups and what ends them. Pure: it is told the time and waits for nothing.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
-use slab::Slab;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use tokio::time::Instant;
 
-use super::list::{Links, List};
 use super::until::Until;
 
 /// Open groups by key, by age and, where an idle time is asked for, by their latest item.
 ///
-/// Groups that share a duration expire in the order in which they were opened or touched, so a queue in that order is
-/// all that is needed to find the next: no heap and no timer per group. What an item needs is in one entry of the hash
-/// table; the queue knows its groups by their hash and a number.
+/// What an item touches is one entry of the hash table, and nothing else: that of its group. What tells which group is
+/// next to end is a queue in the order in which groups opened, which knows its groups by their hash and a number. An idle
+/// time counts from the latest item, so a group's place in that queue may be out of date; it is looked at when it comes
+/// up, and the group is then put among those that wait `again`, by the item that it has had since. So a group costs one
+/// step for each idle time that it lives through, however many items it has.
 pub(super) struct Table<K, V> {
     hasher: DefaultHashBuilder,
     entries: HashTable<Entry<K, V>>,
     /// Groups as they opened. Some may have ended early, but never the first.
-    ages: VecDeque<Age>,
+    ages: VecDeque<Stamp>,
+    /// How many of these, from the first on, are not waited for here any longer: they ended, or wait again.
+    passed: usize,
+    /// Groups that had further items while they waited; some may have ended, or have had items since.
+    again: BinaryHeap<Reverse<Stamp>>,
     next: u32,
-    uses: Uses,
     after: Option<u64>,
     idle: Option<u64>,
-    count: usize,
+    limit: ItemLimit,
+    /// Whether anything depends on how many items a group has had.
+    counts_items: bool,
     /// What times count from, in nanoseconds: half the size of an `Instant`.
     epoch: Option<Instant>,
     /// The time at that instant: groups that are older than this table were opened before.
@@ -33,20 +39,23 @@ pub(super) struct Table<K, V> {
     now: u64,
 }
 
+/// Aligned so that the entry of a key and a state of eight bytes each is within one line of the cache.
+#[repr(align(32))]
 struct Entry<K, V> {
     key: K,
     value: V,
-    items: usize,
+    /// When it had its latest item.
+    used: u64,
+    /// How many items it has had, if they are counted, without those that [`ItemLimit`] knows of.
+    items: u32,
     number: u32,
-    /// Its place among the uses, if there is an idle time.
-    used: u32,
 }
 
 /// What a group is found by. Numbers are given anew after four billion groups, when no old one is remembered.
 #[derive(Clone, Copy)]
 pub(super) struct Id {
-    hash: u64,
     number: u32,
+    hash: u64,
 }
 
 impl Id {
@@ -56,9 +65,19 @@ impl Id {
     }
 }
 
-struct Age {
-    opened: u64,
-    id: Id,
+/// A group as it was at some time. There may be two for each open group, so they are packed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(Rust, packed(4))]
+struct Stamp {
+    at: u64,
+    number: u32,
+    hash: u64,
+}
+
+impl Stamp {
+    const fn id(self) -> Id {
+        Id { number: self.number, hash: self.hash }
+    }
 }
 
 /// The group of a key.
@@ -80,58 +99,60 @@ impl<K> Vacancy<K> {
     }
 }
 
-/// When groups had their latest items, the longest ago first.
-struct Uses {
-    slots: Slab<Use>,
-    order: List<Use>,
+/// How many items a group may have. Entries count in 32 bits; the rare group that has more is kept track of here.
+struct ItemLimit {
+    limit: usize,
+    /// What an entry counts to.
+    stop: u32,
+    /// Items that groups have had besides those that their entries tell of, by their numbers.
+    before: HashMap<u32, usize>,
 }
 
-struct Use {
-    at: u64,
-    id: Id,
-    links: Links,
+impl ItemLimit {
+    fn new(limit: usize) -> Self {
+        Self { limit, stop: u32::try_from(limit).unwrap_or(u32::MAX), before: HashMap::new() }
+    }
+
+    /// What the entry of a group begins to count from that has had `items`, fewer than the limit.
+    #[inline]
+    fn begin(&mut self, number: u32, items: usize) -> u32 {
+        if items < self.stop as usize { items as u32 } else { self.begin_beyond(number, items) }
+    }
+
+    #[cold]
+    fn begin_beyond(&mut self, number: u32, items: usize) -> u32 {
+        let left = u32::try_from(self.limit - items).unwrap_or(self.stop);
+        let counted = self.stop.saturating_sub(left);
+        self.before.insert(number, items - counted as usize);
+        counted
+    }
+
+    /// A group's entry has counted to the stop. Whether that was its last item.
+    #[cold]
+    fn is_last(&mut self, number: u32, counted: &mut u32) -> bool {
+        let items = self.items(number, *counted);
+        let last = items >= self.limit;
+        if !last {
+            *counted = self.begin(number, items);
+        }
+        last
+    }
+
+    fn items(&self, number: u32, counted: u32) -> usize {
+        self.before.get(&number).copied().unwrap_or(0).saturating_add(counted as usize)
+    }
+
+    fn forget(&mut self, number: u32) {
+        if !self.before.is_empty() {
+            self.before.remove(&number);
+        }
+    }
 }
 
-impl Uses {
-    fn insert(&mut self, at: u64, id: Id) -> u32 {
-        let place = self.slots.insert(Use { at, id, links: Links::new() }) as u32;
-        self.order.push(&mut self.slots, place);
-        place
-    }
-
-    /// Groups used at one reading of the clock are equally old, so a busy key does not move within its run.
-    fn touch(&mut self, place: u32, now: u64) {
-        let slot = &mut self.slots[place as usize];
-        if slot.at != now {
-            slot.at = now;
-            if !self.order.is_last(place) {
-                self.order.remove(&mut self.slots, place);
-                self.order.push(&mut self.slots, place);
-            }
-        }
-    }
-
-    fn remove(&mut self, place: u32) {
-        self.order.remove(&mut self.slots, place);
-        self.slots.remove(place as usize);
-    }
-
-    fn first(&self) -> Option<&Use> {
-        self.order.first().map(|place| &self.slots[place as usize])
-    }
-
-    fn sort(&mut self) {
-        let mut places: Vec<_> = self.slots.iter().map(|(place, slot)| (slot.at, place as u32)).collect();
-        places.sort_unstable();
-        self.order.clear();
-        for (_, place) in places {
-            self.order.push(&mut self.slots, place);
-        }
-    }
-
-    fn clear(&mut self) {
-        self.order.clear();
-        self.slots.clear();
+impl<K, V> Table<K, V> {
+    /// Items are to be counted even where they end no group.
+    pub(super) const fn count_items(&mut self) {
+        self.counts_items = true;
     }
 }
 
@@ -141,11 +162,13 @@ impl<K: Hash + Eq, V> Table<K, V> {
             hasher: DefaultHashBuilder::default(),
             entries: HashTable::new(),
             ages: VecDeque::new(),
+            passed: 0,
+            again: BinaryHeap::new(),
             next: 0,
-            uses: Uses { slots: Slab::new(), order: List::new(|slot| &mut slot.links) },
             after: until.after.map(nanos),
             idle: until.idle.map(nanos),
-            count: until.count.unwrap_or(usize::MAX),
+            limit: ItemLimit::new(until.count.unwrap_or(usize::MAX)),
+            counts_items: until.count.is_some(),
             epoch: None,
             begin: 0,
             now: 0,
@@ -168,12 +191,14 @@ impl<K: Hash + Eq, V> Table<K, V> {
         let hash = self.hasher.hash_one(&key);
         match self.entries.find_mut(hash, |entry| entry.key == key) {
             Some(entry) => {
-                if self.idle.is_some() {
-                    self.uses.touch(entry.used, self.now);
+                entry.used = self.now;
+                if self.counts_items {
+                    entry.items += 1;
+                    if entry.items == self.limit.stop && self.limit.is_last(entry.number, &mut entry.items) {
+                        return Lookup::Open(&mut entry.value, Some(Id { number: entry.number, hash }));
+                    }
                 }
-                entry.items += 1;
-                let last = entry.items >= self.count;
-                Lookup::Open(&mut entry.value, last.then_some(Id { hash, number: entry.number }))
+                Lookup::Open(&mut entry.value, None)
             }
             None => Lookup::Absent(Vacancy { key, hash }),
         }
@@ -190,8 +215,8 @@ impl<K: Hash + Eq, V> Table<K, V> {
 
     /// Opens a group with its first item. Tells whether that was its last item too.
     pub(super) fn open(&mut self, vacancy: Vacancy<K>, value: V) -> (Id, bool) {
-        let id = self.insert(vacancy, value, 1, self.now, self.now);
-        (id, self.is_full(1))
+        let last = self.is_full(1);
+        (self.insert(vacancy, value, 1, self.now, self.now), last)
     }
 
     /// Begins the clock at `age`, so that groups which are that old have a place on it: before all else.
@@ -202,11 +227,10 @@ impl<K: Hash + Eq, V> Table<K, V> {
 
     /// Whether a group of so many items has all that it may have.
     pub(super) const fn is_full(&self, items: usize) -> bool {
-        items >= self.count
+        items >= self.limit.limit
     }
 
-    /// Opens a group that was open before. Groups come in the order of their ages; when all have come, they are to be
-    /// [put in order](Self::sort_by_use) of their latest items too.
+    /// Opens a group that was open before. Groups come in the order of their ages.
     pub(super) fn open_again(
         &mut self,
         vacancy: Vacancy<K>,
@@ -223,72 +247,114 @@ impl<K: Hash + Eq, V> Table<K, V> {
     fn insert(&mut self, vacancy: Vacancy<K>, value: V, items: usize, opened: u64, used: u64) -> Id {
         let Vacancy { key, hash } = vacancy;
         let number = self.next;
-        let id = Id { hash, number };
         self.next = self.next.wrapping_add(1);
-        let used = if self.idle.is_some() { self.uses.insert(used, id) } else { 0 };
+        let items = self.limit.begin(number, items);
         let hasher = &self.hasher;
         self.entries
-            .insert_unique(hash, Entry { key, value, items, number, used }, |entry| hasher.hash_one(&entry.key));
-        self.ages.push_back(Age { opened, id });
-        id
-    }
-
-    pub(super) fn sort_by_use(&mut self) {
-        self.uses.sort();
+            .insert_unique(hash, Entry { key, value, used, items, number }, |entry| hasher.hash_one(&entry.key));
+        self.ages.push_back(Stamp { at: opened, number, hash });
+        Id { number, hash }
     }
 
     /// How long the oldest group has been open, how long ago its latest item came, and how many it has had.
     pub(super) fn ages_of_oldest(&self) -> Option<(Duration, Duration, usize)> {
-        let Age { opened, id } = self.ages.front()?;
-        let entry = self.find(*id)?;
-        let used = if self.idle.is_some() { self.uses.slots[entry.used as usize].at } else { *opened };
+        let oldest = *self.ages.front()?;
+        let entry = find(&self.entries, oldest.id())?;
+        let opened = oldest.at;
+        let used = if self.idle.is_some() { entry.used } else { opened };
         let since = |then: u64| Duration::from_nanos(self.now.saturating_sub(then));
-        Some((since(*opened), since(used), entry.items))
+        Some((since(opened), since(used), self.limit.items(entry.number, entry.items)))
     }
 
     /// Takes a group out, if it is open.
     pub(super) fn close(&mut self, id: Id) -> Option<(K, V)> {
-        let found = self.entries.find_entry(id.hash, |entry| entry.number == id.number).ok()?;
-        let (Entry { key, value, used, .. }, _) = found.remove();
-        if self.idle.is_some() {
-            self.uses.remove(used);
-        }
-        if self.ages.front().is_some_and(|first| first.id.number == id.number) {
-            self.ages.pop_front();
-            while self.ages.len() > self.entries.len()
-                && let Some(first) = self.ages.front()
-                && self.find(first.id).is_none()
-            {
-                self.ages.pop_front();
-            }
+        let closed = self.take(id)?;
+        if self.ages.front().is_some_and(|first| first.number == id.number) {
+            self.pop_age();
         } else if self.ages.len() / 2 > self.entries.len() + 32 {
-            let entries = &self.entries;
-            self.ages.retain(|age| find(entries, age.id).is_some());
+            let (mut at, mut passed) = (0, 0);
+            self.ages.retain(|age| {
+                let open = find(&self.entries, age.id()).is_some();
+                passed += usize::from(open && at < self.passed);
+                at += 1;
+                open
+            });
+            self.passed = passed;
         }
+        if self.again.len() / 2 > self.entries.len() + 32 {
+            self.again.retain(|Reverse(stamp)| find(&self.entries, stamp.id()).is_some());
+        }
+        Some(closed)
+    }
+
+    /// Takes the oldest groups out, some at once: where they are is looked up for all of them before any is taken, so that
+    /// the waits for the memory of a large table overlap. For a table that is being emptied: nothing else may be done
+    /// with it until it is.
+    pub(super) fn drain_oldest(&mut self) -> Vec<(K, V)> {
+        const AT_ONCE: usize = 32;
+        let mut closed = Vec::with_capacity(AT_ONCE.min(self.entries.len()));
+        while closed.is_empty() && !self.ages.is_empty() {
+            let mut places = [None; AT_ONCE];
+            for (place, age) in places.iter_mut().zip(&self.ages) {
+                *place = self.entries.find_bucket_index(age.hash, |entry| entry.number == age.number);
+            }
+            self.ages.drain(..self.ages.len().min(AT_ONCE));
+            for place in places.into_iter().flatten() {
+                if let Ok(found) = self.entries.get_bucket_entry(place) {
+                    let (Entry { key, value, .. }, _) = found.remove();
+                    closed.push((key, value));
+                }
+            }
+        }
+        closed
+    }
+
+    #[inline]
+    fn take(&mut self, id: Id) -> Option<(K, V)> {
+        let found = self.entries.find_entry(id.hash, |entry| entry.number == id.number).ok()?;
+        let (Entry { key, value, .. }, _) = found.remove();
+        self.limit.forget(id.number);
         Some((key, value))
+    }
+
+    /// The first of the ages has ended, and with it those behind it that ended early.
+    #[inline]
+    fn pop_age(&mut self) {
+        loop {
+            self.ages.pop_front();
+            self.passed = self.passed.saturating_sub(1);
+            if self.ages.len() == self.entries.len()
+                || self.ages.front().is_none_or(|first| find(&self.entries, first.id()).is_some())
+            {
+                return;
+            }
+        }
     }
 
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.ages.clear();
-        self.uses.clear();
+        self.passed = 0;
+        self.again.clear();
+        self.limit.before.clear();
     }
 
     /// The group that has been open for longest.
     pub(super) fn oldest(&self) -> Option<Id> {
-        self.ages.front().map(|age| age.id)
+        self.ages.front().map(|age| age.id())
     }
 
     /// A group whose time has come.
-    pub(super) fn due(&self) -> Option<Id> {
+    pub(super) fn due(&mut self) -> Option<Id> {
         let by_age = self.age_deadline().filter(|(deadline, _)| *deadline <= self.now);
-        let by_use = self.idle_deadline().filter(|(deadline, _)| *deadline <= self.now);
+        let unused_since = self.idle.and_then(|span| self.now.checked_sub(span));
+        let by_use = unused_since.and_then(|since| self.idle_deadline(since));
         by_age.into_iter().chain(by_use).min_by_key(|(deadline, _)| *deadline).map(|(_, id)| id)
     }
 
     /// When the next group is due; unset if none ever is.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        let deadlines = self.age_deadline().into_iter().chain(self.idle_deadline());
+    pub(super) fn deadline(&mut self) -> Option<Instant> {
+        let deadlines = self.age_deadline().into_iter().chain(self.idle_deadline(u64::MAX));
         let deadline = deadlines.map(|(deadline, _)| deadline).min()?;
         self.epoch?.checked_add(Duration::from_nanos(deadline.saturating_sub(self.begin)))
     }
@@ -298,18 +364,33 @@ impl<K: Hash + Eq, V> Table<K, V> {
         self.entries.iter().map(|entry| &entry.value)
     }
 
-    fn find(&self, id: Id) -> Option<&Entry<K, V>> {
-        find(&self.entries, id)
-    }
-
     fn age_deadline(&self) -> Option<(u64, Id)> {
         let (span, first) = (self.after?, self.ages.front()?);
-        Some((first.opened.checked_add(span)?, first.id))
+        let opened = first.at;
+        Some((opened.checked_add(span)?, first.id()))
     }
 
-    fn idle_deadline(&self) -> Option<(u64, Id)> {
-        let (span, first) = (self.idle?, self.uses.first()?);
-        Some((first.at.checked_add(span)?, first.id))
+    /// The idle time of the group whose latest item is the longest ago, if that was at `since` or before.
+    fn idle_deadline(&mut self, since: u64) -> Option<(u64, Id)> {
+        let span = self.idle?;
+        loop {
+            let fresh = self.ages.get(self.passed);
+            let again = self.again.peek().map(|Reverse(stamp)| stamp);
+            let is_fresh = again.is_none_or(|again| fresh.is_some_and(|fresh| fresh < again));
+            let first = *(if is_fresh { fresh } else { again }).filter(|first| first.at <= since)?;
+            let used = find(&self.entries, first.id()).map(|entry| entry.used);
+            if let Some(used) = used
+                && used == first.at
+            {
+                return Some((used.checked_add(span)?, first.id()));
+            }
+            if is_fresh {
+                self.passed += 1;
+            } else {
+                self.again.pop();
+            }
+            self.again.extend(used.map(|at| Reverse(Stamp { at, ..first })));
+        }
     }
 }
 
@@ -326,6 +407,8 @@ fn nanos(span: Duration) -> u64 {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     fn open(table: &mut Table<u32, ()>, key: u32) -> Id {
         let Lookup::Absent(vacancy) = table.count_item(key) else { unreachable!("the group is open") };
         table.open(vacancy, ()).0
@@ -333,7 +416,7 @@ mod tests {
 
     #[test]
     fn groups_that_ended_early_are_forgotten_in_the_end() {
-        let mut table = Table::new(&Until::idle(Duration::from_secs(1)));
+        let mut table = Table::new(&Until::idle(SECOND));
         let first = open(&mut table, 0);
         let second = open(&mut table, 1);
         for key in 2..10_000 {
@@ -348,6 +431,57 @@ mod tests {
         assert_eq!(table.close(second), Some((1, ())));
         assert_eq!(table.oldest().map(Id::number), Some(last.number()), "those between are gone");
         assert_eq!(table.close(last), Some((10_000, ())));
-        assert!(table.ages.is_empty() && table.uses.slots.is_empty());
+        assert!(table.ages.is_empty() && table.again.is_empty());
+    }
+
+    #[test]
+    fn groups_that_wait_again_and_end_early_are_forgotten_in_the_end() {
+        let mut table = Table::new(&Until::idle(SECOND));
+        let begin = Instant::now();
+        table.set_now(begin);
+        let ids: Vec<_> = (0..10_000).map(|key| open(&mut table, key)).collect();
+        table.set_now(begin + SECOND / 2);
+        for key in 0..10_000 {
+            assert!(matches!(table.count_item(key), Lookup::Open((), None)));
+        }
+        assert_eq!(table.deadline(), Some(begin + SECOND * 3 / 2));
+        assert_eq!(table.passed, 10_000, "all wait again");
+        for id in &ids[1..9_999] {
+            assert!(table.close(*id).is_some());
+        }
+        assert!(table.ages.len() < 100 && table.again.len() < 100, "two groups are open");
+        table.set_now(begin + SECOND * 3 / 2);
+        for key in [0, 9_999] {
+            let due = table.due();
+            assert_eq!(due.and_then(|id| table.close(id)), Some((key, ())));
+        }
+        assert!(table.due().is_none() && table.deadline().is_none());
+        assert!(table.ages.is_empty() && table.again.is_empty() && table.passed == 0);
+    }
+
+    #[test]
+    fn counts_items_beyond_32_bits() {
+        let most = u32::MAX as usize;
+        for limit in [3, most - 1, most, most + 1, 2 * most, 2 * most + 7, usize::MAX] {
+            for had in [1, 2, most - 2, most - 1, most, most + 1, 2 * most - 1, 2 * most, 3 * most] {
+                if had >= limit {
+                    continue;
+                }
+                let mut items = ItemLimit::new(limit);
+                let mut counted = items.begin(0, had);
+                assert_eq!(items.items(0, counted), had, "of {limit}");
+                let mut total = had;
+                while total < limit.min(had.saturating_add(3 * most)) {
+                    // As many items as there can be without a look, in one step.
+                    total += (items.stop - counted) as usize;
+                    counted = items.stop;
+                    assert_eq!(items.is_last(0, &mut counted), total >= limit, "{total} of {limit}");
+                    assert_eq!(items.items(0, counted), total);
+                }
+                assert!(total <= limit, "{total} of {limit}");
+                items.forget(0);
+                assert!(items.before.is_empty());
+            }
+        }
     }
 }

@@ -47,6 +47,7 @@ where
     }
 
     /// Waits for the signal of a group from now on.
+    #[inline]
     pub(super) fn start(&mut self, id: Id, signal: Option<W::Fired>) {
         if let Some(future) = signal {
             let (future, handle) = futures::future::abortable(Tagged { id, future });

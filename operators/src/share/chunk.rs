@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use futures::TryStream;
 
@@ -18,21 +18,30 @@ pub(super) type Chunk<T, E> = Vec<Result<T, E>>;
 /// stream ended.
 pub(super) async fn next_chunk<S: TryStream>(mut stream: Pin<&mut S>, room: usize) -> (Chunk<S::Ok, S::Error>, bool) {
     let mut chunk = Vec::with_capacity(room);
-    let mut over = false;
-    poll_fn(|cx| {
-        while chunk.len() < CHUNK && !over {
-            match stream.as_mut().try_poll_next(cx) {
-                Poll::Ready(Some(signal)) => {
-                    over = signal.is_err();
-                    chunk.push(signal);
-                }
-                Poll::Ready(None) => over = true,
-                Poll::Pending if chunk.is_empty() => return Poll::Pending,
-                Poll::Pending => break,
-            }
-        }
-        Poll::Ready(())
-    })
-    .await;
+    let over = poll_fn(|cx| poll_chunk(stream.as_mut(), &mut chunk, cx)).await;
     (chunk, over)
+}
+
+/// Adds what the stream gives without waiting, and tells whether it is over. A function of its own, because the loop then
+/// has nothing to look after but the stream and the chunk.
+fn poll_chunk<S: TryStream>(
+    mut stream: Pin<&mut S>,
+    chunk: &mut Chunk<S::Ok, S::Error>,
+    cx: &mut Context<'_>,
+) -> Poll<bool> {
+    while chunk.len() < CHUNK {
+        match stream.as_mut().try_poll_next(cx) {
+            Poll::Ready(Some(signal)) => {
+                let failed = signal.is_err();
+                chunk.push(signal);
+                if failed {
+                    return Poll::Ready(true);
+                }
+            }
+            Poll::Ready(None) => return Poll::Ready(true),
+            Poll::Pending if chunk.is_empty() => return Poll::Pending,
+            Poll::Pending => break,
+        }
+    }
+    Poll::Ready(false)
 }

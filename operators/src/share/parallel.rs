@@ -7,6 +7,7 @@
 //! ```
 
 use std::fmt;
+use std::future::poll_fn;
 use std::hash::{BuildHasher, Hash};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -93,6 +94,11 @@ impl<S: TryStream> Flow<S> {
     /// | Ahead | as many |
     /// | Dropped | the tasks are aborted: what they run is dropped the next time that it waits, and the items held are lost |
     /// | Time | none; the tasks start at the first poll, and go on while nobody polls until they are as far ahead as they may |
+    ///
+    /// Items are handed over in chunks of up to 256, as soon as upstream has nothing more at the moment; while it has, an item
+    /// waits at most until `n` times 256 more are read. Upstream and `key` are what a single task does: `parallel` pays where
+    /// the parts do several times as much. Where that is not so, let the items be blocks of what is to be read, with their
+    /// number as the key, and bring what the parts count of each key together behind it.
     ///
     /// Where one part is slow, upstream is held back when that part is as far behind as it may be. A panic upstream, in
     /// `key` or in a part goes on in the consumer when it next waits for a chunk.
@@ -228,24 +234,35 @@ impl<R: TryStream> Running<R> {
     }
 }
 
+impl<T, E> Part<T, E> {
+    /// Takes the next chunk; whether all is over. Out of line, because it does not come with each item.
+    #[cold]
+    #[inline(never)]
+    fn poll_parcel(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if !self.over {
+            match ready!(self.parcels.poll_recv(cx)) {
+                Some(Some(chunk)) => self.chunk = chunk.into_iter(),
+                Some(None) => self.over = true,
+                // Upstream has panicked. The consumer is about to, and drops this: an end would be taken for the end.
+                None => return Poll::Pending,
+            }
+        }
+        Poll::Ready(self.over)
+    }
+}
+
 impl<T, E> Stream for Part<T, E> {
     type Item = Result<T, E>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
         loop {
-            if let Some(signal) = this.chunk.next() {
-                this.over |= signal.is_err();
+            if let Some(signal) = self.chunk.next() {
+                self.over |= signal.is_err();
                 return Poll::Ready(Some(signal));
             }
-            if this.over {
+            if ready!(self.poll_parcel(cx)) {
                 return Poll::Ready(None);
-            }
-            match ready!(this.parcels.poll_recv(cx)) {
-                Some(Some(chunk)) => this.chunk = chunk.into_iter(),
-                Some(None) => this.over = true,
-                // Upstream has panicked. The consumer is about to, and drops this: an end would be taken for the end.
-                None => return Poll::Pending,
             }
         }
     }
@@ -260,11 +277,13 @@ async fn run<R: TryStream>(flow: R, sender: mpsc::Sender<Chunk<R::Ok, R::Error>>
     // The flow is gone before its last chunk is handed over, so that upstream does not wait for a part that is over.
     let last = {
         let mut flow = pin!(flow);
+        let mut room = 0;
         loop {
-            let (chunk, over) = next_chunk(flow.as_mut(), 0).await;
+            let (chunk, over) = next_chunk(flow.as_mut(), room).await;
             if over {
                 break chunk;
             }
+            room = chunk.len();
             if sender.send(chunk).await.is_err() {
                 return;
             }
@@ -285,34 +304,79 @@ async fn deal<S, F, K>(
     F: FnMut(&S::Ok) -> K,
     K: Hash,
 {
-    // Even in all its bits, and not that of the tables in the parts, which would see only a share of its hashes.
+    // With a seed of its own: the tables in the parts would see only a share of its hashes.
     let hasher = RandomState::default();
     let mut lanes: Vec<_> = senders.into_iter().map(Lane::new).collect();
     // Upstream is gone before the parts know of its end or failure.
     {
         let mut stream = pin!(stream);
-        let mut over = false;
-        while !over && lanes.iter().any(Lane::is_open) {
-            // At the same time, so that a part that is behind does not keep the others waiting.
-            join_all(lanes.iter_mut().map(Lane::flush)).await;
-            let chunk;
-            (chunk, over) = next_chunk(stream.as_mut(), CHUNK).await;
-            for signal in chunk {
-                match signal {
-                    Ok(item) => {
-                        let hash = hasher.hash_one(key(&item));
-                        let lane = (u128::from(hash) * lanes.len() as u128) >> 64;
-                        lanes[lane as usize].chunk.push(Ok(item));
-                    }
-                    Err(error) => {
-                        failed.store(true, SeqCst);
-                        lanes.iter_mut().for_each(|lane| lane.chunk.push(Err(error.clone())));
-                    }
-                }
+        let parts = lanes.len() as u128;
+        let mut turns = 0;
+        while lanes.iter().any(Lane::is_open) {
+            let dealt = poll_fn(|cx| {
+                let deal = |item: &_| ((u128::from(hasher.hash_one(key(item))) * parts) >> 64) as usize;
+                poll_dealt(stream.as_mut(), deal, &mut lanes, &failed, cx)
+            })
+            .await;
+            turns += 1;
+            // A full chunk is worth its hand-over, also where there are many parts; but a rare key has to get on, too.
+            let all = match dealt {
+                Dealt::All => break,
+                Dealt::Ready => true,
+                Dealt::Much => turns == lanes.len(),
+            };
+            if all {
+                turns = 0;
             }
+            // At the same time, so that a part that is behind does not keep the others waiting.
+            join_all(lanes.iter_mut().filter(|lane| all || lane.is_full()).map(Lane::flush)).await;
         }
     }
     join_all(lanes.iter_mut().map(Lane::end)).await;
+}
+
+/// What has been dealt.
+enum Dealt {
+    /// As much as may be at once, or as one of the lanes holds.
+    Much,
+    /// What there was without waiting.
+    Ready,
+    /// All that there will be.
+    All,
+}
+
+/// Deals what the stream gives without waiting to the lanes that `lane` names. It waits only when they are empty.
+fn poll_dealt<S>(
+    mut stream: Pin<&mut S>,
+    mut lane: impl FnMut(&S::Ok) -> usize,
+    lanes: &mut [Lane<S::Ok, S::Error>],
+    failed: &AtomicBool,
+    cx: &mut Context<'_>,
+) -> Poll<Dealt>
+where
+    S: TryStream,
+    S::Error: Clone,
+{
+    for _ in 0..CHUNK {
+        match stream.as_mut().try_poll_next(cx) {
+            Poll::Ready(Some(Ok(item))) => {
+                let lane = &mut lanes[lane(&item)];
+                lane.chunk.push(Ok(item));
+                if lane.is_full() {
+                    break;
+                }
+            }
+            Poll::Ready(Some(Err(error))) => {
+                failed.store(true, SeqCst);
+                lanes.iter_mut().for_each(|lane| lane.chunk.push(Err(error.clone())));
+                return Poll::Ready(Dealt::All);
+            }
+            Poll::Ready(None) => return Poll::Ready(Dealt::All),
+            Poll::Pending if lanes.iter().all(|lane| lane.chunk.is_empty()) => return Poll::Pending,
+            Poll::Pending => return Poll::Ready(Dealt::Ready),
+        }
+    }
+    Poll::Ready(Dealt::Much)
 }
 
 /// What is about to be sent to a part.
@@ -330,10 +394,16 @@ impl<T, E> Lane<T, E> {
         !self.sender.is_closed()
     }
 
+    const fn is_full(&self) -> bool {
+        self.chunk.len() >= CHUNK
+    }
+
     /// Sends what there is. A part that has ended loses it: it asks for nothing more. Nothing is waited for then, so others
     /// get their turn.
     async fn flush(&mut self) {
-        let chunk = std::mem::take(&mut self.chunk);
+        // What came together this time is likely to come together again.
+        let room = Vec::with_capacity(self.chunk.len());
+        let chunk = std::mem::replace(&mut self.chunk, room);
         if !chunk.is_empty() && self.sender.send(Some(chunk)).await.is_err() {
             yield_now().await;
         }

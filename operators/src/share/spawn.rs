@@ -120,21 +120,21 @@ where
 {
     type Item = Result<S::Ok, S::Error>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        if let State::Idle(_) = &this.state
-            && let State::Idle(stream) = std::mem::replace(&mut this.state, State::Ended)
-        {
-            this.state = State::Running(Running::start(stream));
+        loop {
+            if let State::Running(running) = &mut self.state
+                && let Some(signal) = running.chunk.next()
+            {
+                if signal.is_err() {
+                    self.state = State::Ended;
+                }
+                return Poll::Ready(Some(signal));
+            }
+            if ready!(self.poll_chunk(cx)) {
+                return Poll::Ready(None);
+            }
         }
-        let State::Running(running) = &mut this.state else {
-            return Poll::Ready(None);
-        };
-        let given = ready!(running.poll_signal(cx));
-        if !matches!(given, Some(Ok(_))) {
-            this.state = State::Ended;
-        }
-        Poll::Ready(given)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -146,29 +146,35 @@ where
     }
 }
 
-impl<S> Running<S>
+impl<S> Spawn<S>
 where
     S: TryStream + Send + 'static,
     S::Ok: Send,
     S::Error: Send,
 {
-    fn start(stream: S) -> Self {
-        let (sender, chunks) = mpsc::channel(CHUNKS);
-        let task = Task::start("spawn", run(stream, sender));
-        Self { chunk: Vec::new().into_iter(), chunks, task }
-    }
-
-    fn poll_signal(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<S::Ok, S::Error>>> {
-        loop {
-            if let Some(signal) = self.chunk.next() {
-                return Poll::Ready(Some(signal));
-            }
-            let Some(chunk) = ready!(self.chunks.poll_recv(cx)) else {
-                break;
-            };
-            self.chunk = chunk.into_iter();
+    /// Starts the task if there was none, and takes the next chunk; whether all is over.
+    ///
+    /// Out of line, because it does not come with each item.
+    #[cold]
+    #[inline(never)]
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if let State::Idle(_) = &self.state
+            && let State::Idle(stream) = std::mem::replace(&mut self.state, State::Ended)
+        {
+            let (sender, chunks) = mpsc::channel(CHUNKS);
+            let task = Task::start("spawn", run(stream, sender));
+            self.state = State::Running(Running { chunk: Vec::new().into_iter(), chunks, task });
         }
-        self.task.poll_end(cx).map(|()| None)
+        let State::Running(running) = &mut self.state else {
+            return Poll::Ready(true);
+        };
+        if let Some(chunk) = ready!(running.chunks.poll_recv(cx)) {
+            running.chunk = chunk.into_iter();
+            return Poll::Ready(false);
+        }
+        ready!(running.task.poll_end(cx));
+        self.state = State::Ended;
+        Poll::Ready(true)
     }
 }
 

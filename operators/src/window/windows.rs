@@ -161,7 +161,7 @@ where
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&mut self) -> Option<Instant> {
         self.plan.deadline()
     }
 

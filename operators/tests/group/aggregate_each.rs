@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anabranch_operators::group::{Aggregator, GroupSignal, Until};
 use anabranch_operators::testing::{
@@ -196,8 +196,8 @@ fn a_signal_is_dropped_when_its_group_ends_by_other_means() {
     assert_eq!(Rc::strong_count(&alive), 2 + 1, "the second b is open");
 }
 
-#[test]
-fn a_source_that_is_always_ready_lets_other_tasks_run() {
+/// How many turns others have while a million items are counted.
+fn turns_beside(items: impl Iterator<Item = u64>) -> usize {
     let turns = Cell::new(0);
     let read = futures::executor::block_on(async {
         let others = async {
@@ -206,7 +206,7 @@ fn a_source_that_is_always_ready_lets_other_tasks_run() {
                 futures::pending!();
             }
         };
-        let reads = from_iter(0..1_000_000_u64).group_by(|n| n % 8).count_each().collect::<Vec<_>>();
+        let reads = from_iter(items).group_by(|n| n % 8).count_each().collect::<Vec<_>>();
         futures::select_biased! {
             never = Box::pin(others.fuse()) => never,
             read = reads.fuse() => read,
@@ -214,7 +214,27 @@ fn a_source_that_is_always_ready_lets_other_tasks_run() {
     });
     let Ok(counts) = read;
     assert_eq!(counts, (0..8).map(|key| (key, 125_000)).collect::<Vec<_>>());
-    assert!(turns.get() >= 1_000_000 / 256, "others had {} turns", turns.get());
+    turns.get()
+}
+
+#[test]
+fn a_source_that_is_always_ready_lets_other_tasks_run() {
+    let turns = turns_beside(0..1_000_000);
+    assert!(turns >= 1_000_000 / 4_096, "others had {turns} turns");
+}
+
+#[test]
+fn a_source_whose_items_take_time_lets_other_tasks_run_after_256_of_them() {
+    let slow = (0..1_000_000).inspect(|n| {
+        if n % 256 == 0 {
+            let begin = Instant::now();
+            while begin.elapsed() < Duration::from_micros(20) {
+                std::hint::spin_loop();
+            }
+        }
+    });
+    let turns = turns_beside(slow);
+    assert!(turns >= 1_000_000 / 256, "others had {turns} turns");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod count_each;
 mod fold_each;
 mod group_by;
 mod group_until;
+mod merged;
 mod races;
 mod reduce_each;
 mod sum_each;

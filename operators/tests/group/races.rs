@@ -376,17 +376,17 @@ fn wakes_do_not_grow_with_the_number_of_groups_in_a_loop_of_ones_own() {
 }
 
 /// A small generator of numbers that look random.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % n
     }
 }
 
 /// Lets others run now and then.
-async fn now_and_then(random: &mut Random) {
+pub(crate) async fn now_and_then(random: &mut Random) {
     for _ in 0..random.below(4).saturating_sub(1) {
         tokio::task::yield_now().await;
     }

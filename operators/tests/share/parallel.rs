@@ -192,6 +192,19 @@ fn items_that_nobody_takes_any_more_do_not_keep_others_from_running() {
 }
 
 #[test]
+fn the_item_of_a_rare_key_gets_on_while_upstream_is_always_ready() {
+    for n in 1..10 {
+        virtual_time(async {
+            let (upstream, seen) = probe(from_iter(0..1_000_000));
+            let mut rare = upstream.parallel(n, |item| *item == 0, |part| part.filter(|item| *item == 0));
+            assert_eq!(rare.next().await, Ok(Some(0)));
+            // A chunk for each part, and those that go on until tokio looks at the consumer: after 61 polls of tasks.
+            assert!(seen.items() <= (n + 61) * 256, "{n} parts: {} items before it", seen.items());
+        });
+    }
+}
+
+#[test]
 fn nothing_runs_before_the_first_poll() {
     virtual_time(async {
         let (upstream, seen) = probe(from_iter(0..10));

@@ -18,6 +18,7 @@ use super::pack::{Entry, Packed, Request};
 use super::stats::Stats;
 use crate::Message;
 use crate::aws::retry::Backoff;
+use crate::aws::traffic::{Traffic, Usage};
 use crate::codec::kpl::Packer;
 
 /// So that an instant that far ahead can be told.
@@ -43,12 +44,14 @@ pub(super) struct Limits {
     pub(super) ordered: bool,
     /// The percentage of what a shard takes.
     pub(super) rate: Option<u32>,
+    /// Where what each shard takes is told.
+    pub(super) traffic: Option<Traffic>,
 }
 
 impl Limits {
     /// Whether it matters which shard a message goes to.
     pub(super) const fn need_map(&self) -> bool {
-        self.rate.is_some() || self.aggregate.is_some()
+        self.rate.is_some() || self.aggregate.is_some() || self.traffic.is_some()
     }
 }
 
@@ -190,6 +193,7 @@ impl Batcher {
     ) {
         let mut refused = Vec::new();
         for (packed, verdict) in request.into_iter().zip(verdicts) {
+            self.measure(&packed, &verdict);
             match verdict {
                 Verdict::Refused(code) => {
                     self.stats.throttles.add(1);
@@ -333,6 +337,25 @@ impl Batcher {
                 Some(next) if packer.push(&next.sub_record()) => entries.extend(lane.pop()),
                 _ => return Some(Packed::new(entries, packer)),
             }
+        }
+    }
+
+    /// Tells what a shard took or turned away.
+    fn measure(&self, packed: &Packed, verdict: &Verdict) {
+        let Some(traffic) = &self.limits.traffic else { return };
+        match verdict {
+            Verdict::Taken(Some(shard)) => {
+                traffic.written(shard, Usage { bytes: packed.size() as u64, records: 1, throttled: 0 });
+                let entries = packed.entries.iter().map(|entry| (entry.size() as u64, entry.hash));
+                traffic.keys(shard, entries, |hash| hash);
+            }
+            Verdict::Refused(code) if code == THROTTLED => {
+                let shard = packed.entries.first().and_then(|first| self.map.id(self.map.index(first.hash)));
+                if let Some(shard) = shard {
+                    traffic.written(shard, Usage { throttled: 1, ..Usage::default() });
+                }
+            }
+            _ => {}
         }
     }
 

@@ -16,6 +16,7 @@ use super::pack::Packed;
 use super::stats::Stats;
 use crate::Message;
 use crate::aws::shards::{HashRange, Shard};
+use crate::aws::traffic::{Traffic, Usage};
 use crate::codec::kpl::{Aggregate, hash_of};
 
 const LINGER: Duration = Duration::from_millis(100);
@@ -31,6 +32,7 @@ fn limits() -> Limits {
         aggregate: None,
         ordered: false,
         rate: None,
+        traffic: None,
     }
 }
 
@@ -437,4 +439,21 @@ fn lost_answers_lose_nothing_and_mix_no_key_up() {
         assert!(all.iter().copied().eq(0..MESSAGES), "seed {seed}: {} of {MESSAGES} were read", all.len());
     }
     assert!(doubled > 0, "answers were lost");
+}
+
+#[test]
+fn what_a_shard_takes_and_turns_away_is_measured() {
+    let now = Instant::now();
+    let traffic = Traffic::seeded(1);
+    let limits = Limits { traffic: Some(traffic.clone()), ..limits() };
+    let mut batcher = empty(limits, ShardMap::new(shards(2)), now);
+    (0..8).for_each(|n| batcher.push(message(n, 100), Some(7), now));
+    let request = batcher.request(now, true).unwrap();
+    let verdicts = (0..8).map(|n| if n < 6 { Verdict::Taken(Some("s0".to_owned())) } else { no() }).collect();
+    batcher.answered(request, verdicts, now, &mut random());
+    let loads = traffic.take();
+    let load = &loads["s0"];
+    assert_eq!(load.written, Some(Usage { bytes: 600, records: 6, throttled: 2 }));
+    assert!(!load.marks.is_empty() && load.marks.iter().all(|hash| *hash == 7), "{load:?}");
+    assert_eq!(loads.len(), 1);
 }

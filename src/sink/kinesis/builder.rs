@@ -13,6 +13,7 @@ use super::client::{Kinesis, StreamWriter};
 use super::map::ShardMap;
 use crate::aws::kinesis::{StreamClient, StreamName};
 use crate::aws::retry::{self, Retry};
+use crate::aws::traffic::Traffic;
 use crate::sink::{DeadMessage, DeadSink, dead_file};
 use crate::uri::Uri;
 use crate::{Error, Message};
@@ -66,6 +67,7 @@ impl KinesisSinkBuilder {
             aggregate: None,
             ordered: false,
             rate: Some(100),
+            traffic: None,
         };
         Self { stream, limits, in_flight: 4, patience: retry::PATIENCE, hash_key: None, dead: None, config: None }
     }
@@ -165,6 +167,13 @@ impl KinesisSinkBuilder {
     pub const fn rate_limit(mut self, percent: Option<u32>) -> Self {
         assert!(!matches!(percent, Some(0)), "a shard that is used to zero percent gets nothing");
         self.limits.rate = percent;
+        self
+    }
+
+    /// Tells what each shard takes and turns away, and where in its range of hash keys: see
+    /// [`reshard`](crate::reshard).
+    pub fn traffic(mut self, traffic: Traffic) -> Self {
+        self.limits.traffic = Some(traffic);
         self
     }
 

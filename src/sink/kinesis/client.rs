@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use super::batch::Verdict;
 use super::pack::Packed;
 use crate::aws::kinesis::StreamClient;
-use crate::aws::retry::{Class, Trouble};
+use crate::aws::retry::Trouble;
 use crate::aws::shards::Shard;
 
 /// Kinesis as the sink sees it. Implemented by [`StreamWriter`] on the SDK, and by a script in tests.
@@ -65,22 +65,7 @@ impl Kinesis for StreamWriter {
     }
 
     fn shards(&self) -> BoxFuture<'_, Result<Vec<Shard>, Trouble>> {
-        async {
-            let (mut shards, mut token) = (Vec::new(), None);
-            loop {
-                // A page token that has expired is no reason to give up: the list is begun anew.
-                let page = self.0.list_shards(token).await.map_err(|trouble| match trouble.class {
-                    Class::Stale => Trouble { class: Class::Busy, ..trouble },
-                    _ => trouble,
-                })?;
-                shards.extend(page.shards);
-                token = page.next;
-                if token.is_none() {
-                    return Ok(shards);
-                }
-            }
-        }
-        .boxed()
+        self.0.shards().boxed()
     }
 
     fn place(&self) -> String {

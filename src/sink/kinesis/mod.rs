@@ -17,8 +17,8 @@
 //! | a key of 1 to 256 characters | any other is a dead message before it is sent |
 //! | 1 MiB and 1,000 records a second and shard | the sink keeps to it, shard by shard; records turned away wait, with full jitter |
 //!
-//! Permissions: `kinesis:DescribeStreamSummary`, `kinesis:PutRecords`, and `kinesis:ListShards` unless both the rate limit
-//! and aggregates are off.
+//! Permissions: `kinesis:DescribeStreamSummary`, `kinesis:PutRecords`, and `kinesis:ListShards` unless the rate limit
+//! and aggregates are off and no traffic is measured.
 //!
 //! | setting | URI | default | |
 //! |---|---|---|---|
@@ -31,6 +31,7 @@
 //! | [`hash_key`](KinesisSinkBuilder::hash_key) | | MD5 of the key | where in the range of hash keys a message belongs |
 //! | [`aggregate`](KinesisSinkBuilder::aggregate) | `aggregate=kpl`, `aggregate_bytes` | `off` | several messages in one record, as the Kinesis Producer Library packs them |
 //! | [`rate_limit`](KinesisSinkBuilder::rate_limit) | `rate_limit`, percent or `off` | 100 | what is used of each shard's limit |
+//! | [`traffic`](KinesisSinkBuilder::traffic) | | none | where what each shard takes is told, for [`reshard`](crate::reshard) |
 //! | [`dead_messages`](KinesisSinkBuilder::dead_messages) | `dead_messages`, a file | none | where messages go that Kinesis would never take |
 //! | [`patience`](KinesisSinkBuilder::patience) | | 5 min | how long an endpoint may be silent before the sink fails |
 //! | [`sdk_config`](KinesisSinkBuilder::sdk_config) | | environment, profile, machine | region, credentials, endpoint |

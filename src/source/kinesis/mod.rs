@@ -24,6 +24,7 @@
 //! | [`aggregates`](KinesisSourceBuilder::aggregates) | `Kpl` | which records of KPL aggregates are given |
 //! | [`read_ahead`](KinesisSourceBuilder::read_ahead) | 256 MiB | bytes of records read ahead, over all shards |
 //! | [`consumer`](KinesisSourceBuilder::consumer) | none | reads by enhanced fan-out, as that consumer |
+//! | [`traffic`](KinesisSourceBuilder::traffic) | none | where what is read of each shard is told, for [`reshard`](crate::reshard) |
 //! | [`sdk_config`](KinesisSourceBuilder::sdk_config) | environment, profile, machine | region, credentials, endpoint |
 //!
 //! Records in aggregates of the Kinesis Producer Library are given one by one, at the aggregate's sequence number and
@@ -80,6 +81,7 @@ use self::watch::Watch;
 use super::{Batch, Description, Listed, Source, Start};
 use crate::aws::kinesis::{StreamClient, StreamName};
 use crate::aws::retry::{self, Retry};
+use crate::aws::traffic::Traffic;
 use crate::uri::Uri;
 use crate::{BoxFlow, Error, ErrorKind, Partition, from_results, metrics};
 
@@ -158,6 +160,7 @@ pub struct KinesisSourceBuilder {
     aggregates: Aggregates,
     read_ahead: usize,
     consumer: Option<String>,
+    traffic: Option<Traffic>,
     config: Option<SdkConfig>,
 }
 
@@ -172,6 +175,7 @@ impl KinesisSource {
             aggregates: Aggregates::default(),
             read_ahead: READ_AHEAD,
             consumer: None,
+            traffic: None,
             config: None,
         }
     }
@@ -277,6 +281,12 @@ impl KinesisSourceBuilder {
         self
     }
 
+    /// Tells what is read of each shard, and where in its range of hash keys: see [`reshard`](crate::reshard).
+    pub fn traffic(mut self, traffic: Traffic) -> Self {
+        self.traffic = Some(traffic);
+        self
+    }
+
     /// Region, credentials and endpoint; those of the environment, profile and machine unless set.
     pub fn sdk_config(mut self, config: SdkConfig) -> Self {
         self.config = Some(config);
@@ -316,6 +326,7 @@ impl KinesisSourceBuilder {
             budget: Arc::new(Semaphore::new(bytes)),
             bytes: bytes as u32,
             stats: Stats::default(),
+            traffic: self.traffic,
         };
         KinesisSource { stream, start: self.start, shared }
     }

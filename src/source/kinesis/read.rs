@@ -16,6 +16,7 @@ use super::stats::{Meter, Stats};
 use super::unpack::{Cursor, Keep, Unpacker};
 use super::watch::Watch;
 use crate::aws::retry::Retry;
+use crate::aws::traffic::Traffic;
 use crate::codec::kpl::is_aggregate;
 use crate::source::{Batch, Retention, Start};
 use crate::{Error, Partition, Position, Record};
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     pub(super) budget: Arc<Semaphore>,
     pub(super) bytes: u32,
     pub(super) stats: Stats,
+    /// Where what is read of each shard is told.
+    pub(super) traffic: Option<Traffic>,
 }
 
 /// Which shard to read.
@@ -74,7 +77,7 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(shared: Shared, stream: &str, target: Target, start: Start) -> Self {
-        let meter = Meter::new(&shared.stats, stream, &target.shard, &target.partition);
+        let meter = Meter::new(&shared, stream, &target);
         Self {
             unpacker: Unpacker::new(&target.partition, start.clone(), meter.clone()),
             poller: Poller::new(shared.clone(), target.shard.clone(), meter.clone()),
@@ -139,6 +142,7 @@ impl Reader {
         }
         self.room = room.and_then(|room| held(room, size(&answer) as usize));
         self.meter.answered(is_event, bytes as u64, answer.behind, answer.now);
+        self.meter.measure(&answer);
         if self.ended {
             self.meter.ended();
         }

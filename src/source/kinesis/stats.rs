@@ -7,9 +7,16 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use metrics::Label;
 
+use super::client::{Answer, Raw};
+use super::read::{Shared, Target};
 use crate::aws::retry::{Class, Trouble};
+use crate::aws::traffic::{Traffic, Usage};
+use crate::codec::kpl::{Aggregate, hash_of};
 use crate::metrics::{Metric, kinesis, label};
 use crate::{Counter, Partition, Position};
+
+/// A reader that is further behind than this tells nothing about what is written now.
+const LATE: Duration = Duration::from_secs(60);
 
 /// What a [`KinesisSource`](super::KinesisSource) has done so far, over all its shards, to be read meanwhile. Clones
 /// share the numbers. A recorder of [`metrics`](crate::metrics) sees the same ones.
@@ -61,6 +68,13 @@ impl Stats {
     }
 }
 
+/// The hash key of a record, or of the first in an aggregate, whose own key says nothing. An explicit one is not given to
+/// readers: what the key gives then is mostly outside of the shard's range, where it tells nothing.
+fn hash(raw: &Raw) -> u128 {
+    let aggregate = Aggregate::parse(&raw.data).ok().flatten();
+    aggregate.and_then(|aggregate| aggregate.hash(0)).unwrap_or_else(|| hash_of(&raw.key))
+}
+
 /// Counts what happens to one shard, for [`Stats`] and for the recorder of metrics.
 #[derive(Clone, Debug)]
 pub(super) struct Meter {
@@ -68,16 +82,32 @@ pub(super) struct Meter {
     partition: Partition,
     stream: [Label; 1],
     shard: [Label; 2],
+    traffic: Option<(Traffic, String)>,
 }
 
 impl Meter {
-    pub(super) fn new(stats: &Stats, stream: &str, shard: &str, partition: &Partition) -> Self {
+    pub(super) fn new(shared: &Shared, stream: &str, target: &Target) -> Self {
         let name = label("stream", stream);
         Self {
-            stats: stats.clone(),
-            partition: partition.clone(),
+            stats: shared.stats.clone(),
+            partition: target.partition.clone(),
             stream: [name.clone()],
-            shard: [name, label("shard", shard)],
+            shard: [name, label("shard", &*target.shard)],
+            traffic: shared.traffic.clone().map(|traffic| (traffic, target.shard.clone())),
+        }
+    }
+
+    /// Tells what came of the shard, for who looks at its load.
+    pub(super) fn measure(&self, answer: &Answer) {
+        let Some((traffic, shard)) = &self.traffic else { return };
+        let size = |raw: &Raw| (raw.data.len() + raw.key.len()) as u64;
+        let bytes = answer.records.iter().map(size).sum();
+        let late = answer.behind.is_none_or(|behind| behind > LATE);
+        if late {
+            traffic.read_late(shard);
+        } else {
+            traffic.read(shard, Usage { bytes, records: answer.records.len() as u64, throttled: 0 });
+            traffic.keys(shard, answer.records.iter().map(|raw| (size(raw), raw)), hash);
         }
     }
 
@@ -131,7 +161,12 @@ impl Meter {
     pub(super) fn note<T>(&self, answer: &Result<T, Trouble>) {
         let Err(trouble) = answer else { return };
         match trouble.class {
-            Class::Busy => self.add(&self.stats.busy, &kinesis::BUSY, 1),
+            Class::Busy => {
+                self.add(&self.stats.busy, &kinesis::BUSY, 1);
+                if let Some((traffic, shard)) = &self.traffic {
+                    traffic.read(shard, Usage { throttled: 1, ..Usage::default() });
+                }
+            }
             Class::Stale => self.add(&self.stats.renewed, &kinesis::RENEWED, 1),
             Class::Unreachable | Class::Unsigned | Class::Fatal => self.add(&self.stats.failed, &kinesis::FAILED, 1),
         }

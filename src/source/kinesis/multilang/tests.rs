@@ -162,8 +162,7 @@ async fn where_to_begin_is_the_ledgers_affair() {
     talk.give(&[4, 5, 6], 0);
     assert!(talk.is_taken().await);
     let batches = talk.batches.lock().unwrap();
-    let read: Vec<_> =
-        batches.iter().flat_map(|batch| &batch.records).map(|record| record.position.clone()).collect();
+    let read: Vec<_> = batches.iter().flat_map(|batch| &batch.records).map(|record| record.position.clone()).collect();
     assert_eq!(read, [5, 6].map(|n| Position::new(n, 0)));
 }
 

@@ -1,6 +1,7 @@
 //! How fast shards are read, how much ahead, and what is counted.
 
 use super::*;
+use crate::aws::traffic::{Traffic, Usage};
 use crate::source::kinesis::shards::HashRange;
 
 const MIB: usize = 1 << 20;
@@ -195,4 +196,20 @@ async fn a_list_with_a_hole_is_asked_for_again() {
     assert!(error.is_transient());
     assert!(error.to_string().contains("hash keys 100 to 199"), "{error}");
     assert_eq!(script.calls().len(), LISTING_TRIES);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_read_near_the_tip_is_measured_and_old_records_are_not() {
+    let script = Script::new([Ok(answer([1, 2], 59_000)), Err(Class::Busy), Ok(answer([3], 61_000)), Ok(last([4]))]);
+    let traffic = Traffic::seeded(1);
+    let source = source_with(&script, |builder| builder.traffic(traffic.clone()));
+    let mut flow = source.read(&Partition::new("s/1"), Start::Beginning);
+    flow.try_next().await.unwrap();
+    let load = traffic.take().remove("1").unwrap();
+    assert_eq!(load.written.map(|written| written.records), Some(2));
+    assert_eq!(load.written.map(|written| written.bytes), Some(load.read.bytes));
+    flow.try_next().await.unwrap();
+    let load = traffic.take().remove("1").unwrap();
+    assert_eq!((load.written, load.read), (None, Usage { bytes: 0, records: 0, throttled: 1 }));
+    assert!(load.marks.is_empty());
 }

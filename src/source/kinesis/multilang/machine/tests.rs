@@ -192,12 +192,13 @@ impl Child {
     fn work(&mut self, dice: &mut StdRng, world: &mut World) {
         let mut over = false;
         let works = self.runs && !self.abandoned;
-        if works && dice.random_bool(0.7) {
-            if let Some(found) = self.feed.next().now_or_never() {
-                self.open.extend(found.records.into_iter().map(|record| record.position));
-                self.closed |= found.closed;
-                over = found.over;
-            }
+        if works
+            && dice.random_bool(0.7)
+            && let Some(found) = self.feed.next().now_or_never()
+        {
+            self.open.extend(found.records.into_iter().map(|record| record.position));
+            self.closed |= found.closed;
+            over = found.over;
         }
         let commits = self.closed || over || dice.random_bool(0.3);
         if works && commits && (!self.open.is_empty() || self.closed || over) {

@@ -1,0 +1,219 @@
+//! Splits and merges the shards of a stream by their traffic: a command over `anabranch::reshard`.
+//!
+//! Without arguments, on a Kinesis within this process:
+//!
+//! ```text
+//! cargo run --release --example reshard
+//! ```
+//!
+//! Traffic of forty keys that lie close together fills one shard. You see it split where half of its bytes are, the halves
+//! split again, and all merged when the traffic is gone, while a pipeline counts each record once; half a minute in all.
+//!
+//! What a day comes to, with a fixed number of shards, split in the middle, and split at the weighted median:
+//!
+//! ```text
+//! cargo run --release --example reshard -- --simulate
+//! ```
+//!
+//! A stream of yours, on AWS or on `local_cloud`. It reads the stream to measure it, tells what it would do, and does nothing:
+//!
+//! ```text
+//! cargo run --release --example reshard -- --stream events
+//! ```
+//!
+//! With `--journal s3://counts/events --apply` it does it, one controller at a time; `--journal s3://counts/events --show`
+//! shows what was done and why. Ctrl-C ends it at any time. The exit code is 0, or 1 if something failed, or 2 for wrong
+//! usage.
+
+mod demo;
+#[path = "../support/messages.rs"]
+mod messages;
+mod plot;
+#[allow(dead_code, reason = "another example asks by itself")]
+#[path = "../support/shutdown.rs"]
+mod shutdown;
+mod simulate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anabranch::reshard::{Entry, Policy, Reshard, Traffic, View, journal};
+use anabranch::source::kinesis::{InitialPosition, KinesisSource};
+use anabranch::source::{Source, records};
+use anabranch::{Error, ErrorKind, store};
+use clap::Parser;
+use comfy_table::{Table, presets};
+
+use self::messages::{failed, show_warnings};
+use self::shutdown::shutdown;
+use self::simulate::Day;
+
+/// Splits and merges the shards of a stream by their traffic; without arguments, of one within this process.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// Shows what a simulated day comes to by each rule, and ends
+    #[arg(long, conflicts_with = "stream")]
+    simulate: bool,
+
+    /// Draws the simulated day into this file, as SVG
+    #[arg(long, value_name = "FILE", requires = "simulate")]
+    plot: Option<PathBuf>,
+
+    /// The stream, by name or ARN
+    #[arg(long, value_name = "NAME")]
+    stream: Option<String>,
+
+    /// Where decisions are kept: dir:PATH or s3://BUCKET/PREFIX
+    #[arg(long, value_name = "URI", requires = "stream")]
+    journal: Option<String>,
+
+    /// Splits and merges; without this, it is only told what would be done
+    #[arg(long, requires = "journal")]
+    apply: bool,
+
+    /// Shows what was decided and done, and ends
+    #[arg(long, requires = "journal", conflicts_with = "apply")]
+    show: bool,
+
+    /// The least number of shards
+    #[arg(long, value_name = "N", default_value_t = Policy::default().min_shards)]
+    min_shards: usize,
+
+    /// The greatest number of shards
+    #[arg(long, value_name = "N", default_value_t = Policy::default().max_shards)]
+    max_shards: usize,
+
+    /// How often the traffic is looked at: shards are split after 5 of these, merged after 30
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = humantime::parse_duration)]
+    window: Duration,
+}
+
+async fn run(options: Options) -> Result<(), Error> {
+    if options.simulate {
+        return simulated(options.plot);
+    }
+    let Some(stream) = &options.stream else { return demo::run().await };
+    let store = match &options.journal {
+        Some(uri) => Some(store::open(uri, store::Options::default()).await?),
+        None => None,
+    };
+    if let (true, Some(store)) = (options.show, &store) {
+        for entry in journal(store, stream.rsplit('/').next().unwrap_or(stream)).await? {
+            println!("{entry}");
+        }
+        return Ok(());
+    }
+    let traffic = Traffic::new();
+    let policy = Policy {
+        window: options.window,
+        min_shards: options.min_shards,
+        max_shards: options.max_shards,
+        ..Policy::default()
+    };
+    let mut builder = Reshard::builder(stream, traffic.clone()).policy(policy).dry_run(!options.apply).tell(told);
+    if let Some(store) = store {
+        builder = builder.store(store);
+    }
+    let reshard = builder.build().await?;
+    let status = reshard.status();
+    // Whoever reads at the tip knows what is written.
+    let source = KinesisSource::builder(stream).start(InitialPosition::Latest).traffic(traffic).build().await?;
+    let source: Arc<dyn Source> = Arc::new(source);
+    let looking = async {
+        loop {
+            tokio::time::sleep(policy.window).await;
+            println!("{}", table(&status.view()));
+        }
+    };
+    tokio::select! {
+        outcome = reshard.run(shutdown("the journal stays as it is")) => outcome,
+        outcome = records(source).drain() => outcome,
+        () = looking => Ok(()),
+    }
+}
+
+/// What was decided or done.
+fn told(entry: &Entry) {
+    println!("{entry}");
+}
+
+/// The shards and their use, for a terminal.
+fn table(view: &View) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(["shard", "from hash key", "used", "turned away"]);
+    for shard in &view.shards {
+        let used = shard.used.map_or("not known".to_owned(), |used| format!("{:.0} %", used * 100.0));
+        let from = format!("{:.4} of the range", shard.shard.first as f64 / u128::MAX as f64);
+        table.add_row([shard.shard.id.clone(), from, used, shard.throttled.to_string()]);
+    }
+    table
+}
+
+fn simulated(plot: Option<PathBuf>) -> Result<(), Error> {
+    println!("{}", simulate::table(&simulate::outcomes(Day::Spread)?));
+    let outcomes = simulate::outcomes(Day::Close)?;
+    print!("{}", simulate::table(&outcomes));
+    for outcome in &outcomes {
+        outcome.stuck.iter().for_each(|stuck| println!("\n{}: {stuck}", outcome.name()));
+    }
+    if let Some(path) = plot {
+        std::fs::write(&path, plot::svg(&outcomes)).map_err(|error| {
+            Error::new(ErrorKind::Unavailable, "cannot write the picture").at(path.display()).because(error)
+        })?;
+    }
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    show_warnings();
+    match run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::simulate::{Outcome, Rule};
+    use super::*;
+
+    fn by(outcomes: &[Outcome], rule: Rule) -> &Outcome {
+        outcomes.iter().find(|outcome| outcome.rule == rule).unwrap()
+    }
+
+    /// `DRAW_PICTURES=1 cargo test --example reshard` draws the picture anew, and shows the table for the page.
+    #[test]
+    fn the_guide_shows_what_the_simulation_gives_and_the_median_is_worth_it() {
+        let days = [Day::Spread, Day::Close].map(|day| simulate::outcomes(day).unwrap());
+        let (tables, picture) = (days.each_ref().map(|day| simulate::table(day)), plot::svg(&days[1]));
+        let docs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs");
+        println!("{}\n{}", tables[0], tables[1]);
+        for outcome in days.iter().flatten() {
+            println!("{:?}, {}: {:#?}", outcome.day, outcome.name(), outcome.stuck);
+        }
+        if std::env::var_os("DRAW_PICTURES").is_some() {
+            std::fs::write(docs.join("resharding.svg"), &picture).unwrap();
+        }
+        let page = std::fs::read_to_string(docs.join("resharding.md")).unwrap();
+        for table in tables {
+            assert!(page.contains(&table), "docs/resharding.md has another table than this one:\n{table}");
+        }
+        let drawn = std::fs::read_to_string(docs.join("resharding.svg")).unwrap();
+        assert!(drawn == picture, "docs/resharding.svg is another picture: draw it anew with DRAW_PICTURES=1");
+
+        for day in &days {
+            let [median, middle] = [Rule::Median, Rule::Middle].map(|rule| by(day, rule));
+            assert!(median.dollars() < middle.dollars());
+            assert!(median.dollars() < by(day, Rule::Fixed(8)).dollars());
+            assert!(median.turned_away() < by(day, Rule::Fixed(8)).turned_away());
+            assert!(median.stuck.iter().any(|stuck| stuck.contains("a key cannot be split")), "{:?}", median.stuck);
+        }
+        let [median, middle] = [Rule::Median, Rule::Middle].map(|rule| by(&days[1], rule));
+        assert!(median.bad_minutes() < middle.bad_minutes());
+    }
+}

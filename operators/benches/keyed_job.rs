@@ -1,0 +1,213 @@
+//! The whole job, from bytes to counts: lines are parsed, grouped by type and minute, and counted, each group by a future of
+//! its own that is merged with the others, beside a loop written by hand.
+//!
+//! Groups end 64 seconds after their first event, by a clock that the events set. Run it with
+//! `cargo bench -p anabranch-operators --bench keyed_job`; a number says how often each way is run, and words choose ways.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::fs;
+use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant as Wall};
+
+use anabranch_operators::group::Until;
+use anabranch_operators::{OperatorError, from_items};
+use futures::{TryFutureExt, stream};
+use hashbrown::{DefaultHashBuilder, HashMap};
+use tokio::runtime::Runtime;
+
+const RUNS: usize = 5;
+const LASTS: Duration = Duration::from_secs(64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    kind: u64,
+    minute: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Event {
+    key: Key,
+    millis: u64,
+}
+
+/// What a way came to: events, and groups.
+type Tally = (usize, usize);
+
+/// Events of so many types, which come in no order, over so many minutes of one day; up to two seconds late.
+fn events(events: usize, types: u64, minutes: u64) -> Vec<u8> {
+    let mut lines = String::new();
+    for number in 0..events as u64 {
+        let hash = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 20;
+        let time = number * minutes * 60_000 / events as u64 + hash % 2_001;
+        let (hour, minute, second, millis) = (time / 3_600_000, time / 60_000 % 60, time / 1_000 % 60, time % 1_000);
+        let (kind, user) = (hash / 2_001 % types, hash % 2_000_000);
+        let date = "2016-08-21";
+        writeln!(
+            lines,
+            "{date}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z\tk{kind:04}\tu{user:07}\t{}.25",
+            user % 1000
+        )
+        .unwrap();
+    }
+    lines.into_bytes()
+}
+
+/// Reads the time and the type of a line, and checks the form of both.
+fn parse(line: &[u8]) -> Option<Event> {
+    let two = |at: usize| {
+        let (tens, ones) = (line[at].wrapping_sub(b'0'), line[at + 1].wrapping_sub(b'0'));
+        (tens < 10 && ones < 10).then(|| u32::from(tens) * 10 + u32::from(ones))
+    };
+    if line.len() < 26
+        || (line[10], line[13], line[16], line[19], line[23], line[24]) != (b'T', b':', b':', b'.', b'Z', b'\t')
+    {
+        return None;
+    }
+    let (month, day) = (two(5)?, two(8)?);
+    let minute = ((two(0)? * 100 + two(2)?) * 372 + month * 31 + day) * 1440 + two(11)? * 60 + two(14)?;
+    let millis = two(17)? * 1000 + two(20)? * 10 + u32::from(line[22].wrapping_sub(b'0'));
+    let field = line[25..].iter().take_while(|byte| **byte != b'\t');
+    let kind = field.fold(0, |kind, byte| kind << 8 | u64::from(*byte));
+    Some(Event { key: Key { kind, minute }, millis: u64::from(minute) * 60_000 + u64::from(millis) })
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (line, behind) = rest.split_at(memchr::memchr(b'\n', rest)?);
+        rest = &behind[1..];
+        Some(line)
+    })
+}
+
+fn by_hand(bytes: &[u8]) -> Tally {
+    let mut counts = HashMap::<Key, usize, DefaultHashBuilder>::default();
+    let mut expiry = VecDeque::new();
+    let (mut clock, mut tally) = (0, (0, 0));
+    let lasts = LASTS.as_millis() as u64;
+    for event in lines(bytes).filter_map(parse) {
+        if event.millis > clock {
+            clock = event.millis;
+            while let Some((_, key)) = expiry.pop_front_if(|(deadline, _)| *deadline <= clock) {
+                tally = (tally.0 + counts.remove(&key).unwrap(), tally.1 + 1);
+            }
+        }
+        *counts.entry(event.key).or_insert_with(|| {
+            expiry.push_back((clock + lasts, event.key));
+            0
+        }) += 1;
+    }
+    while let Some((_, key)) = expiry.pop_front() {
+        tally = (tally.0 + counts.remove(&key).unwrap(), tally.1 + 1);
+    }
+    tally
+}
+
+/// Sets tokio's clock to the latest event once a second, so that groups end by the time of events.
+fn timed(bytes: &[u8]) -> impl futures::Stream<Item = Event> {
+    let mut events = lines(bytes).filter_map(parse);
+    let mut second = None;
+    stream::poll_fn(move |cx| {
+        let event = events.next();
+        if let Some(now) = event.map(|event| event.millis / 1000) {
+            let before = *second.get_or_insert(now);
+            if now > before {
+                second = Some(now);
+                // The first poll sets the clock; the rest would let others run.
+                _ = pin!(tokio::time::advance(Duration::from_secs(now - before))).poll(cx);
+            }
+        }
+        Poll::Ready(event)
+    })
+}
+
+fn each(runtime: &Runtime, bytes: &[u8]) -> Tally {
+    let groups = from_items(timed(bytes)).group_until(|event| event.key, Until::after(LASTS)).max_groups(1 << 24);
+    let tally = groups.count_each().fold((0, 0), |(events, groups), (_, count)| (events + count, groups + 1));
+    let Ok(tally) = runtime.block_on(tally);
+    tally
+}
+
+fn sub_streams(runtime: &Runtime, bytes: &[u8]) -> Tally {
+    let events = from_items(timed(bytes)).fails_with::<OperatorError>();
+    let groups = events.group_until(|event| event.key, Until::after(LASTS)).max_groups(1 << 24);
+    let counts = groups.merge_map(usize::MAX, |group| {
+        let key = *group.key();
+        stream::once(group.count().map_ok(move |count| (key, count)))
+    });
+    let tally = counts.fold((0, 0), |(events, groups), (_, count)| (events + count, groups + 1));
+    runtime.block_on(tally).unwrap()
+}
+
+/// The time that this thread's turn on a processor has lasted, so that a busy machine makes little difference; the wall's,
+/// where there is no `/proc`.
+struct Clock(Wall, Option<f64>);
+
+impl Clock {
+    fn start() -> Self {
+        Self(Wall::now(), Self::processor())
+    }
+
+    fn nanos(self) -> f64 {
+        let processor = self.1.zip(Self::processor()).map(|(start, end)| end - start);
+        processor.unwrap_or_else(|| self.0.elapsed().as_secs_f64() * 1e9)
+    }
+
+    fn processor() -> Option<f64> {
+        std::thread::yield_now(); // Brings the count up to date.
+        fs::read_to_string("/proc/thread-self/schedstat").ok()?.split_whitespace().next()?.parse().ok()
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let runs = words.iter().find_map(|word| word.parse().ok()).unwrap_or(RUNS);
+    let wants = |name: &str| words.iter().all(|word| word.parse::<usize>().is_ok() || name.contains(word.as_str()));
+
+    // Of the second job, ten million events would make a million groups: as many open at once, and as many events in each.
+    for (job, types, minutes) in [("50 types", 50, 180), ("5,556 types", 5_556, 36)] {
+        const EVENTS: usize = 2_000_000;
+        let bytes = events(EVENTS, types, minutes);
+        let expected = by_hand(&bytes);
+        assert_eq!(expected.0, EVENTS);
+        let ways: [(&str, &dyn Fn() -> Tally); 3] = [
+            ("hand", &|| by_hand(&bytes)),
+            ("each", &|| each(&runtime, &bytes)),
+            ("sub", &|| sub_streams(&runtime, &bytes)),
+        ];
+        let mut spans = vec![Vec::new(); ways.len()];
+        for _ in 0..runs {
+            for ((name, way), spans) in ways.iter().zip(&mut spans) {
+                if wants(&format!("{job} {name}")) {
+                    let begin = Clock::start();
+                    let tally = way();
+                    spans.push(begin.nanos() / EVENTS as f64);
+                    // The flow looks at the clock every 256 events, so a late event may find its group still open.
+                    assert!(tally.0 == EVENTS && tally.1.abs_diff(expected.1) * 20 < expected.1, "{name}: {tally:?}");
+                }
+            }
+        }
+        if spans.iter().all(Vec::is_empty) {
+            continue;
+        }
+        print!("{job}, {} groups:", expected.1);
+        for ((name, _), times) in ways.iter().zip(&spans).filter(|(_, times)| !times.is_empty()) {
+            print!(" {name} {:.1} ns", median(times.clone()));
+            if spans[0].len() == times.len() {
+                print!(" ({:.2} x)", median(times.iter().zip(&spans[0]).map(|(one, hand)| one / hand).collect()));
+            }
+        }
+        println!();
+    }
+}

@@ -1,0 +1,85 @@
+//! Groups that are read in a merge, where they give way to each other.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use anabranch_operators::group::Until;
+use anabranch_operators::testing::probe;
+use anabranch_operators::{FlowExt, OperatorError, from_iter};
+
+use crate::races::{Random, now_and_then};
+
+/// Items with random keys from another task, groups dealt out to tasks that merge what they get: groups of one merge give
+/// way to each other. Everything arrives.
+async fn read_in_merges_on_many_tasks(seed: u64) {
+    const ITEMS: u64 = 600;
+    let mut random = Random(seed);
+    let (keys, per_group) = (1 + random.below(12), 1 + random.below(20) as usize);
+    let (each, all) = (1 + random.below(6) as usize, 1 + random.below(40) as usize);
+    let (sender, receiver) = tokio::sync::mpsc::channel(1 + random.below(30) as usize);
+    let seed = random.below(u64::MAX);
+    let sends = tokio::spawn(async move {
+        let mut random = Random(seed);
+        for n in 0..ITEMS {
+            sender.send((random.below(keys), n)).await.unwrap();
+            now_and_then(&mut random).await;
+        }
+    });
+    let source = tokio_stream::wrappers::ReceiverStream::new(receiver).into_flow().fails_with::<OperatorError>();
+    let groups = source.group_until(|(key, _)| *key, Until::count(per_group)).buffers(each, all);
+    let mut groups = groups.stall_after(Duration::from_secs(100_000));
+    let mut readers = tokio::task::JoinSet::new();
+    let mut hands = Vec::new();
+    for reader in 0..=random.below(3) {
+        let (hand, dealt) = futures::channel::mpsc::unbounded();
+        hands.push(hand);
+        let mut own = Random(seed ^ reader);
+        readers.spawn(async move {
+            let mut merged = dealt.into_flow().fails_with::<OperatorError>().merge_map(usize::MAX, |group| group);
+            let mut items = Vec::new();
+            while let Some((_, n)) = merged.next().await.unwrap() {
+                items.push(n);
+                now_and_then(&mut own).await;
+            }
+            items
+        });
+    }
+    while let Some(group) = groups.next().await.unwrap() {
+        hands[random.below(hands.len() as u64) as usize].unbounded_send(group).unwrap();
+        now_and_then(&mut random).await;
+    }
+    drop(hands);
+    let mut items = readers.join_all().await.concat();
+    sends.await.unwrap();
+    items.sort_unstable();
+    assert!(items.iter().copied().eq(0..ITEMS), "{} of {ITEMS} arrived", items.len());
+}
+
+#[test]
+fn no_wake_is_lost_when_groups_are_merged_on_many_tasks() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
+    for seed in 0..200 {
+        let read = runtime.spawn(read_in_merges_on_many_tasks(seed));
+        let watched = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), read).await });
+        watched.unwrap_or_else(|_| panic!("seed {seed}: a wake was lost")).unwrap();
+    }
+}
+
+#[test]
+fn behind_a_merge_the_source_is_read_on_when_what_was_read_has_been_taken() {
+    const KEYS: usize = 100;
+    let (source, seen) = probe(from_iter(0..200_000).fails_with::<OperatorError>());
+    let mut merged = source.group_by(|n| n % KEYS).merge_map(usize::MAX, |group| group);
+    let mut most = 0;
+    let given = futures::executor::block_on(async {
+        let mut given = 0;
+        while merged.next().await.unwrap().is_some() {
+            given += 1;
+            most = most.max(seen.items() - given);
+        }
+        given
+    });
+    assert_eq!(given, 200_000);
+    // Sixteen for each group gather, in turns of 256, while as much as that is read.
+    assert!((1_600..=2 * (1_600 + 256)).contains(&most), "{most} were read and not given");
+}
