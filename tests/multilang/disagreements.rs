@@ -67,7 +67,7 @@ async fn what_a_daemon_cannot_give_is_wrong_usage() {
         assert_eq!(place.command(more).output().unwrap().status.code(), Some(code));
     }
     for (source, sink) in [("random:", "dir:/nonexistent"), ("kinesis:flights", "console:")] {
-        let mut command = std::process::Command::new(crate::example());
+        let mut command = std::process::Command::new(crate::example("per_minute_count"));
         let out = command.args(["--multilang", "--source", source, "--sink", sink]).output().unwrap();
         let log = String::from_utf8(out.stderr).unwrap();
         assert!(out.status.code() == Some(2) && log.contains("MultiLangDaemon") && out.stdout.is_empty(), "{log}");

@@ -69,7 +69,7 @@ impl Place {
 
     /// The example on the stream.
     fn command(&self, more: &[&str]) -> Command {
-        let mut command = Command::new(example());
+        let mut command = Command::new(example("per_minute_count"));
         command.env("HOME", "/nonexistent").envs(self.cloud.env());
         command.args(["--source", &format!("kinesis:{STREAM}"), "--sink", &self.sink(), "--epoch", "30ms"]).args(more);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
