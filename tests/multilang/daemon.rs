@@ -40,7 +40,7 @@ impl Lease {
 
     /// The first of the records that the daemon gives.
     pub(crate) fn begin_at(&self, records: &[Record]) -> usize {
-        records.partition_point(|record| Some(&record.position) <= self.position())
+        records.partition_point(|record| Some(&record.position()) <= self.position())
     }
 
     /// Makes a checkpoint, by the rules of the library.

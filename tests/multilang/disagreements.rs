@@ -39,7 +39,7 @@ async fn a_shard_of_another_stream_is_refused() {
 async fn a_daemon_that_dies_is_an_error_and_a_signal_is_not() {
     let mut dice = StdRng::seed_from_u64(1);
     let place = Place::new(1).await;
-    let expected = fill(&place.cloud, 0..50, &mut dice).await;
+    let expected = fill(&place.cloud, 0..50, false, &mut dice).await;
     let (shard, records) = shards(&place.cloud).await.pop_first().unwrap();
     let mut lease = Lease::new(&shard);
 
@@ -52,10 +52,10 @@ async fn a_daemon_that_dies_is_an_error_and_a_signal_is_not() {
     assert_eq!(child.initialize(&lease), Said::Status);
     child.signal("-TERM");
     child.signal("-INT");
-    let last = records.last().map(|record| &record.position);
-    assert_eq!(child.call(&process(&records), &mut lease, last), Said::Status);
-    assert_eq!(child.call(&json!({ "action": "shutdownRequested" }), &mut lease, last), Said::Status);
-    assert_eq!(lease.position(), last);
+    let last = records.last().map(|record| record.position());
+    assert_eq!(child.call(&process(&records), &mut lease, last.as_ref()), Said::Status);
+    assert_eq!(child.call(&json!({ "action": "shutdownRequested" }), &mut lease, last.as_ref()), Said::Status);
+    assert_eq!(lease.position(), last.as_ref());
     child.end();
     are_same(&place.cells().await, &expected);
 }
@@ -78,7 +78,7 @@ async fn what_a_daemon_cannot_give_is_wrong_usage() {
 async fn the_shards_that_came_of_a_split_wait_for_the_end_of_the_one_before() {
     let mut dice = StdRng::seed_from_u64(1);
     let place = Place::new(1).await;
-    let expected = fill(&place.cloud, 0..50, &mut dice).await;
+    let expected = fill(&place.cloud, 0..50, false, &mut dice).await;
     let (parent, records) = shards(&place.cloud).await.pop_first().unwrap();
     let client = Client::new(&place.cloud.sdk_config());
     let middle = (u128::MAX / 2).to_string();
@@ -103,9 +103,9 @@ async fn the_shards_that_came_of_a_split_wait_for_the_end_of_the_one_before() {
 
     let (mut child, mut lease) = (place.child(), Lease::new(&parent));
     assert_eq!(child.initialize(&lease), Said::Status);
-    let last = records.last().map(|record| &record.position);
-    assert_eq!(child.call(&process(&records), &mut lease, last), Said::Status);
-    assert_eq!(child.call(&json!({ "action": "shardEnded" }), &mut lease, last), Said::Status);
+    let last = records.last().map(|record| record.position());
+    assert_eq!(child.call(&process(&records), &mut lease, last.as_ref()), Said::Status);
+    assert_eq!(child.call(&json!({ "action": "shardEnded" }), &mut lease, last.as_ref()), Said::Status);
     child.end();
 
     let (mut child, mut lease) = (place.child(), Lease::new("shardId-000000000001"));

@@ -108,8 +108,9 @@ fn are_same(found: &Cells, expected: &Cells) {
 }
 
 /// Puts events into the stream, and says what their cells are.
-async fn fill(cloud: &LocalCloud, events: std::ops::Range<usize>, dice: &mut StdRng) -> Cells {
-    let mut sink = KinesisSink::builder(STREAM).sdk_config(cloud.sdk_config()).build().await.unwrap();
+async fn fill(cloud: &LocalCloud, events: std::ops::Range<usize>, aggregate: bool, dice: &mut StdRng) -> Cells {
+    let builder = KinesisSink::builder(STREAM).sdk_config(cloud.sdk_config());
+    let mut sink = builder.aggregate(aggregate).aggregate_bytes(2_000).build().await.unwrap();
     let mut cells = Cells::new();
     for n in events {
         let (kind, minute) = (format!("K{}", dice.random_range(0..20)), dice.random_range(0..60));
@@ -145,11 +146,11 @@ async fn shards(cloud: &LocalCloud) -> BTreeMap<String, Vec<Record>> {
 fn given(record: &Record) -> Value {
     json!({
         "action": "record",
-        "data": BASE64_STANDARD.encode(&record.data),
-        "partitionKey": record.key,
-        "sequenceNumber": record.position.major_digits(),
-        "approximateArrivalTimestamp": record.arrived.timestamp_millis(),
-        "subSequenceNumber": record.position.minor(),
+        "data": BASE64_STANDARD.encode(record.data()),
+        "partitionKey": record.key(),
+        "sequenceNumber": record.position().major_digits(),
+        "approximateArrivalTimestamp": record.arrived().timestamp_millis(),
+        "subSequenceNumber": record.position().minor(),
     })
 }
 
@@ -169,17 +170,21 @@ fn live(place: &Place, lease: &mut Lease, records: &[Record], killed: bool, dice
         let batch = &records[next..next + many];
         next += many;
         let call = process(batch);
-        let permitted = next.checked_sub(1).map(|last| &records[last].position);
-        assert_eq!(child.call(&call, lease, permitted), Said::Status);
+        let permitted = next.checked_sub(1).map(|last| records[last].position());
+        assert_eq!(child.call(&call, lease, permitted.as_ref()), Said::Status);
     }
     if killed {
         child.kill();
         return;
     }
     if dice.random_bool(0.5) {
-        let permitted = next.checked_sub(1).map(|last| &records[last].position);
-        assert_eq!(child.call(&json!({ "action": "shutdownRequested" }), lease, permitted), Said::Status);
-        assert_eq!(lease.position().map(ToString::to_string), permitted.map(ToString::to_string), "all is committed");
+        let permitted = next.checked_sub(1).map(|last| records[last].position());
+        assert_eq!(child.call(&json!({ "action": "shutdownRequested" }), lease, permitted.as_ref()), Said::Status);
+        assert_eq!(
+            lease.position().map(ToString::to_string),
+            permitted.as_ref().map(ToString::to_string),
+            "all is committed"
+        );
     }
     assert_eq!(child.call(&json!({ "action": "leaseLost" }), lease, None), Said::Status);
     child.end();
@@ -191,9 +196,10 @@ async fn children_that_are_killed_and_stopped_count_once_and_the_program_alone_g
     println!("seed {seed}");
     let mut dice = StdRng::seed_from_u64(seed);
     let place = Place::new(2).await;
-    let mut expected = fill(&place.cloud, 0..4_000, &mut dice).await;
+    let mut expected = fill(&place.cloud, 0..4_000, true, &mut dice).await;
     let shards = shards(&place.cloud).await;
     assert_eq!(shards.len(), 2);
+    assert!(shards.values().flatten().any(|record| record.position().minor() > 3), "no aggregates");
     for (shard, records) in &shards {
         let mut lease = Lease::new(shard);
         for n in 0..6 {
@@ -202,7 +208,7 @@ async fn children_that_are_killed_and_stopped_count_once_and_the_program_alone_g
         println!("{shard}: {:?} of {}", lease.position().map(ToString::to_string), records.len());
     }
     // Without a daemon, on the same ledger.
-    for (kind, more) in fill(&place.cloud, 4_000..4_500, &mut dice).await {
+    for (kind, more) in fill(&place.cloud, 4_000..4_500, true, &mut dice).await {
         *expected.entry(kind).or_default() += more;
     }
     let alone = place.command(&["--once"]).output().unwrap();
@@ -214,17 +220,17 @@ async fn children_that_are_killed_and_stopped_count_once_and_the_program_alone_g
 async fn the_end_of_a_shard_is_committed_and_then_marked() {
     let mut dice = StdRng::seed_from_u64(1);
     let place = Place::new(1).await;
-    let expected = fill(&place.cloud, 0..500, &mut dice).await;
+    let expected = fill(&place.cloud, 0..500, false, &mut dice).await;
     let (shard, records) = shards(&place.cloud).await.pop_first().unwrap();
     let mut lease = Lease::new(&shard);
     for _ in 0..2 {
         // The second time, the ledger has the end, and the daemon has lost it.
         let mut child = place.child();
         assert_eq!(child.initialize(&lease), Said::Status);
-        let last = records.last().map(|record| &record.position);
-        assert_eq!(child.call(&process(&records), &mut lease, last), Said::Status);
+        let last = records.last().map(|record| record.position());
+        assert_eq!(child.call(&process(&records), &mut lease, last.as_ref()), Said::Status);
         assert!(!lease.is_ended());
-        assert_eq!(child.call(&json!({ "action": "shardEnded" }), &mut lease, last), Said::Status);
+        assert_eq!(child.call(&json!({ "action": "shardEnded" }), &mut lease, last.as_ref()), Said::Status);
         assert!(lease.is_ended());
         child.end();
         are_same(&place.cells().await, &expected);
@@ -238,7 +244,7 @@ async fn two_children_of_one_shard_count_it_once() {
     println!("seed {seed}");
     let mut dice = StdRng::seed_from_u64(seed);
     let place = Place::new(1).await;
-    let expected = fill(&place.cloud, 0..3_000, &mut dice).await;
+    let expected = fill(&place.cloud, 0..3_000, false, &mut dice).await;
     let (shard, records) = shards(&place.cloud).await.pop_first().unwrap();
     // One of them has lost its lease and does not know yet: each loses epochs to the other, and goes on.
     let mut children: Vec<_> = (0..2).map(|_| (place.child(), Lease::new(&shard), 0)).collect();
@@ -249,12 +255,12 @@ async fn two_children_of_one_shard_count_it_once() {
         let (child, lease, next) = &mut children[dice.random_range(0..2)];
         let batch = &records[*next..records.len().min(*next + dice.random_range(0..60))];
         *next += batch.len();
-        let last = next.checked_sub(1).map(|last| &records[last].position);
-        assert_eq!(child.call(&process(batch), lease, last), Said::Status);
+        let last = next.checked_sub(1).map(|last| records[last].position());
+        assert_eq!(child.call(&process(batch), lease, last.as_ref()), Said::Status);
     }
-    let last = records.last().map(|record| &record.position);
+    let last = records.last().map(|record| record.position());
     for (mut child, mut lease, _) in children {
-        assert_eq!(child.call(&json!({ "action": "shardEnded" }), &mut lease, last), Said::Status);
+        assert_eq!(child.call(&json!({ "action": "shardEnded" }), &mut lease, last.as_ref()), Said::Status);
         assert!(lease.is_ended());
         child.end();
     }

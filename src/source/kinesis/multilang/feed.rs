@@ -66,8 +66,8 @@ impl State {
 fn is_wanted(start: &mut Option<Start>, record: &Record) -> bool {
     let wanted = match start {
         None | Some(Start::Beginning) => true,
-        Some(Start::At(time)) => record.arrived >= *time,
-        Some(Start::After(position)) => record.position > *position,
+        Some(Start::At(time)) => record.arrived() >= *time,
+        Some(Start::After(position)) => record.position() > *position,
     };
     if wanted {
         *start = None;
@@ -80,12 +80,12 @@ impl Feed {
     pub(super) fn give(&self, records: impl IntoIterator<Item = Record>, behind: Option<Duration>) {
         self.0.send_modify(|state| {
             for record in records {
-                if state.last.as_ref().is_some_and(|last| record.position <= *last) {
+                if state.last.as_ref().is_some_and(|last| record.position() <= *last) {
                     continue;
                 }
-                state.last = Some(record.position.clone());
+                state.last = Some(record.position());
                 // What is committed already is not kept, also before a reader has come.
-                let committed = state.standing.to.as_ref().is_some_and(|to| record.position <= *to);
+                let committed = state.standing.to.as_ref().is_some_and(|to| record.position() <= *to);
                 if !committed && is_wanted(&mut state.start, &record) {
                     state.kept.push_back(record);
                 }
@@ -137,7 +137,7 @@ impl Feed {
     pub(super) fn committed(&self, to: Option<&Position>, ended: bool) {
         self.0.send_modify(|state| {
             while let Some(first) = state.kept.front()
-                && to.is_some_and(|to| first.position <= *to)
+                && to.is_some_and(|to| first.position() <= *to)
             {
                 state.kept.pop_front();
                 state.given = state.given.saturating_sub(1);

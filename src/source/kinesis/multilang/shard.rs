@@ -18,7 +18,7 @@ use crate::source::kinesis::KinesisSource;
 use crate::source::kinesis::read::Shared;
 use crate::source::kinesis::shards;
 use crate::source::{Batch, Description, Listed, Retention, Source, Start};
-use crate::{BoxFlow, Error, ErrorKind, Layout, Origin, Partition, Position, Record, from_results};
+use crate::{BoxFlow, Error, ErrorKind, Layout, Origin, Partition, Position, Record, RecordParts, from_results};
 
 /// To the ledger it is the stream, so that the same ledger serves with and without a daemon; but only one of its shards is
 /// ever read.
@@ -137,7 +137,7 @@ impl Reader {
             return Ok(None);
         }
         let period = self.shared.watch.retention().await?;
-        let now = clock.now(records.last().map(|last| last.arrived), behind);
+        let now = clock.now(records.last().map(|last| last.arrived()), behind);
         let behind = if closed { Some(Duration::ZERO) } else { behind };
         Ok(Some(Batch { records, behind, closed, retention: Some(Retention { now, period }) }))
     }
@@ -183,6 +183,12 @@ impl Origins {
     pub(super) fn record(&self, given: Given) -> Record {
         let Given { position, data, key, arrived } = given;
         let origin = if is_aggregate(&data) { &self.aggregate } else { &self.plain };
-        Record { origin: Arc::clone(origin), arrived: arrived.unwrap_or_else(Utc::now), data, position, key }
+        Record::from(RecordParts {
+            origin: Arc::clone(origin),
+            arrived: arrived.unwrap_or_else(Utc::now),
+            data,
+            position,
+            key,
+        })
     }
 }

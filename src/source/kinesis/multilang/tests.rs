@@ -126,7 +126,7 @@ async fn the_daemon_waits_while_nothing_is_taken() {
     let batches = talk.batches.lock().unwrap();
     let [batch] = &**batches else { panic!("{batches:?}") };
     assert_eq!(
-        batch.records.iter().map(|record| record.position.clone()).collect::<Vec<_>>(),
+        batch.records.iter().map(|record| record.position()).collect::<Vec<_>>(),
         [1, 2].map(|n| Position::new(n, 0))
     );
     assert_eq!(batch.behind, Some(Duration::from_millis(7)));
@@ -162,7 +162,7 @@ async fn where_to_begin_is_the_ledgers_affair() {
     talk.give(&[4, 5, 6], 0);
     assert!(talk.is_taken().await);
     let batches = talk.batches.lock().unwrap();
-    let read: Vec<_> = batches.iter().flat_map(|batch| &batch.records).map(|record| record.position.clone()).collect();
+    let read: Vec<_> = batches.iter().flat_map(|batch| &batch.records).map(|record| record.position()).collect();
     assert_eq!(read, [5, 6].map(|n| Position::new(n, 0)));
 }
 
@@ -177,7 +177,7 @@ async fn an_aggregate_that_the_daemon_could_not_open_is_no_event() {
     let batches = talk.batches.lock().unwrap();
     let record = &batches[0].records[0];
     assert_eq!(
-        (&record.origin.layout, &record.data),
-        (&crate::Layout::Aggregate, &Bytes::from_static(&[0xF3, 0x89, 0x9A, 0xC2, 0, 0]))
+        (record.layout(), record.bytes()),
+        (&crate::Layout::Aggregate, Bytes::from_static(&[0xF3, 0x89, 0x9A, 0xC2, 0, 0]))
     );
 }

@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng};
 
 use super::super::feed::Feed;
 use super::*;
-use crate::{Layout, Origin, Partition, Record};
+use crate::{Layout, Origin, Partition, Record, RecordParts};
 
 fn shown(action: &Do) -> String {
     match action {
@@ -166,12 +166,14 @@ impl Child {
                     }
                 }
                 Do::Give { records, behind } => {
-                    let record = |given: Given| Record {
-                        data: given.data,
-                        origin: Arc::clone(&self.origin),
-                        position: given.position,
-                        arrived: DateTime::UNIX_EPOCH,
-                        key: given.key,
+                    let record = |given: Given| {
+                        Record::from(RecordParts {
+                            data: given.data,
+                            origin: Arc::clone(&self.origin),
+                            position: given.position,
+                            arrived: DateTime::UNIX_EPOCH,
+                            key: given.key,
+                        })
                     };
                     self.feed.give(records.into_iter().map(record), behind);
                 }
@@ -196,7 +198,7 @@ impl Child {
             && dice.random_bool(0.7)
             && let Some(found) = self.feed.next().now_or_never()
         {
-            self.open.extend(found.records.into_iter().map(|record| record.position));
+            self.open.extend(found.records.into_iter().map(|record| record.position()));
             self.closed |= found.closed;
             over = found.over;
         }
