@@ -122,6 +122,12 @@ const RULES: &[Rule] = &[
         never: &["crate::sink", "crate::store", "crate::lease", "crate::epoch"],
     },
     Rule {
+        says: "`source/kinesis/multilang/machine.rs` and `message.rs` never use anything asynchronous.",
+        rooms: &["src/source/kinesis/multilang/machine.rs", "src/source/kinesis/multilang/message.rs"],
+        except: &[],
+        never: &["tokio", "futures", "std::future", "std::fs", "std::io"],
+    },
+    Rule {
         says: "Sinks never use sources, stores or the ledger.",
         rooms: &["src/sink/"],
         except: &[],

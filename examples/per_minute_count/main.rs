@@ -33,6 +33,7 @@ use anabranch::codec::{Event, EventDecoder, Minute, Undecodable};
 use anabranch::epoch::{AtGaps, Every, Format, Ledger, Pipeline, Report, SourceExt, State, carry_groups};
 use anabranch::group::{Carrier, Until};
 use anabranch::lease::Leases;
+use anabranch::source::kinesis::{KinesisSource, MultiLang};
 use anabranch::source::{self, Source};
 use anabranch::store::{self, Store};
 use anabranch::{BoxFlow, Error, ErrorKind, Flow, Message, Record, sink};
@@ -107,7 +108,7 @@ struct Options {
     /// Shares the shards with other workers, of the same command, through this DynamoDB table of leases, which is made if there is
     /// none.
     #[cfg(feature = "dynamodb")]
-    #[arg(long, value_name = "NAME", requires = "sink", conflicts_with_all = ["once", "redrive"])]
+    #[arg(long, value_name = "NAME", requires = "sink", conflicts_with_all = ["once", "redrive", "multilang"])]
     workers_table: Option<String>,
 
     /// With --workers-table: another worker takes the shards of one that has not been heard of for so long. All workers should have the
@@ -119,6 +120,11 @@ struct Options {
     /// In the place of reading the source: puts the events once more that were set aside, and ends.
     #[arg(long, requires = "sink", conflicts_with = "continue_from")]
     redrive: bool,
+
+    /// Lets a MultiLangDaemon of the Kinesis Client Library start this program for each shard, give it the shard's records over
+    /// standard input, and share the shards among machines. The source is the daemon's stream; docs/multilang.md has the rest.
+    #[arg(long, requires = "sink", conflicts_with_all = ["once", "redrive"])]
+    multilang: bool,
 }
 
 impl Options {
@@ -273,8 +279,39 @@ fn partition_key(kind: &str) -> CompactString {
     kind.chars().take(MAX_KEY_CHARS).collect()
 }
 
+/// Counts the shard that a MultiLangDaemon gives, until it says that this is done.
+async fn count_for_daemon(options: &Options, from: &str, to: &str) -> Result<(), Error> {
+    let stream = match from.strip_prefix("kinesis:") {
+        Some(_) if to.starts_with("dir:") || to.starts_with("s3:") => KinesisSource::open(from).await?,
+        _ => {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "a MultiLangDaemon gives records of a stream, to be counted exactly",
+            )
+            .at(format!("--source {from} --sink {to}"))
+            .cure("use --source kinesis:STREAM, and --sink s3://BUCKET/PREFIX or dir:PATH"));
+        }
+    };
+    let store = store::open(to, store::Options::default()).await?;
+    // The daemon says when to stop. A signal may reach both of them, and it would miss the end of the conversation.
+    let ignored = async {
+        loop {
+            asked().await;
+            eprintln!("asked to stop: it is the daemon that has to be asked");
+        }
+    };
+    let count = MultiLang::new(stream).run(|shard| count_exactly(shard, store, options, std::future::pending()));
+    tokio::select! {
+        counted = count => counted,
+        () = ignored => Ok(()),
+    }
+}
+
 async fn run(options: Options) -> Result<(), Error> {
     let (Some(from), Some(to)) = (&options.source, &options.sink) else { return demo::run(options).await };
+    if options.multilang {
+        return count_for_daemon(&options, from, to).await;
+    }
     let source = source::open(from).await?;
     EventDecoder::new(&*options.time_column, &*options.key_column)
         .check(&source.layout().await?)

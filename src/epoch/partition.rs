@@ -71,8 +71,8 @@ where
         if let Some(lease) = &self.lease {
             lease.check(&head, &self.ledger)?;
             lease.check_parents(listed, &head, &self.ledger, &self.root).await?;
-            lease.commit(partition, &head);
         }
+        self.tell(partition, &head);
         let mut hints = Hints::behind(hinted);
         while !head.end {
             if head.n == 0 {
@@ -96,9 +96,18 @@ where
                 Some(walked) => head = walked?,
                 None => break,
             }
+            self.tell(partition, &head);
         }
         hints.put_last(&self.ledger, partition, &head).await;
         Ok(head.end)
+    }
+
+    /// Tells the source and the lease how far a partition is committed.
+    fn tell(&self, partition: &Partition, head: &Head) {
+        self.source.committed(partition, head.from.as_ref(), head.end);
+        if let Some(lease) = &self.lease {
+            lease.commit(partition, head);
+        }
     }
 
     /// The state that the next epoch of a partition begins with.
@@ -239,9 +248,8 @@ where
         }
         let committed = self.ledger.commit(partition, &head, outcome).await?;
         drop(held);
-        if let (Some(lease), Committed::Ours(head) | Committed::Theirs(head)) = (&self.lease, &committed) {
-            lease.commit(partition, head);
-        }
+        let (Committed::Ours(head) | Committed::Theirs(head)) = &committed;
+        self.tell(partition, head);
         match &committed {
             Committed::Ours(head) => {
                 watched.committed(head.from.clone(), lag);
