@@ -7,7 +7,7 @@ use std::time::Duration;
 use anabranch::codec::{Event, EventDecoder};
 use anabranch::group::Until;
 use anabranch::window::tumbling;
-use anabranch::{Flow, Layout, OperatorError, Origin, Partition, Position, Record, from_iter, merge};
+use anabranch::{Flow, Layout, OperatorError, Origin, Partition, Position, Record, RecordParts, from_iter, merge};
 use futures::{Stream, stream};
 use tokio::runtime::Runtime;
 
@@ -116,14 +116,14 @@ fn flagship() -> u64 {
     let columns = ["time", "kind", "user", "amount"].map(String::from).into();
     let layout = Layout::Delimited { delimiter: b'\t', columns };
     let origin = Arc::new(Origin { partition: Partition::new("memory"), layout });
-    let record = |(line, index): (&str, u64)| Record {
+    let record = |(line, index): (&str, u64)| RecordParts {
         data: line.to_owned().into(),
         origin: Arc::clone(&origin),
         position: Position::new(index, 0),
         arrived: Default::default(),
         key: Default::default(),
     };
-    let records: Vec<Record> = lines().lines().zip(0..).map(record).collect();
+    let records: Vec<Record> = lines().lines().zip(0..).map(record).map(Record::from).collect();
     let counts = from_iter(records)
         .map(EventDecoder::new("time", "kind").to_fn())
         .filter_map(Result::ok)
