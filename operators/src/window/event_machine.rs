@@ -14,6 +14,8 @@ use crate::{Counter, OperatorError};
 /// How many windows may be open if nothing else is said.
 const MAX_WINDOWS: usize = 1 << 20;
 
+type Copy<V> = fn(&V) -> V;
+
 pub(super) struct Machine<K, T, A: Aggregator<K, T>, E> {
     pub(super) rules: Rules<K, T, A, E>,
     windows: Windows<K, T, A>,
@@ -24,7 +26,7 @@ pub(super) struct Rules<K, T, A: Aggregator<K, T>, E> {
     pub(super) aggregator: A,
     pub(super) watermark: Watermark,
     /// Copies a state whose window is kept for late items; set if any are.
-    pub(super) copy: Option<fn(&A::State) -> A::State>,
+    pub(super) copy: Option<Copy<A::State>>,
     max_windows: usize,
     /// Makes the failure, where the flow is to fail; otherwise the oldest window is closed early.
     pub(super) fail: Option<fn(OperatorError) -> E>,
