@@ -24,6 +24,7 @@ mod counter;
 mod error;
 mod flow;
 mod redirect;
+mod rota;
 mod signal;
 mod sync;
 

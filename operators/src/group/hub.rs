@@ -93,7 +93,7 @@ pub(crate) struct Out<K, T, E> {
 impl<K, T, E> Out<K, T, E> {
     /// Opens a sub-stream, or gives nothing if the outer stream is gone, so that nobody could read it.
     pub(crate) fn open(&self, key: K) -> Option<Arc<Lane<K, T, E>>> {
-        let lane = Arc::new(self.lanes.lane(key));
+        let lane = Arc::new(Lane::new(key));
         if let Err(unread) = self.outer.push(&self.lanes, Arc::clone(&lane)) {
             drop(unread.abandon(&self.lanes));
             return None;
@@ -147,13 +147,19 @@ where
         if let Some(item) = lane.give(lanes, taken) {
             return Poll::Ready(Some(Ok(item)));
         }
-        self.poll_lane(lane, cx).map(|polled| lane.take_all(lanes, taken, polled))
+        let member = lanes.host.member(cx);
+        if member.is_some_and(|member| lane.waits_in_merge(lanes, taken, member)) {
+            return Poll::Pending;
+        }
+        taken.forget_call();
+        self.poll_lane(lane, cx).map(|polled| lane.take_all(lanes, taken, polled, member))
     }
 
     /// The next sub-stream.
     #[allow(clippy::type_complexity)]
     pub(crate) fn poll_open(&self, cx: &Context<'_>) -> Poll<Option<Result<Opened<S, K>, S::Error>>> {
         let outer = &self.out.outer;
+        self.out.lanes.host.outer_is_polled();
         self.poll_lane(outer, cx).map(|polled| outer.take_one(&self.out.lanes, polled))
     }
 
@@ -163,14 +169,12 @@ where
         let lanes = &self.out.lanes;
         let mut polled = false;
         loop {
-            if lane.poll_ready(lanes, cx).is_ready() {
-                return Poll::Ready(polled);
-            }
+            let Some(seat) = lane.wait(lanes, cx) else { return Poll::Ready(polled) };
             if lanes.baton.is_quiet() || gives_way(&lanes.baton) {
                 return Poll::Pending;
             }
-            let Some((mut driver, turn)) = self.take_turn(lane.seat()) else { return Poll::Pending };
-            lanes.baton.begin(lane.seat());
+            let Some((mut driver, turn)) = self.take_turn(seat) else { return Poll::Pending };
+            lanes.baton.begin(seat);
             polled = true;
             match catch_unwind(AssertUnwindSafe(|| driver.drive(&self.out, || lane.is_ready()))) {
                 Ok(Drove::Served) => turn.over(Place::In(driver)),
@@ -179,7 +183,7 @@ where
                         lanes.baton.rest();
                     }
                     turn.over(Place::In(driver));
-                    lanes.baton.finish(lane.seat());
+                    lanes.baton.finish(seat);
                     if !lane.is_ready() {
                         return Poll::Pending;
                     }
@@ -237,7 +241,7 @@ where
             failure: None,
             timer: Timer::new(),
         };
-        let outer = Lane::new((), Baton::OUTER);
+        let outer = Lane::with_seat((), Some(Baton::OUTER));
         Self { out: Out { lanes, outer }, driver: Mutex::new(Place::In(Box::new(driver))) }
     }
 
