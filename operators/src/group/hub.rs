@@ -143,6 +143,20 @@ where
         taken: &mut Taken<S::Ok>,
         cx: &Context<'_>,
     ) -> Poll<Option<Result<S::Ok, S::Error>>> {
+        match lane.give_one_of_many(&self.out.lanes, taken) {
+            Some(item) => Poll::Ready(Some(Ok(item))),
+            None => self.poll_more(lane, taken, cx),
+        }
+    }
+
+    /// The next item of a sub-stream, whether its reader has one or not. Out of line, so that what goes before is short.
+    #[inline(never)]
+    fn poll_more(
+        &self,
+        lane: &Lane<K, S::Ok, S::Error>,
+        taken: &mut Taken<S::Ok>,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Result<S::Ok, S::Error>>> {
         let lanes = &self.out.lanes;
         if let Some(item) = lane.give(lanes, taken) {
             return Poll::Ready(Some(Ok(item)));

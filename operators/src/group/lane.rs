@@ -53,15 +53,30 @@ pub(crate) struct Lane<K, T, E> {
 /// What the reader of a lane has taken out of it and not yet given: all that was there, under one lock.
 pub(crate) struct Taken<T> {
     items: VecDeque<T>,
-    /// How many were given that still count as unread.
-    given: usize,
+    /// How many of them there were when it was last counted what was given.
+    counted: usize,
+    /// It is counted when there are no more than these.
+    few: usize,
     /// Which stream of a merge the lane calls when there is something to take again, unless it has done so since.
     called: Option<Member>,
 }
 
 impl<T> Taken<T> {
     pub(crate) const fn new() -> Self {
-        Self { items: VecDeque::new(), given: 0, called: None }
+        Self { items: VecDeque::new(), counted: 0, few: 0, called: None }
+    }
+
+    /// Whether what was given is counted with the next item.
+    #[inline(always)]
+    fn is_due(&self, lanes: &Lanes) -> bool {
+        self.items.len() <= self.few + 1 || lanes.is_held()
+    }
+
+    /// Gives how many were given and not yet counted, and counts again when `uncounted` more are, or none are left.
+    fn count(&mut self, uncounted: usize) -> usize {
+        let left = self.items.len();
+        self.few = left.saturating_sub(uncounted);
+        std::mem::replace(&mut self.counted, left) - left
     }
 
     /// The reader will wait for itself, if at all.
@@ -337,39 +352,39 @@ impl<K, T, E> Lane<K, T, E> {
         true
     }
 
-    /// The next item that was taken before, if the lane has not failed since.
+    /// The next item that was taken before, unless this is the time to count what was [given](Self::give).
     ///
     /// While the source is held back, each item given makes room at once; otherwise some do together.
     #[inline(always)]
+    pub(crate) fn give_one_of_many(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
+        if taken.is_due(lanes) || self.failed.load(Ordering::Acquire) { None } else { taken.items.pop_front() }
+    }
+
+    /// The next item that was taken before, if the lane has not failed since; counts what was given with it.
     pub(crate) fn give(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
         if self.failed.load(Ordering::Acquire) {
             self.forget(lanes, taken);
         }
-        self.give_first(lanes, taken)
+        self.give_and_count(lanes, taken)
     }
 
     /// Drops what was taken before the lane failed.
     #[cold]
     fn forget(&self, lanes: &Lanes, taken: &mut Taken<T>) {
-        taken.given += taken.items.len();
         taken.items.clear();
         self.count_given(lanes, taken);
     }
 
-    #[inline(always)]
-    fn give_first(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
+    fn give_and_count(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
         let item = taken.items.pop_front()?;
-        taken.given += 1;
-        if taken.items.is_empty() || taken.given >= lanes.uncounted || lanes.is_held() {
-            self.count_given(lanes, taken);
-        }
+        self.count_given(lanes, taken);
         Some(item)
     }
 
     /// Counts as read what was given.
-    #[inline(never)]
     fn count_given(&self, lanes: &Lanes, taken: &mut Taken<T>) {
-        self.read(lanes, std::mem::take(&mut taken.given));
+        let given = taken.count(lanes.uncounted);
+        self.read(lanes, given);
     }
 
     /// Takes all items, of which there are none taken before, and gives the first; or the end. A reader that polled the
@@ -385,9 +400,12 @@ impl<K, T, E> Lane<K, T, E> {
         std::mem::swap(&mut state.items, &mut taken.items);
         state.member = member;
         taken.called = member;
+        taken.counted = taken.items.len();
+        taken.count(lanes.uncounted);
         let error = self.was_taken(lanes, state, taken.items.is_empty(), polled);
         // Not looking for a failure that has come meanwhile: it is for the next call.
-        self.give_first(lanes, taken).map(Ok).or_else(|| error.map(|error| Err(*error)))
+        let first = if taken.is_due(lanes) { self.give_and_count(lanes, taken) } else { taken.items.pop_front() };
+        first.map(Ok).or_else(|| error.map(|error| Err(*error)))
     }
 
     /// Takes an item, or the end.
