@@ -11,7 +11,7 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, TURN, lock};
 
 /// How many items a lane is to get at once, if they come fast: each time costs as much as about ten items do.
-const RUN: usize = TURN / 16;
+const RUN: usize = TURN / 8;
 
 /// So few items are moved faster one by one than as slices.
 const FEW: usize = 4;
@@ -123,9 +123,9 @@ impl Lanes {
     }
 
     /// How many items may gather before they are handed over: no more than a reader that waits for its own can do without,
-    /// and half of the bound for all.
+    /// and most of the bound for all, where many are open.
     pub(super) fn gathering(&self, open: usize) -> usize {
-        open.saturating_mul(RUN).min(self.bounds.all / 2)
+        open.saturating_mul(RUN).min(self.bounds.all - self.bounds.all / 8)
     }
 
     /// How many items may come until it is to be looked whether the lanes are full: each may open a lane, which counts too.
