@@ -20,9 +20,10 @@ use futures::{Stream, TryStream};
 use tokio::time::Instant;
 
 use super::groups::{Groups, Limit};
-use super::hub::{Filled, Out, Route};
+use super::hub::Out;
 use super::inlet::{Gathering, Inlet};
 use super::lane::{Bounds, Lane, Lanes};
+use super::route::{Filled, Route};
 use super::substream::{Group, SubStreams};
 use super::table::{Id, Lookup, Vacancy};
 use super::until::{GroupSignal, Until};

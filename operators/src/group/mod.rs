@@ -15,6 +15,7 @@ pub(crate) mod lane;
 mod list;
 mod merge_states;
 mod reduce_each;
+pub(crate) mod route;
 pub(crate) mod substream;
 mod sum_each;
 mod table;
