@@ -107,7 +107,7 @@ impl Messages {
     fn message(&mut self, record: Record) -> Result<Message, Box<DeadLetter>> {
         let data = self.encoder.encode(record.clone()).map_err(|undecodable| Box::new(undecodable.into()))?;
         let key = match &self.key_column {
-            None => Ok(record.key.clone()),
+            None => Ok(record.key().into()),
             Some(name) => key(&data, name),
         };
         match key {
@@ -133,16 +133,15 @@ fn key(object: &[u8], name: &str) -> Result<CompactString, String> {
 
 /// A record without a key.
 fn unusable(record: Record, why: impl Into<String>) -> Box<DeadLetter> {
-    let line = matches!(record.origin.layout, Layout::Delimited { .. })
-        .then(|| record.position.minor())
-        .filter(|line| *line > 0);
+    let line =
+        matches!(record.layout(), Layout::Delimited { .. }).then(|| record.position().minor()).filter(|line| *line > 0);
     Box::new(DeadLetter { line, reason: why.into(), record })
 }
 
 /// Where a record stands, and what is wrong with it.
 fn told(DeadLetter { record, line, reason }: &DeadLetter) -> String {
     let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
-    format!("{}, position {}{line}: {reason}", record.origin.partition, record.position)
+    format!("{}, position {}{line}: {reason}", record.partition(), record.position())
 }
 
 async fn run(options: Options) -> Result<(), Error> {
@@ -155,7 +154,7 @@ async fn run(options: Options) -> Result<(), Error> {
     let progress = progress();
     let set_aside = futures::sink::unfold((), |(), letter: Box<DeadLetter>| {
         dead.add(1);
-        progress.suspend(|| eprintln!("set aside: {}\n  {}", told(&letter), letter.record.data.escape_ascii()));
+        progress.suspend(|| eprintln!("set aside: {}\n  {}", told(&letter), letter.record.data().escape_ascii()));
         async { Ok::<_, Error>(()) }
     });
     let outcome = source::records(source)
@@ -196,7 +195,7 @@ async fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use anabranch::{Origin, Partition, Position};
+    use anabranch::{Origin, Partition, Position, RecordParts};
 
     use super::*;
 
@@ -205,12 +204,13 @@ mod tests {
         let layout = Layout::Delimited { delimiter: b'\t', columns };
         let origin = Arc::new(Origin { partition: Partition::new("x.tsv"), layout });
         let position = Position::new(40, 7);
-        Record { data: text.into(), origin, position, arrived: Default::default(), key: CompactString::default() }
+        let (data, key) = (text.into(), CompactString::default());
+        RecordParts { data, origin, position, arrived: Default::default(), key }.into()
     }
 
     fn json(text: &'static str) -> Record {
         let origin = Arc::new(Origin { partition: Partition::new("random"), layout: Layout::Json });
-        Record { data: text.into(), origin, key: "given".into(), ..line("") }
+        RecordParts { data: text.into(), origin, key: "given".into(), ..line("").into_parts() }.into()
     }
 
     fn refused(record: Record) -> String {
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_missing_column_is_refused_before_anything_is_read() {
-        let layout = line("").origin.layout.clone();
+        let layout = line("").layout().clone();
         assert_eq!(Messages::new(None).check(&layout).unwrap_err().kind(), ErrorKind::Usage);
         let error = Messages::new(Some("airline")).check(&layout).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);

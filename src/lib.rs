@@ -38,4 +38,4 @@ mod record;
 mod uri;
 
 pub use crate::error::{Error, ErrorKind};
-pub use crate::record::{Layout, Message, Origin, Partition, Position, Record};
+pub use crate::record::{Layout, Message, Origin, Partition, Position, Record, RecordParts};

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -204,9 +205,34 @@ pub enum Layout {
     Aggregate,
 }
 
-/// Bytes with their partition, position, arrival time and partition key, as a source gives them. Cheap to clone.
+/// Bytes with their partition, position, arrival time and partition key, as a source gives them. Cheap to clone, and small:
+/// it goes through many hands.
+///
+/// The lines of one block of a file share the block, so a record that is kept keeps the block, of 256 KiB.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use anabranch::{Layout, Origin, Partition, Position, Record, RecordParts};
+///
+/// let origin = Arc::new(Origin { partition: Partition::new("p"), layout: Layout::Json });
+/// let parts = RecordParts {
+///     data: r#"{"carrier":"UA"}"#.into(),
+///     origin,
+///     position: Position::new(1, 0),
+///     arrived: Default::default(),
+///     key: "UA".into(),
+/// };
+/// let record = Record::from(parts);
+/// assert_eq!((record.data().len(), record.key()), (16, "UA"));
+/// let changed = Record::from(RecordParts { key: "AA".into(), ..record.into_parts() });
+/// assert_eq!(changed.key(), "AA");
+/// ```
+#[derive(Clone)]
+pub struct Record(Place);
+
+/// All that a [`Record`] is made of.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub struct RecordParts {
     /// The bytes, without a line's end.
     pub data: Bytes,
     /// Which partition they are from, and how to read them.
@@ -217,6 +243,154 @@ pub struct Record {
     pub arrived: DateTime<Utc>,
     /// The key that put them into their partition; empty where a source has none.
     pub key: CompactString,
+}
+
+/// Where the parts of a record are. Of both kinds it has one count of references.
+#[derive(Clone)]
+enum Place {
+    /// By themselves.
+    Alone(Arc<RecordParts>),
+    /// In a block of lines.
+    Line { lines: Arc<Lines>, line: Line },
+}
+
+/// A block of a file's text, and what its lines have in common.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    pub(crate) text: Bytes,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) arrived: DateTime<Utc>,
+    /// Where in the file the text begins.
+    pub(crate) offset: u64,
+    /// On which line of the file the text begins.
+    pub(crate) first: u64,
+    /// Whether there are no quotes in it.
+    pub(crate) unquoted: bool,
+}
+
+/// Where in a block of lines a record is. It ends with one byte of its line's end behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) start: u32,
+    pub(crate) len: u32,
+    /// How many lines further down than the block it ends.
+    pub(crate) below: u32,
+}
+
+impl Record {
+    #[inline]
+    pub(crate) fn of_line(lines: &Arc<Lines>, line: Line) -> Self {
+        Self(Place::Line { lines: Arc::clone(lines), line })
+    }
+
+    /// The bytes, without a line's end.
+    #[inline]
+    pub fn data(&self) -> &[u8] {
+        match &self.0 {
+            Place::Alone(parts) => &parts.data,
+            Place::Line { lines, line } => &lines.text[line.range()],
+        }
+    }
+
+    /// Whether it is known that there are no quotes in it.
+    #[inline]
+    pub(crate) fn is_unquoted(&self) -> bool {
+        matches!(&self.0, Place::Line { lines, .. } if lines.unquoted)
+    }
+
+    /// The bytes, without a copy.
+    pub fn bytes(&self) -> Bytes {
+        match &self.0 {
+            Place::Alone(parts) => parts.data.clone(),
+            Place::Line { lines, line } => lines.text.slice(line.range()),
+        }
+    }
+
+    /// Which partition they are from, and how to read them.
+    #[inline]
+    pub fn origin(&self) -> &Arc<Origin> {
+        match &self.0 {
+            Place::Alone(parts) => &parts.origin,
+            Place::Line { lines, .. } => &lines.origin,
+        }
+    }
+
+    /// The partition they are from.
+    pub fn partition(&self) -> &Partition {
+        &self.origin().partition
+    }
+
+    /// How to read them.
+    pub fn layout(&self) -> &Layout {
+        &self.origin().layout
+    }
+
+    /// Where in the partition.
+    #[inline]
+    pub fn position(&self) -> Position {
+        match &self.0 {
+            Place::Alone(parts) => parts.position.clone(),
+            Place::Line { lines, line: Line { start, len, below } } => {
+                Position::new(lines.offset + u64::from(*start) + u64::from(*len) + 1, lines.first + u64::from(*below))
+            }
+        }
+    }
+
+    /// When the source took them in. What they themselves say about time is data.
+    #[inline]
+    pub fn arrived(&self) -> DateTime<Utc> {
+        match &self.0 {
+            Place::Alone(parts) => parts.arrived,
+            Place::Line { lines, .. } => lines.arrived,
+        }
+    }
+
+    /// The key that put them into their partition; empty where a source has none.
+    pub fn key(&self) -> &str {
+        match &self.0 {
+            Place::Alone(parts) => &parts.key,
+            Place::Line { .. } => "",
+        }
+    }
+
+    /// All of it, to be changed.
+    pub fn into_parts(self) -> RecordParts {
+        match self.0 {
+            Place::Alone(parts) => Arc::unwrap_or_clone(parts),
+            Place::Line { .. } => RecordParts {
+                data: self.bytes(),
+                origin: Arc::clone(self.origin()),
+                position: self.position(),
+                arrived: self.arrived(),
+                key: CompactString::const_new(""),
+            },
+        }
+    }
+}
+
+impl From<RecordParts> for Record {
+    fn from(parts: RecordParts) -> Self {
+        Self(Place::Alone(Arc::new(parts)))
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("data", &format_args!("b\"{}\"", self.data().escape_ascii()))
+            .field("origin", self.origin())
+            .field("position", &self.position())
+            .field("arrived", &self.arrived())
+            .field("key", &self.key())
+            .finish()
+    }
+}
+
+impl Line {
+    #[inline]
+    const fn range(self) -> Range<usize> {
+        self.start as usize..(self.start as usize + self.len as usize)
+    }
 }
 
 /// Bytes and the key that decides their partition, as a sink takes them. Cheap to clone.

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use anabranch::codec::{
-    EventDecoder, Frame, Framer, JsonEncoder, MAX_RECORD, Minute, Reason, Undecodable, columns, parse_time,
+    Event, EventDecoder, Frame, Framer, JsonEncoder, MAX_RECORD, Minute, Reason, Undecodable, columns, parse_time,
 };
-use anabranch::{ErrorKind, Layout, Origin, Partition, Position, Record};
+use anabranch::{ErrorKind, Layout, Origin, Partition, Position, Record, RecordParts};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use csv_core::ReadRecordResult;
@@ -179,13 +179,14 @@ fn json() -> Arc<Origin> {
 }
 
 fn record(origin: &Arc<Origin>, data: impl AsRef<[u8]>) -> Record {
-    Record {
+    RecordParts {
         data: Bytes::copy_from_slice(data.as_ref()),
         origin: Arc::clone(origin),
         position: Position::new(120, 7),
         arrived: DateTime::default(),
         key: Default::default(),
     }
+    .into()
 }
 
 fn decoder() -> EventDecoder {
@@ -253,7 +254,52 @@ fn a_delimited_record_that_cannot_be_read_says_where_and_why() {
         let text = refused.to_string();
         assert!(text.starts_with("x.tsv, position 120.7, line 7: ") && text.contains(found), "{text}");
         assert!(text.len() < 300, "{text}");
-        assert_eq!(refused.record().data, data);
+        assert_eq!(refused.record().data(), data);
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_a_decoder_has_read_before_changes_nothing(
+        fields in vec(
+            prop_oneof![
+                "2013-01-0[1-3]T1[0-2]:[0-6][0-9](:[0-9]{2}(\\.[0-9]{1,4})?)?Z?",
+                "[A-Z]{0,9}",
+                Just("\"UA\"".to_owned()),
+                Just("\"U\tA\"".to_owned()),
+                Just("é".to_owned()),
+            ],
+            0..5,
+        ),
+        cut in 0_usize..2,
+    ) {
+        let origin = delimited();
+        let mut data = fields.join("\t").into_bytes();
+        data.truncate(data.len().saturating_sub(cut));
+        let mut used = decoder();
+        used.decode(record(&origin, "1\t2013-01-01T10:17:00.000Z\tUA")).unwrap();
+        let shown = |decoded: Result<Event, Undecodable>| decoded.map_err(|refused| refused.to_string());
+        prop_assert_eq!(shown(used.decode(record(&origin, &data))), shown(decoder().decode(record(&origin, &data))));
+    }
+
+    #[test]
+    fn the_fields_of_any_record_are_those_of_csv_core(
+        time in "2013-01-01T10:17:[0-5][0-9](\\.[0-9]{3})?Z",
+        kind in "[a-zé ]{1,30}",
+        flight in "[a-z\"]{0,12}",
+        quoted in any::<bool>(),
+    ) {
+        let quote = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+        let flight = if quoted || flight.contains('"') { quote(&flight) } else { flight };
+        let line = format!("{flight}\t{time}\t{kind}");
+        let mut reader = csv::ReaderBuilder::new().delimiter(b'\t').has_headers(false).from_reader(line.as_bytes());
+        let fields = reader.records().next().unwrap().unwrap();
+        let mut decoder = decoder();
+        let origin = delimited();
+        for _ in 0..2 {
+            let event = decoder.decode(record(&origin, &line)).unwrap();
+            prop_assert_eq!((event.time, event.kind.as_str()), (parse_time(&fields[1]).unwrap(), &fields[2]));
+        }
     }
 }
 

@@ -74,7 +74,7 @@ async fn read_all(source: &KinesisSource) -> BTreeMap<Partition, Vec<Record>> {
 }
 
 fn as_messages<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<(String, Vec<u8>)> {
-    let mut all: Vec<_> = records.into_iter().map(|record| (record.key.to_string(), record.data.to_vec())).collect();
+    let mut all: Vec<_> = records.into_iter().map(|record| (record.key().to_owned(), record.data().to_vec())).collect();
     all.sort();
     all
 }
@@ -117,7 +117,7 @@ async fn the_sink_behaves() {
     for suite in ["flush", "close"] {
         let cloud = cloud(2).await;
         let (sink, source) = (Box::pin(sink(&cloud).await), source(&cloud).await);
-        let arrived = async || read_all(&source).await.into_values().flatten().map(|record| record.data).collect();
+        let arrived = async || read_all(&source).await.into_values().flatten().map(|record| record.bytes()).collect();
         match suite {
             "flush" => sink_suite::all_is_delivered_after_a_flush(sink, arrived).await,
             _ => sink_suite::all_is_delivered_after_a_close(sink, arrived).await,
@@ -145,15 +145,15 @@ async fn what_was_put_is_read_from_all_shards_once_and_in_order() {
     let mut home = BTreeMap::new();
     for (partition, records) in &shards {
         assert!(!records.is_empty(), "{partition}");
-        assert!(records.is_sorted_by(|a, b| a.position < b.position), "{partition}");
+        assert!(records.is_sorted_by(|a, b| a.position() < b.position()), "{partition}");
         for record in records {
-            assert_eq!((&record.origin.partition, &record.origin.layout), (partition, &Layout::Json));
-            assert_eq!(*home.entry(&record.key).or_insert(partition), partition, "a key has one shard");
+            assert_eq!((record.partition(), record.layout()), (partition, &Layout::Json));
+            assert_eq!(*home.entry(record.key().to_owned()).or_insert(partition), partition, "a key has one shard");
         }
     }
     let again = read_all(&source).await;
     for (partition, records) in &shards {
-        let positions = |records: &[Record]| records.iter().map(|record| record.position.clone()).collect::<Vec<_>>();
+        let positions = |records: &[Record]| records.iter().map(Record::position).collect::<Vec<_>>();
         assert_eq!(positions(records), positions(&again[partition]), "the same records at the same positions");
     }
 }
@@ -167,11 +167,11 @@ async fn reading_goes_on_behind_a_position() {
     let all: Vec<Record> =
         read(&source, &shard, Start::Beginning).await.into_iter().flat_map(|batch| batch.records).collect();
     for n in [0, 1, 50, 98, 99] {
-        let after = Start::After(all[n].position.to_string().parse().unwrap());
+        let after = Start::After(all[n].position().to_string().parse().unwrap());
         let rest: Vec<Record> =
             read(&source, &shard, after).await.into_iter().flat_map(|batch| batch.records).collect();
-        let positions: Vec<_> = rest.iter().map(|record| &record.position).collect();
-        assert_eq!(positions, all[n + 1..].iter().map(|record| &record.position).collect::<Vec<_>>());
+        let positions: Vec<_> = rest.iter().map(Record::position).collect();
+        assert_eq!(positions, all[n + 1..].iter().map(Record::position).collect::<Vec<_>>());
     }
 }
 

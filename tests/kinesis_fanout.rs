@@ -119,7 +119,7 @@ async fn read(source: &KinesisSource, records: usize) -> BTreeMap<usize, usize> 
         && let Some(batch) = flows.try_next().await.unwrap()
     {
         for record in &batch.records {
-            let n: usize = std::str::from_utf8(&record.data).unwrap().parse().unwrap();
+            let n: usize = std::str::from_utf8(record.data()).unwrap().parse().unwrap();
             *times.entry(n).or_default() += 1;
         }
         left = left.saturating_sub(batch.records.len());

@@ -49,9 +49,9 @@ async fn read(config: &SdkConfig) -> Result<BTreeMap<usize, usize>, Error> {
         let mut last = None;
         while let Some(batch) = flow.try_next().await? {
             for record in batch.records {
-                assert!(last.as_ref() < Some(&record.position), "positions grow");
-                last = Some(record.position);
-                let n: usize = std::str::from_utf8(&record.data).unwrap().parse().unwrap();
+                assert!(last < Some(record.position()), "positions grow");
+                last = Some(record.position());
+                let n: usize = std::str::from_utf8(record.data()).unwrap().parse().unwrap();
                 *times.entry(n).or_default() += 1;
             }
             if batch.behind == Some(Duration::ZERO) {

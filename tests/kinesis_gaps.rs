@@ -62,7 +62,7 @@ impl World {
         let source = KinesisSource::builder(STREAM).start(InitialPosition::TrimHorizon).sdk_config(self.config.clone());
         let ledger = Ledger::new(self.store(), "test");
         let rows = |records: anabranch::Flow<_>, _| {
-            records.map(|record: anabranch::Record| String::from_utf8_lossy(&record.data).into_owned())
+            records.map(|record: anabranch::Record| String::from_utf8_lossy(record.data()).into_owned())
         };
         let pipeline = source.build().await?.epochs(Every::secs(60)).commit_to(ledger, rows);
         pipeline.once(true).at_gaps(at_gaps).run(std::future::pending()).await

@@ -52,8 +52,8 @@ async fn read(cloud: &LocalCloud) -> BTreeMap<String, Vec<usize>> {
         let mut flow = source.read(&listed.partition, Start::Beginning);
         while let Some(batch) = flow.try_next().await.unwrap() {
             for record in batch.records {
-                let n = str::from_utf8(&record.data).unwrap().parse().unwrap();
-                by_key.entry(record.key.to_string()).or_default().push(n);
+                let n = str::from_utf8(record.data()).unwrap().parse().unwrap();
+                by_key.entry(record.key().to_owned()).or_default().push(n);
             }
             if batch.behind == Some(Duration::ZERO) {
                 break;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anabranch::codec::kpl::{Aggregate, Corrupt, MAGIC, Packer, SubRecord, hash_of, is_aggregate, pack};
 use anabranch::codec::{EventDecoder, JsonEncoder, Reason};
 use anabranch::epoch::DeadLetter;
-use anabranch::{Layout, Origin, Partition, Position, Record};
+use anabranch::{Layout, Origin, Partition, Position, RecordParts};
 use bytes::Bytes;
 use md5::{Digest, Md5};
 use proptest::prelude::*;
@@ -144,22 +144,22 @@ fn a_corrupt_aggregate_is_a_dead_letter_with_its_bytes_and_what_is_wrong() {
     *data.last_mut().unwrap() ^= 1;
     let data = Bytes::from(data);
     let origin = Arc::new(Origin { partition: Partition::new("s/1"), layout: Layout::Aggregate });
-    let whole = |data: &Bytes| Record {
+    let whole = |data: &Bytes| RecordParts {
         data: data.clone(),
         origin: Arc::clone(&origin),
         position: Position::new(7, 0),
         arrived: Default::default(),
         key: "a".into(),
     };
-    let refused = EventDecoder::new("time", "kind").decode(whole(&data)).unwrap_err();
+    let refused = EventDecoder::new("time", "kind").decode(whole(&data).into()).unwrap_err();
     assert_eq!(refused.reason(), &Reason::Aggregate { problem: Corrupt::Digest });
     let letter = DeadLetter::from(refused);
-    assert_eq!((letter.record.data, letter.line), (data.clone(), None));
+    assert_eq!((letter.record.bytes(), letter.line), (data.clone(), None));
     assert_eq!(letter.reason, "a KPL aggregate that cannot be taken apart: its MD5 is another than it says");
 
-    let refused = JsonEncoder::new().encode(whole(&data)).unwrap_err();
+    let refused = JsonEncoder::new().encode(whole(&data).into()).unwrap_err();
     assert_eq!(refused.reason(), &Reason::Aggregate { problem: Corrupt::Digest });
-    let refused = JsonEncoder::new().encode(whole(&pack(&[]))).unwrap_err();
+    let refused = JsonEncoder::new().encode(whole(&pack(&[])).into()).unwrap_err();
     assert_eq!(refused.reason(), &Reason::NotTakenApart);
 }
 

@@ -74,8 +74,8 @@ async fn count(cloud: &LocalCloud, store: Arc<dyn Store>, shutdown: impl Future<
     let source = source.idle(Duration::from_millis(200)).build().await.unwrap();
     let pipeline = source.epochs(Every::secs(1)).commit_to(Ledger::new(store, "keys"), |records, _dead| {
         records.map(|record| {
-            let number: u64 = std::str::from_utf8(&record.data).unwrap().trim().parse().unwrap();
-            (record.key, number)
+            let number: u64 = std::str::from_utf8(record.data()).unwrap().trim().parse().unwrap();
+            (record.key().to_owned(), number)
         })
     });
     pipeline.run(shutdown).await.unwrap();

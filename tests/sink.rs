@@ -80,7 +80,7 @@ fn read_queue() -> (QueueSink, impl AsyncFnMut() -> Vec<Bytes>) {
     let reader = Arc::clone(&read);
     tokio::spawn(async move {
         let done = TryStreamExt::try_for_each(flow, |record| {
-            reader.lock().unwrap().push(record.data);
+            reader.lock().unwrap().push(record.bytes());
             std::future::ready(Ok(()))
         });
         done.await.unwrap();
@@ -157,7 +157,10 @@ async fn a_queue_gives_messages_as_numbered_records_and_ends_when_closed() {
     assert!(sink.close().now_or_never().is_none(), "closed before all was read");
     for (number, message) in (1..).zip(suite::messages(2)) {
         let record = next(&mut flow).await.unwrap().unwrap();
-        assert_eq!((record.position, record.data, record.key), (Position::new(number, 0), message.data, message.key));
+        assert_eq!(
+            (record.position(), record.bytes(), record.key()),
+            (Position::new(number, 0), message.data, &*message.key)
+        );
     }
     assert!(next(&mut flow).await.unwrap().is_none());
     sink.close().await.unwrap();

@@ -48,12 +48,12 @@ where
 
 /// An event, or what is wrong with the record.
 fn decode(record: &Record) -> Result<Event, String> {
-    let event: Event = serde_json::from_slice(&record.data).map_err(|error| format!("not an event: {error}"))?;
+    let event: Event = serde_json::from_slice(record.data()).map_err(|error| format!("not an event: {error}"))?;
     if !is_time(event.at) || !is_time(event.sent) || event.sent < event.at {
         return Err("its times cannot be".to_owned());
     }
     // When the shard splits, its order goes where the order's key leads to.
-    if event.order.to_compact_string() != record.key {
+    if event.order.to_compact_string() != record.key() {
         return Err("its key is not its order".to_owned());
     }
     Ok(event)

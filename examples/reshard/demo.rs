@@ -114,7 +114,7 @@ async fn produce(cloud: &LocalCloud, traffic: &Traffic, rate: &AtomicUsize) -> R
 async fn count(cloud: &LocalCloud, store: Arc<dyn Store>, stop: oneshot::Receiver<()>) -> Result<(), Error> {
     let source = KinesisSource::builder(STREAM).sdk_config(cloud.sdk_config()).build().await?;
     let pipeline = source.epochs(Every::secs(1)).commit_to(Ledger::new(store, "keys"), |records, _dead| {
-        records.group_until(|record| record.key.clone(), anabranch::group::Until::end()).count_each()
+        records.group_until(|record| record.key().to_owned(), anabranch::group::Until::end()).count_each()
     });
     pipeline.run(async { stop.await.unwrap_or_default() }).await?;
     Ok(())

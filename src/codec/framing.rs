@@ -203,22 +203,52 @@ impl Framer {
     }
 }
 
-impl Iterator for Framer {
-    type Item = Frame;
+/// A record, as found in a block.
+pub(crate) enum Found {
+    /// At this place in the block, where it ends with one byte of its line's end behind it, on this line.
+    Within { start: usize, len: usize, line: u64 },
+    /// Not in one piece.
+    Apart(Frame),
+}
 
-    fn next(&mut self) -> Option<Frame> {
-        if self.cut.is_empty() {
-            if matches!(self.block.get(self.read), Some(b'\n' | b'\r')) {
-                self.skip_blank();
-            }
-            if self.plain
-                && let Some(len) = memchr(b'\n', &self.block[self.read..])
-            {
-                let data = self.block.slice(self.read..self.read + len.min(self.limit + 1));
-                self.advance(len + 1);
-                self.line += 1;
-                return Some(Frame { data, end: self.offset, line: self.line - 1, open: false });
-            }
+impl Framer {
+    /// The block that records are looked for in.
+    pub(crate) const fn block(&self) -> &Bytes {
+        &self.block
+    }
+
+    /// Whether there are no quotes in that block.
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// Where in the file that block begins.
+    pub(crate) const fn block_offset(&self) -> u64 {
+        // A byte order mark's place counts too.
+        self.offset - self.read as u64
+    }
+
+    /// The next record, like [`next`](Iterator::next), without a count of references for its bytes.
+    #[inline]
+    pub(crate) fn find(&mut self) -> Option<Found> {
+        if self.plain
+            && self.cut.is_empty()
+            && let Some(rest) = self.block.get(self.read..)
+            && let Some(len @ 1..) = memchr(b'\n', rest)
+            && len <= self.limit
+        {
+            let start = self.read;
+            self.advance(len + 1);
+            self.line += 1;
+            return Some(Found::Within { start, len, line: self.line - 1 });
+        }
+        self.find_any()
+    }
+
+    #[inline(never)]
+    fn find_any(&mut self) -> Option<Found> {
+        if self.cut.is_empty() && matches!(self.block.get(self.read), Some(b'\n' | b'\r')) {
+            self.skip_blank();
         }
         if self.read == self.block.len() {
             return None;
@@ -228,21 +258,41 @@ impl Iterator for Framer {
             self.keep_rest();
             return None;
         };
-        let record = self.read..self.read + len;
+        let start = self.read;
+        let record = start..start + len;
         if !was_plain {
             self.line += memchr_iter(b'\n', &self.block[record.clone()]).count() as u64;
         }
-        let data = if self.cut.is_empty() {
-            self.block.slice(record.start..record.start + len.min(self.limit + 1))
-        } else {
+        let data = if !self.cut.is_empty() {
             let block = self.block.clone();
             self.keep(&block[record]);
-            mem::take(&mut self.cut).into()
+            Some(mem::take(&mut self.cut).into())
+        } else if len > self.limit {
+            Some(self.block.slice(start..=start + self.limit))
+        } else {
+            None
         };
         self.advance(len + 1);
         let line = self.line;
         self.line += u64::from(self.block[self.read - 1] == b'\n');
-        Some(Frame { data, end: self.offset, line, open: false })
+        Some(match data {
+            None => Found::Within { start, len, line },
+            Some(data) => Found::Apart(Frame { data, end: self.offset, line, open: false }),
+        })
+    }
+}
+
+impl Iterator for Framer {
+    type Item = Frame;
+
+    fn next(&mut self) -> Option<Frame> {
+        Some(match self.find()? {
+            Found::Within { start, len, line } => {
+                let data = self.block.slice(start..start + len);
+                Frame { data, end: self.offset, line, open: false }
+            }
+            Found::Apart(frame) => frame,
+        })
     }
 }
 

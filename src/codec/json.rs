@@ -38,10 +38,10 @@ impl JsonEncoder {
     /// If a delimited record has not as many fields as the header has names, is not UTF-8, or is longer than
     /// [`MAX_RECORD`]; if it is an aggregate.
     pub fn encode(&mut self, record: Record) -> Result<Bytes, Undecodable> {
-        let encoded = match &record.origin.layout {
-            Layout::Json => return Ok(record.data),
-            Layout::Delimited { delimiter, columns } => self.encode_delimited(&record.data, *delimiter, columns),
-            Layout::Aggregate => Err(Reason::of_aggregate(&record.data)),
+        let encoded = match record.layout() {
+            Layout::Json => return Ok(record.bytes()),
+            Layout::Delimited { delimiter, columns } => self.encode_delimited(record.data(), *delimiter, columns),
+            Layout::Aggregate => Err(Reason::of_aggregate(&record.bytes())),
         };
         encoded.map_err(|reason| Undecodable::new(record, reason))
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Error, ErrorKind};
@@ -14,6 +15,7 @@ pub struct Minute(i64);
 
 impl Minute {
     /// The minute that `time` lies in.
+    #[inline]
     pub fn of(time: DateTime<Utc>) -> Self {
         Self(time.timestamp().div_euclid(60))
     }
@@ -25,8 +27,27 @@ impl Minute {
     }
 }
 
+impl Minute {
+    /// As it is printed, unless its year has not four digits.
+    fn digits(self) -> Option<[u8; 12]> {
+        let start = self.start();
+        let year = u32::try_from(start.year()).ok().filter(|year| *year < 10_000)?;
+        let pairs = [year / 100, year % 100, start.month(), start.day(), start.hour(), start.minute()];
+        let mut digits = [b'0'; 12];
+        for (digits, number) in digits.as_chunks_mut::<2>().0.iter_mut().zip(pairs) {
+            *digits = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        }
+        Some(digits)
+    }
+}
+
 impl fmt::Display for Minute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(digits) = self.digits()
+            && let Ok(text) = str::from_utf8(&digits)
+        {
+            return f.write_str(text);
+        }
         let start = self.start();
         let (year, month, day, hour, minute) = (start.year(), start.month(), start.day(), start.hour(), start.minute());
         write!(f, "{year:04}{month:02}{day:02}{hour:02}{minute:02}")
@@ -54,12 +75,29 @@ impl FromStr for Minute {
 
 impl Serialize for Minute {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.digits().as_ref().map(|digits| str::from_utf8(digits)) {
+            Some(Ok(text)) => serializer.serialize_str(text),
+            _ => serializer.collect_str(self),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Minute {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(Digits)
+    }
+}
+
+struct Digits;
+
+impl Visitor<'_> for Digits {
+    type Value = Minute;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a minute as twelve digits")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Minute, E> {
+        text.parse().map_err(E::custom)
     }
 }

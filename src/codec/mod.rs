@@ -22,6 +22,7 @@ mod undecodable;
 
 pub use self::event::{Event, EventDecoder};
 pub use self::fields::columns;
+pub(crate) use self::framing::Found;
 pub use self::framing::{Frame, Framer, MAX_RECORD};
 pub use self::json::JsonEncoder;
 pub use self::minute::Minute;

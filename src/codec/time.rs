@@ -50,16 +50,11 @@ impl Times {
 
     /// `YYYY-MM-DDTHH:MM[:SS[.fraction]]Z` with a fraction of at most nine digits. What it does not know is no verdict.
     #[inline]
-    fn fast(&mut self, text: &[u8]) -> Option<DateTime<Utc>> {
-        let (start, rest) = text.strip_suffix(b"Z")?.split_first_chunk::<16>()?;
-        let (second, nano) = match rest {
-            [] => (0, 0),
-            [b':', s0, s1] => (number(&[*s0, *s1])?, 0),
-            [b':', s0, s1, b'.', f0, f1, f2] => (number(&[*s0, *s1])?, number(&[*f0, *f1, *f2])? * 1_000_000),
-            [b':', s0, s1, b'.', fraction @ ..] if (1..=9).contains(&fraction.len()) => {
-                (number(&[*s0, *s1])?, number(fraction)? * 10_u32.pow(9 - fraction.len() as u32))
-            }
-            _ => return None,
+    pub(super) fn fast(&mut self, text: &[u8]) -> Option<DateTime<Utc>> {
+        let (start, rest) = text.split_first_chunk::<16>()?;
+        let (second, nano) = match <[u8; 8]>::try_from(rest) {
+            Ok(rest) => milliseconds(rest)?,
+            Err(_) => Self::fraction(rest)?,
         };
         let stamp = match self.last {
             Some(last) if last.text == *start => last,
@@ -67,6 +62,31 @@ impl Times {
         };
         Some(stamp.date.and_hms_nano_opt(stamp.hour, stamp.minute, second, nano)?.and_utc())
     }
+
+    /// `[:SS[.fraction]]Z`, as seconds and nanoseconds.
+    fn fraction(text: &[u8]) -> Option<(u32, u32)> {
+        Some(match text.strip_suffix(b"Z")? {
+            [] => (0, 0),
+            [b':', s0, s1] => (number(&[*s0, *s1])?, 0),
+            [b':', s0, s1, b'.', fraction @ ..] if (1..=9).contains(&fraction.len()) => {
+                (number(&[*s0, *s1])?, number(fraction)? * 10_u32.pow(9 - fraction.len() as u32))
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// `:SS.mmmZ`, the form of most times, all eight bytes at once.
+#[inline]
+const fn milliseconds(text: [u8; 8]) -> Option<(u32, u32)> {
+    // Of each byte what makes it differ from the least that may stand there, and how far that is from too much.
+    let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes(*b":00.000Z");
+    let room = u64::from_le_bytes([0x7f, 0x76, 0x76, 0x7f, 0x76, 0x76, 0x76, 0x7f]);
+    if (digits | digits.wrapping_add(room)) & u64::from_le_bytes([0x80; 8]) != 0 {
+        return None;
+    }
+    let [_, s0, s1, _, f0, f1, f2, _] = digits.to_le_bytes();
+    Some((s0 as u32 * 10 + s1 as u32, (f0 as u32 * 100 + f1 as u32 * 10 + f2 as u32) * 1_000_000))
 }
 
 /// `YYYY-MM-DDTHH:MM`, whose hour and minute need not be on a clock.

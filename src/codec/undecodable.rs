@@ -110,22 +110,22 @@ impl Undecodable {
     /// letter before.
     pub fn line(&self) -> Option<u64> {
         let (record, reason) = &*self.0;
-        if record.origin.partition.redriven_of().is_some() {
+        if record.partition().redriven_of().is_some() {
             return None;
         }
-        let feeds = match (&record.origin.layout, reason) {
+        let feeds = match (record.layout(), reason) {
             (Layout::Json | Layout::Aggregate, _) => return None,
             (Layout::Delimited { .. }, Reason::TooLong) => 0,
-            (Layout::Delimited { .. }, _) => memchr::memchr_iter(b'\n', &record.data).count() as u64,
+            (Layout::Delimited { .. }, _) => memchr::memchr_iter(b'\n', record.data()).count() as u64,
         };
-        Some(record.position.minor()).filter(|line| *line > 0).map(|line| line.saturating_sub(feeds))
+        Some(record.position().minor()).filter(|line| *line > 0).map(|line| line.saturating_sub(feeds))
     }
 }
 
 impl fmt::Display for Undecodable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (record, reason) = &*self.0;
-        write!(f, "{}, position {}", record.origin.partition, record.position)?;
+        write!(f, "{}, position {}", record.partition(), record.position())?;
         if let Some(line) = self.line() {
             write!(f, ", line {line}")?;
         }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::Held;
 use super::format::JsonLines;
 use crate::codec::{MAX_RECORD, Undecodable};
-use crate::{Error, Layout, Origin, Partition, Position, Record};
+use crate::{Error, Layout, Origin, Partition, Position, Record, RecordParts};
 
 /// A record that could not be used, and why.
 #[derive(Clone, Debug)]
@@ -76,9 +76,9 @@ pub struct DeadLine {
 
 impl DeadLine {
     fn new(DeadLetter { record, line, reason }: DeadLetter, layout: Option<Layout>) -> Self {
-        let text = str::from_utf8(&record.data).ok().map(str::to_owned);
-        let base64 = text.is_none().then(|| STANDARD.encode(&record.data));
-        let Record { origin, position, arrived, key, data } = record;
+        let RecordParts { origin, position, arrived, key, data } = record.into_parts();
+        let text = str::from_utf8(&data).ok().map(str::to_owned);
+        let base64 = text.is_none().then(|| STANDARD.encode(&data));
         let cut = matches!(origin.layout, Layout::Delimited { .. }) && data.len() > MAX_RECORD;
         let partition = origin.partition.clone();
         Self { partition, position, line, key, arrived, layout, reason, text, base64, cut }
@@ -105,7 +105,7 @@ struct Letters {
 
 impl Letters {
     fn push(&mut self, letter: DeadLetter) -> Result<(), Error> {
-        let origin = Arc::clone(&letter.record.origin);
+        let origin = Arc::clone(letter.record.origin());
         let said = self.origin.as_ref().is_some_and(|last| Arc::ptr_eq(last, &origin) || last.layout == origin.layout);
         let line = DeadLine::new(letter, (!said).then(|| origin.layout.clone()));
         let lines = self.lines.get_or_insert_with(JsonLines::new);

@@ -64,7 +64,7 @@ impl Horizon {
     /// What may be lost between what was read before and this batch.
     pub(super) fn look(&mut self, batch: &Batch) -> Option<Gap> {
         let retention = batch.retention?;
-        let arrived = |record: Option<&crate::Record>| record.map(|record| record.arrived);
+        let arrived = |record: Option<&crate::Record>| record.map(crate::Record::arrived);
         let horizon = retention.horizon();
         let gap = self.seen.and_then(|after| {
             // A source may keep records a little longer than it says.
@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
     use crate::source::Retention;
-    use crate::{Layout, Origin, Position, Record};
+    use crate::{Layout, Origin, Position, Record, RecordParts};
 
     fn at(hour: f64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::seconds((hour * 3600.0) as i64)
@@ -101,7 +101,7 @@ mod tests {
     /// A batch that was given at an hour, from a source that keeps records for a day.
     fn batch(now: f64, behind: Option<f64>, arrived: &[f64]) -> Batch {
         let origin = Arc::new(Origin { partition: Partition::new("p"), layout: Layout::Json });
-        let record = |hour: &f64| Record {
+        let record = |hour: &f64| RecordParts {
             data: "".into(),
             origin: Arc::clone(&origin),
             position: Position::new(1, 0),
@@ -109,7 +109,7 @@ mod tests {
             key: "".into(),
         };
         Batch {
-            records: arrived.iter().map(record).collect(),
+            records: arrived.iter().map(record).map(Record::from).collect(),
             behind: behind.map(|hours| Duration::from_secs_f64(hours * 3600.0)),
             closed: false,
             retention: Some(Retention { now: at(now), period: Duration::from_secs(24 * 3600) }),

@@ -88,7 +88,7 @@ impl<K, A> Default for OpenGroups<K, A> {
 /// // How many records each key had, in one row for each minute in which the key was busy.
 /// let pipeline = epochs.commit_to_with_state(ledger, carry_groups(), |records, _dead, open| {
 ///     let until = Until::after(Duration::from_secs(60));
-///     records.group_until(|record| record.key.clone(), until).count_each().carried(open)
+///     records.group_until(|record| record.key().to_owned(), until).count_each().carried(open)
 /// });
 /// # let _ = pipeline;
 /// # }

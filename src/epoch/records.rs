@@ -34,6 +34,8 @@ pub struct EpochRecords {
     /// Unset only after the reader has been handed back.
     reader: Option<Reader>,
     taken: Taken,
+    /// How many records may be given before anything else is looked at.
+    at_once: u64,
     /// How many of the taken records the statistics do not know of yet.
     unsaid: u64,
     limits: Limits,
@@ -239,7 +241,20 @@ impl EpochRecords {
     ) -> (Self, oneshot::Receiver<(Reader, Taken)>) {
         let (back, returned) = oneshot::channel();
         let taken = Taken::default();
-        (Self { reader: Some(reader), taken, unsaid: 0, limits, course, beat, over: None, back: Some(back) }, returned)
+        (
+            Self {
+                reader: Some(reader),
+                taken,
+                at_once: 0,
+                unsaid: 0,
+                limits,
+                course,
+                beat,
+                over: None,
+                back: Some(back),
+            },
+            returned,
+        )
     }
 
     /// Whether it is to be closed: never before it has a record, whatever the limits are.
@@ -271,24 +286,40 @@ impl EpochRecords {
         }
     }
 
-    /// Counts the next record, if there is one in this epoch. It stays where it is: a record is too large to be moved about.
+    /// Gives the next record, if it may be given without another look at anything.
     #[inline]
-    fn poll_count(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+    fn next_at_once(&mut self) -> Option<Record> {
+        self.at_once = self.at_once.checked_sub(1)?;
+        let record = self.reader.as_mut()?.records.next()?;
+        let taken = &mut self.taken;
+        taken.records += 1;
+        taken.bytes += record.data().len() as u64;
+        let arrived = Some(record.arrived());
+        if taken.last_arrival != arrived {
+            taken.last_arrival = taken.last_arrival.max(arrived);
+        }
+        taken.to = Some(record.position());
+        self.unsaid += 1;
+        if taken.bytes >= self.limits.every.bytes {
+            self.at_once = 0;
+        }
+        Some(record)
+    }
+
+    /// Looks whether there is a record in this epoch, and how many may be given at once.
+    fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        self.say();
         if self.is_full() {
             return Poll::Ready(Ok(false));
         }
         let exhausted = self.reader.as_ref().is_none_or(|reader| reader.records.as_slice().is_empty());
-        let look = exhausted || self.taken.records.is_multiple_of(LOOK_EVERY);
-        if look {
-            self.say();
-        }
         if exhausted && self.over.is_none() {
             self.course.wake_at_first_row(cx.waker());
             if self.course.has_rows() {
                 self.begin_time();
             }
         }
-        if look && self.is_over(cx) {
+        if self.is_over(cx) {
             return Poll::Ready(Ok(false));
         }
         let Some(reader) = &mut self.reader else { return Poll::Ready(Ok(false)) };
@@ -307,35 +338,43 @@ impl EpochRecords {
                 }
             }
         }
-        let Some(record) = reader.records.as_slice().first() else { return Poll::Ready(Ok(false)) };
-        self.taken.records += 1;
-        self.taken.bytes += record.data.len() as u64;
-        self.taken.last_arrival = self.taken.last_arrival.max(Some(record.arrived));
-        self.taken.to = Some(record.position.clone());
-        self.unsaid += 1;
+        if reader.records.as_slice().is_empty() {
+            return Poll::Ready(Ok(false));
+        }
+        let room = self.limits.every.records.saturating_sub(self.taken.records);
+        self.at_once = room.clamp(1, LOOK_EVERY);
         if self.over.is_none() {
             self.begin_time();
         }
         Poll::Ready(Ok(true))
+    }
+
+    #[inline(never)]
+    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Record, Error>>> {
+        if self.taken.done {
+            return Poll::Ready(None);
+        }
+        let looked = ready!(self.poll_look(cx));
+        if let Ok(true) = looked {
+            return Poll::Ready(self.next_at_once().map(Ok));
+        }
+        self.taken.done = true;
+        if looked.is_ok() && self.reader.as_ref().is_some_and(|reader| reader.is_spent(&self.limits)) {
+            self.course.set_last();
+        }
+        Poll::Ready(looked.err().map(Err))
     }
 }
 
 impl Stream for EpochRecords {
     type Item = Result<Record, Error>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.taken.done {
-            return Poll::Ready(None);
+        match self.next_at_once() {
+            Some(record) => Poll::Ready(Some(Ok(record))),
+            None => self.poll_record(cx),
         }
-        let counted = ready!(self.poll_count(cx));
-        if let Ok(true) = counted {
-            return Poll::Ready(self.reader.as_mut().and_then(|reader| reader.records.next()).map(Ok));
-        }
-        self.taken.done = true;
-        if counted.is_ok() && self.reader.as_ref().is_some_and(|reader| reader.is_spent(&self.limits)) {
-            self.course.set_last();
-        }
-        Poll::Ready(counted.err().map(Err))
     }
 }
 

@@ -17,7 +17,7 @@ use super::ledger::{Head, Ledger};
 use super::objects::{head, place};
 use crate::source::{Batch, Description, Listed, Source, Start};
 use crate::store::Store;
-use crate::{BoxFlow, Counter, Error, ErrorKind, FlowExt, Origin, Partition, Position, Record};
+use crate::{BoxFlow, Counter, Error, ErrorKind, FlowExt, Origin, Partition, Position, Record, RecordParts};
 
 /// The dead letters of each chain, in order, as the records of a partition that [`Partition::redriven`] names. The position
 /// of a letter is the number of its epoch, and its index there.
@@ -174,7 +174,7 @@ impl Reading {
             let known = origin.as_ref().filter(|origin| origin.layout == layout).map(Arc::clone);
             let of = known.unwrap_or_else(|| Arc::new(Origin { partition: self.partition.clone(), layout }));
             origin = Some(Arc::clone(&of));
-            records.push(Record { data, origin: of, position, arrived, key });
+            records.push(RecordParts { data, origin: of, position, arrived, key }.into());
         }
         if cut > 0 {
             self.cut.add(cut);

@@ -10,7 +10,9 @@ use std::task::{Context, Poll, Waker};
 use chrono::Utc;
 use futures::{Sink, Stream};
 
-use crate::{BoxFlow, Error, ErrorKind, Layout, Message, Origin, Partition, Position, Record, from_results};
+use crate::{
+    BoxFlow, Error, ErrorKind, Layout, Message, Origin, Partition, Position, Record, RecordParts, from_results,
+};
 
 /// A bounded queue in this process: what is sent into the sink comes out of the flow as records.
 ///
@@ -140,7 +142,7 @@ impl Sink<Message> for QueueSink {
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         self.sent += 1;
-        let record = Record {
+        let record = RecordParts {
             data: message.data,
             origin: Arc::clone(&self.origin),
             position: Position::new(self.sent, 0),
@@ -148,7 +150,7 @@ impl Sink<Message> for QueueSink {
             key: message.key,
         };
         let mut shared = lock(&self.shared);
-        shared.waiting.push_back(record);
+        shared.waiting.push_back(record.into());
         let waker = shared.flow_waker.take();
         drop(shared);
         wake(waker);

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::codec::parse_time;
 use crate::source::{Batch, Description, Listed, Source, Start};
 use crate::uri::Uri;
-use crate::{BoxFlow, Error, ErrorKind, Layout, Origin, Partition, Position, Record, from_results};
+use crate::{BoxFlow, Error, ErrorKind, Layout, Origin, Partition, Position, Record, RecordParts, from_results};
 
 const PARTITION: &str = "random";
 const BATCH: u64 = 1024;
@@ -317,13 +317,14 @@ impl Maker {
             time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
             draw as u32 % 9999 + 1,
         );
-        Record {
+        RecordParts {
             data: data.into(),
             origin: Arc::clone(&self.origin),
             position: Position::new(index + 1, 0),
             arrived: time,
             key: name.clone(),
         }
+        .into()
     }
 }
 

@@ -6,7 +6,7 @@ use anabranch::codec::MAX_RECORD;
 use anabranch::epoch::{DeadLetter, DeadLetters, DeadLine, Every, Ledger, Report, SourceExt, dead_letters};
 use anabranch::source::FileSource;
 use anabranch::store::Store;
-use anabranch::{BoxFlow, Error, ErrorKind, Layout, Record};
+use anabranch::{BoxFlow, Error, ErrorKind, Layout, Record, RecordParts};
 use flate2::read::MultiGzDecoder;
 use std::io::Read;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::{Records, Row, chains, dir, keys, records, rows, run, store};
 /// Every third record is no good, and of those every other is not even text.
 #[allow(clippy::result_large_err)]
 fn decode(record: Record) -> Result<Row, DeadLetter> {
-    let number = number(&record.position);
+    let number = number(&record.position());
     if !number.is_multiple_of(3) {
-        return Ok(Row { partition: record.origin.partition.to_string(), number });
+        return Ok(Row { partition: record.partition().to_string(), number });
     }
-    let data = if number.is_multiple_of(2) { vec![0xff, b'\n', number as u8].into() } else { record.data.clone() };
+    let data = if number.is_multiple_of(2) { vec![0xff, b'\n', number as u8].into() } else { record.bytes() };
     Err(DeadLetter {
-        record: Record { data, key: number.to_string().into(), ..record },
+        record: RecordParts { data, key: number.to_string().into(), ..record.into_parts() }.into(),
         line: Some(number + 1),
         reason: "divides\nby three".to_owned(),
     })

@@ -49,8 +49,8 @@ type Records = Flow<FromResults<EpochRecords>>;
 
 fn each(records: Records, _: DeadLetters) -> BoxFlow<'static, Row, Error> {
     let row = |record: anabranch::Record| Row {
-        partition: record.origin.partition.to_string(),
-        number: number(&record.position),
+        partition: record.partition().to_string(),
+        number: number(&record.position()),
     };
     records.map(row).boxed()
 }

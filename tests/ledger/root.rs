@@ -127,7 +127,7 @@ async fn is_not_made_when_the_source_cannot_be_read() {
 }
 
 fn lines(records: Records, _: DeadLetters) -> BoxFlow<'static, String, Error> {
-    records.map(|record| String::from_utf8(record.data.to_vec()).unwrap()).boxed()
+    records.map(|record| String::from_utf8(record.data().to_vec()).unwrap()).boxed()
 }
 
 async fn read(file: &std::path::Path, dir: &TempDir) -> Result<u64, Error> {

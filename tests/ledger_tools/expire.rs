@@ -106,7 +106,7 @@ async fn other_formats_keep_their_columns() {
     ];
     for format in formats {
         let (dir, source) = (dir(), Scripted::one([Batch(9)]));
-        let row = |record: Record| Number { partition: "p".to_owned(), number: number(&record.position) };
+        let row = |record: Record| Number { partition: "p".to_owned(), number: number(&record.position()) };
         let each = move |records: Records, _: DeadLetters| records.map(row).boxed();
         let ledger = Ledger::new(store(&dir), "test").format(format);
         source

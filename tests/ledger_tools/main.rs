@@ -58,10 +58,10 @@ fn pipeline(
 ) -> Pipeline<impl Fn(Records, DeadLetters, State<()>) -> Rows + Send + Sync + 'static, ()> {
     source.epochs(every).commit_to(ledger, move |records, dead| {
         let decode = move |record: Record| {
-            let text = String::from_utf8_lossy(&record.data).into_owned();
+            let text = String::from_utf8_lossy(record.data()).into_owned();
             match bad(&text) {
                 true => Err(DeadLetter { record, line: None, reason: "bad".to_owned() }),
-                false => Ok((record.origin.partition.to_string(), text)),
+                false => Ok((record.partition().to_string(), text)),
             }
         };
         records.map(decode).dead_letters(dead).boxed()

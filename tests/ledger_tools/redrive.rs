@@ -8,7 +8,7 @@ use anabranch::codec::MAX_RECORD;
 use anabranch::epoch::{self, DeadLetter, DeadLetters, Every, Ledger, Report, SourceExt, Verify};
 use anabranch::source::FileSource;
 use anabranch::store::Store;
-use anabranch::{Error, ErrorKind, Record};
+use anabranch::{Error, ErrorKind, Record, RecordParts};
 
 use crate::faulty::{Call, Fate, Faulty};
 use crate::scripted::Scripted;
@@ -75,7 +75,7 @@ async fn two_at_once_put_each_through_once() {
     let place = store(&dir);
     let late = |records: Records, _: DeadLetters| {
         let text =
-            |record: Record| (record.origin.partition.to_string(), String::from_utf8(record.data.to_vec()).unwrap());
+            |record: Record| (record.partition().to_string(), String::from_utf8(record.data().to_vec()).unwrap());
         records.map(text).delay(Duration::from_secs(1)).boxed()
     };
     let late = source.clone().epochs(Every::default()).commit_to(ledger(&place), late).redrive(pending());
@@ -133,8 +133,8 @@ async fn records_are_as_they_were_but_for_their_place() {
     let (dir, source) = (dir(), Scripted::one([Batch(2)]));
     let binary = |records: Records, dead: DeadLetters| {
         let bad = |record: Record| {
-            let data = if record.data.ends_with(b"2") { vec![0xff, 0, b'2'].into() } else { record.data.clone() };
-            let record = Record { data, key: "key".into(), ..record };
+            let data = if record.data().ends_with(b"2") { vec![0xff, 0, b'2'].into() } else { record.bytes() };
+            let record = Record::from(RecordParts { data, key: "key".into(), ..record.into_parts() });
             Err::<u8, _>(DeadLetter { record, line: None, reason: "bad".to_owned() })
         };
         records.map(bad).dead_letters(dead).boxed()
@@ -142,7 +142,7 @@ async fn records_are_as_they_were_but_for_their_place() {
     source.clone().epochs(Every::default()).commit_to(ledger(&store(&dir)), binary).run(pending()).await.unwrap();
     let seen = |records: Records, _: DeadLetters| {
         let seen = |record: Record| {
-            let Record { data, origin, position, arrived, key } = record;
+            let RecordParts { data, origin, position, arrived, key } = record.into_parts();
             (data.to_vec(), origin.partition.to_string(), position.to_string(), arrived.to_rfc3339(), key.to_string())
         };
         records.map(seen).boxed()
@@ -170,7 +170,7 @@ async fn those_that_were_cut_are_left_out_and_counted() {
     };
     source().epochs(Every::default()).commit_to(ledger(&store(&out)), bad).run(pending()).await.unwrap();
     let good = |records: Records, _: DeadLetters| {
-        records.map(|record: Record| String::from_utf8(record.data.to_vec()).unwrap()).boxed()
+        records.map(|record: Record| String::from_utf8(record.data().to_vec()).unwrap()).boxed()
     };
     let report =
         source().epochs(Every::default()).commit_to(ledger(&store(&out)), good).redrive(pending()).await.unwrap();

@@ -106,7 +106,7 @@ async fn first_events(settings: &str, count: u64) -> Cells {
     let mut expected = Cells::new();
     let records: Vec<_> = source::records(events).try_collect().await.unwrap();
     for record in records {
-        let event: serde_json::Value = serde_json::from_slice(&record.data).unwrap();
+        let event: serde_json::Value = serde_json::from_slice(record.data()).unwrap();
         *expected
             .entry(cell(event["departed_at"].as_str().unwrap(), event["carrier"].as_str().unwrap()))
             .or_default() += 1;

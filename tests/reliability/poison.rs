@@ -48,7 +48,7 @@ async fn a_closure_that_panics(size: &Size) {
         assert!(runs < 100, "it panics for ever");
         let left = Arc::clone(&left);
         let look = move |record: &Record| {
-            let text = String::from_utf8_lossy(&record.data);
+            let text = String::from_utf8_lossy(record.data());
             let mut left = left.lock().unwrap();
             let mark = left.iter().find(|mark| text.ends_with(&**mark)).cloned();
             if let Some(mark) = mark {

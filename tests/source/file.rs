@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anabranch::codec::EventDecoder;
+use anabranch::codec::{EventDecoder, Framer};
 use anabranch::source::{self, FileFormat, FileSource, Source, Start};
 use anabranch::{ErrorKind, Layout, Position};
 use flate2::Compression;
@@ -93,7 +93,27 @@ async fn gzip_and_plain_have_the_same_records_at_the_same_positions() {
     let zipped = files.file("b.csv", [gzip(first), gzip(second)].concat());
     let (plain, zipped) = (all(&plain, Start::Beginning).await.unwrap(), all(&zipped, Start::Beginning).await.unwrap());
     assert_eq!(data(&plain), data(&zipped));
-    assert!(plain.iter().zip(&zipped).all(|(a, b)| a.position == b.position));
+    assert!(plain.iter().zip(&zipped).all(|(a, b)| a.position() == b.position()));
+}
+
+#[tokio::test]
+async fn records_are_the_frames_of_the_file_wherever_its_blocks_end() {
+    let files = Files::new();
+    for end in ["\n", "\r\n"] {
+        let quoted = long_text(',', end);
+        let plain = quoted.replace('"', "");
+        let (head, tail) = quoted.split_at(quoted.find("\n20000,").unwrap());
+        for text in [&quoted, &plain, &(plain.clone() + tail), &(head.to_owned() + &plain)] {
+            let mut framer = Framer::new(b',');
+            framer.push(text.clone().into());
+            let frames: Vec<_> = framer.by_ref().skip(1).collect();
+            let records = all(&files.file("a.csv", text), Start::Beginning).await.unwrap();
+            assert_eq!(records.len(), frames.len());
+            for (record, frame) in records.iter().zip(frames) {
+                assert_eq!((record.bytes(), record.position()), (frame.data, Position::new(frame.end, frame.line)));
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -101,7 +121,7 @@ async fn a_position_is_the_records_end_and_line() {
     let files = Files::new();
     let source = files.file("a.tsv", "\u{feff}at\tkind\n1\tx\n\n2\t\"y\nz\"\n3\tx");
     let records = all(&source, Start::Beginning).await.unwrap();
-    let found: Vec<_> = records.iter().map(|record| (record.position.clone(), &record.data[..])).collect();
+    let found: Vec<_> = records.iter().map(|record| (record.position(), record.data())).collect();
     let expected: [(Position, &[u8]); 3] =
         [(Position::new(15, 2), b"1\tx"), (Position::new(24, 5), b"2\t\"y\nz\""), (Position::new(27, 6), b"3\tx")];
     assert_eq!(found, expected);
@@ -161,19 +181,19 @@ async fn a_grown_file_is_the_same_and_goes_on() {
     let before = all(&source, Start::Beginning).await.unwrap();
     files.append("a.csv", "3,4\n");
     source.recognise(&description).await.unwrap();
-    let after = all(&source, Start::After(before[0].position.clone())).await.unwrap();
+    let after = all(&source, Start::After(before[0].position())).await.unwrap();
     assert_eq!(data(&after), [b"3,4"]);
-    assert_eq!(after[0].position, Position::new(12, 3));
+    assert_eq!(after[0].position(), Position::new(12, 3));
 }
 
 #[tokio::test]
 async fn a_last_line_without_an_end_may_get_one_but_not_go_on() {
     let files = Files::new();
     let source = files.file("a.csv", "a,b\n1,2");
-    let last = all(&source, Start::Beginning).await.unwrap()[0].position.clone();
+    let last = all(&source, Start::Beginning).await.unwrap()[0].position();
     files.append("a.csv", "\n3,4\n");
     let after = all(&source, Start::After(last.clone())).await.unwrap();
-    assert_eq!((data(&after), after[0].position.minor()), (vec![&b"3,4"[..]], 3));
+    assert_eq!((data(&after), after[0].position().minor()), (vec![&b"3,4"[..]], 3));
     let source = files.file("a.csv", "a,b\n1,23\n");
     let error = all(&source, Start::After(last)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
@@ -190,7 +210,7 @@ async fn a_file_that_ends_inside_quotes_is_read_but_must_not_grow() {
             let source = files.file("a.csv", pack(text.clone()));
             let records = all(&source, Start::Beginning).await.unwrap();
             assert_eq!(data(&records), [b"1,2", open.as_bytes()]);
-            let last = Start::After(records[1].position.clone());
+            let last = Start::After(records[1].position());
             assert!(all(&source, last.clone()).await.unwrap().is_empty());
             for more in ["\"d\n", "\n3,4\n", "3,4\n"] {
                 files.file("a.csv", pack(text.clone() + more));
@@ -205,7 +225,7 @@ async fn a_file_that_ends_inside_quotes_is_read_but_must_not_grow() {
         for closed in ["\"abc\"", "\"a\n\"\n", "1,\"\"\"\""] {
             let files = Files::new();
             let source = files.file("a.csv", pack(format!("a,b\n{closed}")));
-            let last = all(&source, Start::Beginning).await.unwrap()[0].position.clone();
+            let last = all(&source, Start::Beginning).await.unwrap()[0].position();
             files.file("a.csv", pack(format!("a,b\n{closed}\n3,4\n")));
             assert_eq!(data(&all(&source, Start::After(last)).await.unwrap()), [b"3,4"]);
         }
@@ -219,7 +239,7 @@ async fn a_changed_file_is_a_conflict() {
         let pack = |text: &str| if name.ends_with("gz") { gzip(text) } else { text.into() };
         let source = files.file(name, pack("a,b\n1,2\n3,4\n"));
         let description = source.describe().await.unwrap();
-        let end = Start::After(all(&source, Start::Beginning).await.unwrap()[1].position.clone());
+        let end = Start::After(all(&source, Start::Beginning).await.unwrap()[1].position());
         for (text, what) in [("a,b\n", "is shorter than"), ("a,b\n9,2\n3,4\n", "beginning has changed")] {
             fs::write(files.path(name), pack(text)).unwrap();
             let error = source.recognise(&description).await.unwrap_err();
@@ -262,7 +282,7 @@ async fn a_file_is_known_by_its_head_and_its_size() {
 async fn records_that_arrived_before_the_start_are_left_out() {
     let files = Files::new();
     let source = files.file("a.csv", "a,b\n1,2\n");
-    let arrived = all(&source, Start::Beginning).await.unwrap()[0].arrived;
+    let arrived = all(&source, Start::Beginning).await.unwrap()[0].arrived();
     assert_eq!(all(&source, Start::At(arrived)).await.unwrap().len(), 1);
     assert_eq!(all(&source, Start::At(arrived + chrono::Duration::nanoseconds(1))).await.unwrap().len(), 0);
 }

@@ -18,7 +18,7 @@ async fn all(source: &dyn Source, start: Start) -> Result<Vec<Record>, Error> {
 }
 
 fn data(records: &[Record]) -> Vec<&[u8]> {
-    records.iter().map(|record| &record.data[..]).collect()
+    records.iter().map(|record| record.data()).collect()
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anabranch::source::{self, Batch, Description, Listed, Source, Start};
-use anabranch::{BoxFlow, Error, Layout, Origin, Partition, Position, Record, from_results};
+use anabranch::{BoxFlow, Error, Layout, Origin, Partition, Position, Record, RecordParts, from_results};
 use chrono::DateTime;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
@@ -48,13 +48,16 @@ impl Source for Merged {
         assert_eq!(start, expected);
         self.closed.fetch_add(1, Ordering::Relaxed);
         let batch = |n: u64, closed| Batch {
-            records: vec![Record {
-                data: partition.as_str().to_owned().into(),
-                origin: Arc::clone(&self.origin),
-                position: Position::new(n, 0),
-                arrived: DateTime::UNIX_EPOCH,
-                key: "".into(),
-            }],
+            records: vec![
+                RecordParts {
+                    data: partition.as_str().to_owned().into(),
+                    origin: Arc::clone(&self.origin),
+                    position: Position::new(n, 0),
+                    arrived: DateTime::UNIX_EPOCH,
+                    key: "".into(),
+                }
+                .into(),
+            ],
             behind: None,
             closed,
             retention: None,

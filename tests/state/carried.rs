@@ -26,7 +26,7 @@ fn counts<C>(records: Records, until: Until, open: C) -> BoxFlow<'static, (u64, 
 where
     C: Carrier<u64, usize> + Send + 'static,
 {
-    records.group_until(|record| number(&record.position) / 10, until).count_each().carried(open).boxed()
+    records.group_until(|record| number(&record.position()) / 10, until).count_each().carried(open).boxed()
 }
 
 /// How a test runs its pipeline.
@@ -254,7 +254,7 @@ async fn open_groups_can_be_a_part_of_a_state() {
     let chain = |records: Records, _: DeadLetters, state: State<Both>| {
         let open = state.groups(|state: &mut Both| &mut state.open);
         let seen = records.inspect(move |_| state.with(|state| state.seen += 1));
-        seen.group_until(|record| number(&record.position) / 10, Until::count(10)).count_each().carried(open).boxed()
+        seen.group_until(|record| number(&record.position()) / 10, Until::count(10)).count_each().carried(open).boxed()
     };
     let carry = Carry::new(1, Both::default);
     let pipeline = source.epochs(records(4)).commit_to_with_state(ledger(&place), carry, chain);

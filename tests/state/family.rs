@@ -47,7 +47,7 @@ fn pipeline(
     let chain = |records: Records, _: DeadLetters, state: State<Counts>| {
         records
             .map(move |record| {
-                let key = key(number(&record.position));
+                let key = key(number(&record.position()));
                 state.with(|counts| *counts.entry(key).or_default() += 1);
             })
             .boxed()

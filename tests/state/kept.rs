@@ -25,7 +25,7 @@ struct Sum {
 fn sums(records: Records, state: State<Sum>, by: &'static str, ballast: usize) -> BoxFlow<'static, u64, Error> {
     let sum = move |record: anabranch::Record| {
         state.with(|state| {
-            state.sum += number(&record.position);
+            state.sum += number(&record.position());
             state.ballast = "\"".repeat(ballast);
             state.by = by.to_owned();
             state.sum
@@ -175,7 +175,7 @@ async fn a_state_of_another_version_stops_the_pipeline() {
     let without = source
         .clone()
         .epochs(records(3))
-        .commit_to(ledger(&place), |records: Records, _| records.map(|record| number(&record.position)).boxed());
+        .commit_to(ledger(&place), |records: Records, _| records.map(|record| number(&record.position())).boxed());
     refused(done(without.run(std::future::pending())).await, "this pipeline keeps none");
     run(&source, &place, 3, ("a", 0)).await.unwrap();
     is_folded(&place, 9).await;
@@ -188,7 +188,7 @@ async fn a_pipeline_that_had_no_state_can_begin_to_keep_one() {
     let without = source
         .clone()
         .epochs(records(3))
-        .commit_to(ledger(&place), |records: Records, _| records.map(|record| number(&record.position)).boxed());
+        .commit_to(ledger(&place), |records: Records, _| records.map(|record| number(&record.position())).boxed());
     done(without.run(std::future::pending())).await.unwrap();
     source.edit(|script| script.steps.insert("p".into(), vec![Batch(9)]));
     run(&source, &place, 3, ("a", 0)).await.unwrap();

@@ -46,10 +46,10 @@ async fn run(cloud: &LocalCloud, store: &Arc<dyn Store>) {
     let chain = |records: Records, _: DeadLetters, state: State<Keys>| {
         let open = state.groups(|keys: &mut Keys| &mut keys.open);
         let counted = records.inspect(move |record| {
-            state.with(|keys| *keys.counts.entry(record.key.clone()).or_default() += 1);
+            state.with(|keys| *keys.counts.entry(record.key().into()).or_default() += 1);
         });
         let until = Until::idle(Duration::from_secs(600));
-        counted.group_until(|record| record.key.clone(), until).count_each().carried(open).boxed()
+        counted.group_until(|record| CompactString::from(record.key()), until).count_each().carried(open).boxed()
     };
     let carry = Carry::new(1, Keys::default).inherit(|parents, keys| {
         assert!(parents.iter().all(|parent| parent.state.open.is_empty()), "the end mark closes all groups");

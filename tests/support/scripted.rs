@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anabranch::source::{Batch, Description, Listed, Retention, Source, Start};
-use anabranch::{BoxFlow, Error, ErrorKind, Layout, Origin, Partition, Position, Record, from_results};
+use anabranch::{BoxFlow, Error, ErrorKind, Layout, Origin, Partition, Position, Record, RecordParts, from_results};
 use chrono::{DateTime, TimeZone, Utc};
 use futures::future::BoxFuture;
 
@@ -161,7 +161,7 @@ impl Source for Scripted {
                 };
                 let numbers = last + 1..=last + records;
                 last += records;
-                let records = numbers.filter(|number| *number > after).map(|number| Record {
+                let records = numbers.filter(|number| *number > after).map(|number| RecordParts {
                     data: format!("{name}:{number}").into(),
                     origin: Arc::clone(&origin),
                     position: position(number),
@@ -169,7 +169,7 @@ impl Source for Scripted {
                     key: "".into(),
                 });
                 let retention = retention.as_ref().map(|retention| retention());
-                yield Batch { records: records.collect(), behind, closed, retention };
+                yield Batch { records: records.map(Record::from).collect(), behind, closed, retention };
             }
         };
         from_results(batches).boxed()

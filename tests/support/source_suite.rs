@@ -53,10 +53,10 @@ async fn gives_the_same_twice(source: &dyn Source, partition: &Partition) -> usi
     let first = to_the_tip(source.read(partition, Start::Beginning)).await.unwrap();
     let again = to_the_tip(source.read(partition, Start::Beginning)).await.unwrap();
     assert_eq!(essence(&first), essence(&again));
-    assert!(first.is_sorted_by(|a, b| a.position < b.position), "positions do not grow");
-    assert!(first.iter().all(|record| record.origin.partition == *partition));
+    assert!(first.is_sorted_by(|a, b| a.position() < b.position()), "positions do not grow");
+    assert!(first.iter().all(|record| record.partition() == partition));
     let layout = source.layout().await.unwrap();
-    assert!(first.iter().all(|record| record.origin.layout == layout));
+    assert!(first.iter().all(|record| *record.layout() == layout));
     first.len()
 }
 
@@ -65,7 +65,7 @@ async fn goes_on_behind_any_position(source: &dyn Source, partition: &Partition)
     let len = all.len();
     for index in [0, 1, len / 3, len / 2, len.saturating_sub(2), len.saturating_sub(1)] {
         let Some(record) = all.get(index) else { continue };
-        let kept: Position = record.position.to_string().parse().unwrap();
+        let kept: Position = record.position().to_string().parse().unwrap();
         let rest = to_the_tip(source.read(partition, Start::After(kept))).await.unwrap();
         assert_eq!(essence(&rest), essence(&all[index + 1..]), "behind record {index} of {len}");
     }
@@ -105,5 +105,5 @@ pub(crate) async fn to_the_tip(mut batches: BoxFlow<'static, Batch, Error>) -> R
 
 /// What must be the same when records are read again.
 fn essence(records: &[Record]) -> Vec<impl PartialEq + std::fmt::Debug> {
-    records.iter().map(|r| (r.position.clone(), r.data.clone(), r.arrived, r.key.clone())).collect()
+    records.iter().map(|r| (r.position(), r.bytes(), r.arrived(), r.key().to_owned())).collect()
 }

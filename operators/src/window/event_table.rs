@@ -14,6 +14,8 @@ pub(super) struct Table<K, V> {
     keys: Slab<Windows<K, V>>,
     /// Windows that have a result to give.
     due: BTreeSet<Place>,
+    /// When the first of them ends, which each item has to know; later than all time if there is none.
+    first_due: i64,
     /// Windows whose result has been given, and that are kept for late items.
     kept: BTreeSet<Place>,
     opened: u64,
@@ -62,6 +64,7 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
             ids: HashTable::new(),
             keys: Slab::new(),
             due: BTreeSet::new(),
+            first_due: i64::MAX,
             kept: BTreeSet::new(),
             opened: 0,
             watermark: i64::MIN,
@@ -111,8 +114,10 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
 
     /// The first window whose result is to be given now; any window that has one if `all`.
     pub(super) fn next_due(&self, all: bool) -> Option<Spot> {
-        let first = self.due.first().filter(|place| all || place.end <= self.watermark)?;
-        Some(self.spot(first))
+        if self.first_due > self.watermark && !all {
+            return None;
+        }
+        Some(self.spot(self.due.first()?))
     }
 
     /// The window that ends first.
@@ -151,7 +156,7 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
         let open = &mut self.keys[spot.id].open[spot.at];
         open.given = true;
         let place = Place { end: open.window.end, opened: open.opened, id: spot.id };
-        self.due.remove(&place);
+        self.unplace(place);
         self.kept.insert(place);
     }
 
@@ -176,7 +181,7 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
         let open = &mut self.keys[id].open;
         let at = open.partition_point(|open| (open.window.end, open.window.start) < (window.end, window.start));
         open.insert(at, Open { window, opened, given: false, value });
-        self.due.insert(Place { end: window.end, opened, id });
+        self.place(Place { end: window.end, opened, id });
         Spot { id, at }
     }
 
@@ -215,7 +220,7 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
         let open = self.open_mut(spot);
         change(open);
         let place = place(open);
-        self.due.insert(place);
+        self.place(place);
     }
 
     /// Takes a window out, with its key.
@@ -237,12 +242,21 @@ impl<K: Hash + Eq + Clone, V> Table<K, V> {
     pub(super) fn clear(&mut self) {
         self.ids.clear();
         self.due.clear();
+        self.first_due = i64::MAX;
         self.kept.clear();
         self.keys.clear();
     }
 
+    /// That window has a result to give.
+    fn place(&mut self, place: Place) {
+        self.first_due = self.first_due.min(place.end);
+        self.due.insert(place);
+    }
+
     fn unplace(&mut self, place: Place) {
-        if !self.due.remove(&place) {
+        if self.due.remove(&place) {
+            self.first_due = self.due.first().map_or(i64::MAX, |first| first.end);
+        } else {
             self.kept.remove(&place);
         }
     }

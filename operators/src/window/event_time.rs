@@ -45,12 +45,6 @@ pub struct Window {
 }
 
 impl Window {
-    /// From the true bounds, which may be out of range.
-    fn clamped(start: i128, end: i128) -> Self {
-        let clamp = |n: i128| n.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-        Self { start: clamp(start), end: clamp(end) }
-    }
-
     /// The only item's session.
     pub(super) const fn of_one(time: i64, gap: i64) -> Self {
         Self { start: time, end: time.saturating_add(gap) }
@@ -172,16 +166,15 @@ pub enum Shape<T, A, V> {
     Session { gap: i64, merge: fn(&mut A, &mut V, V) },
 }
 
-/// The windows of one length that an item is in, those that end first first.
+/// The windows of one length that an item is in, those that end first first. What would reach beyond the range of an `i64`
+/// is cut off there.
 pub(super) fn aligned(time: i64, span: i64, step: i64) -> impl ExactSizeIterator<Item = Window> {
-    let (time, span, step) = (i128::from(time), i128::from(span), i128::from(step));
-    let last = time.div_euclid(step);
-    // The first window that begins behind `time - span`.
-    let first = (time - span).div_euclid(step) + 1;
-    let count = (last - first + 1) as usize;
-    (0..count).map(move |n| {
-        let start = (first + n as i128) * step;
-        Window::clamped(start, start + span)
+    // By how much the last of them begins before the item. Each that begins less than a span before has the item in it.
+    let last = time.rem_euclid(step);
+    let count = ((span - last - 1) / step + 1) as usize;
+    (0..count).rev().map(move |n| {
+        let before = last + n as i64 * step;
+        Window { start: time.saturating_sub(before), end: time.saturating_add(span - before) }
     })
 }
 

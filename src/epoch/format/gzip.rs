@@ -24,6 +24,10 @@ const NAME: [u8; 2] = *b"AB";
 /// Where the time stands in a gzip header.
 const TIME: std::ops::Range<usize> = 4..8;
 
+/// Rows of counts take a fifth more room than at flate2's default, and a quarter of the time, which was a tenth of that of a
+/// pipeline with many groups.
+const LEVEL: u32 = 2;
+
 /// How many bytes of lines are compressed at a time.
 const CHUNK: usize = 32 << 10;
 
@@ -37,7 +41,7 @@ pub(super) struct Gzip {
 
 impl Gzip {
     pub(super) fn new() -> Self {
-        let deflate = DeflateEncoder::new(Vec::new(), Compression::default());
+        let deflate = DeflateEncoder::new(Vec::new(), Compression::new(LEVEL));
         Self { deflate, crc: Crc::new(), text: Vec::new() }
     }
 

@@ -11,9 +11,10 @@ use compact_str::CompactString;
 use flate2::bufread::MultiGzDecoder;
 
 use super::Place;
-use crate::codec::{Frame, Framer, columns};
+use crate::codec::{Found, Frame, Framer, columns};
+use crate::record::{Line, Lines};
 use crate::source::Start;
-use crate::{Error, ErrorKind, Layout, Origin, Position, Record};
+use crate::{Error, ErrorKind, Layout, Origin, Position, Record, RecordParts};
 
 const BLOCK: usize = 256 * 1024;
 /// Few enough records that they are still in the cache when they are used.
@@ -28,6 +29,8 @@ const SHORTER: &str = "the file is shorter than the position that reading should
 /// nothing to do with the records, so that the two need not wait for each other's writes to the counts of references.
 pub(super) struct Reader {
     framer: Framer,
+    /// The block in the framer; unset until records are cut out of it.
+    lines: Option<Arc<Lines>>,
     origin: Arc<Origin>,
     arrived: DateTime<Utc>,
 }
@@ -47,7 +50,7 @@ impl Reader {
         let origin = Arc::new(Origin { partition: place.partition.clone(), layout });
         let modified = place.open()?.metadata().and_then(|metadata| metadata.modified());
         let arrived = modified.map_err(|error| place.io(error))?.into();
-        let reader = Self { framer, origin, arrived };
+        let reader = Self { framer, lines: None, origin, arrived };
         match start {
             Start::At(time) if arrived < *time => Ok((reader.at_end(place), None)),
             Start::Beginning | Start::At(_) => Ok((reader, text)),
@@ -62,10 +65,22 @@ impl Reader {
     /// The next records of the block; fewer than there could be if it wants another block.
     pub(super) fn cut(&mut self) -> Vec<Record> {
         let mut records = Vec::with_capacity(BATCH);
+        let lines = self.lines.get_or_insert_with(|| {
+            let (text, offset, first) = (self.framer.block().clone(), self.framer.block_offset(), self.framer.line());
+            let (origin, unquoted) = (Arc::clone(&self.origin), self.framer.is_plain());
+            Arc::new(Lines { text, origin, arrived: self.arrived, offset, first, unquoted })
+        });
         while records.len() < BATCH
-            && let Some(frame) = self.framer.next()
+            && let Some(found) = self.framer.find()
         {
-            records.push(self.record(frame));
+            records.push(match found {
+                // A block is far smaller than these numbers can say.
+                Found::Within { start, len, line } => {
+                    let below = (line - lines.first) as u32;
+                    Record::of_line(lines, Line { start: start as u32, len: len as u32, below })
+                }
+                Found::Apart(frame) => record(frame, &self.origin, self.arrived),
+            });
         }
         records
     }
@@ -77,22 +92,13 @@ impl Reader {
 
     /// Takes a block, when it wants one. Gives what there is to read behind it.
     pub(super) fn take(&mut self, block: Block) -> Result<Option<Text>, Error> {
+        self.lines = None;
         block.hand_to(&mut self.framer)
     }
 
     /// The record that no line's end followed, when nothing is left to read.
     pub(super) fn finish(&mut self) -> Option<Record> {
-        self.framer.finish().map(|frame| self.record(frame))
-    }
-
-    fn record(&self, frame: Frame) -> Record {
-        Record {
-            data: frame.data,
-            origin: Arc::clone(&self.origin),
-            position: Position::new(frame.end, if frame.open { OPEN } else { frame.line }),
-            arrived: self.arrived,
-            key: CompactString::const_new(""),
-        }
+        self.framer.finish().map(|frame| record(frame, &self.origin, self.arrived))
     }
 
     fn at_end(self, place: &Place) -> Self {
@@ -144,6 +150,13 @@ impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader").field("framer", &self.framer).finish_non_exhaustive()
     }
+}
+
+/// A record that has its bytes for itself.
+fn record(frame: Frame, origin: &Arc<Origin>, arrived: DateTime<Utc>) -> Record {
+    let position = Position::new(frame.end, if frame.open { OPEN } else { frame.line });
+    let (data, origin, key) = (frame.data, Arc::clone(origin), CompactString::const_new(""));
+    RecordParts { data, origin, position, arrived, key }.into()
 }
 
 /// A block of a file's text, and what there is to read behind it.

@@ -8,7 +8,7 @@ use super::shards::HashRange;
 use super::stats::Meter;
 use crate::codec::kpl::{Aggregate, is_aggregate};
 use crate::source::Start;
-use crate::{Layout, Origin, Partition, Position, Record};
+use crate::{Layout, Origin, Partition, Position, Record, RecordParts};
 
 /// Which records of aggregates are kept.
 #[derive(Clone, Copy, Debug)]
@@ -172,7 +172,7 @@ fn is_in(aggregate: &Aggregate, index: usize, range: HashRange) -> bool {
 }
 
 fn record(Raw { data, position, arrived, key }: Raw, origin: &Arc<Origin>) -> Record {
-    Record { data, origin: Arc::clone(origin), position, arrived, key }
+    RecordParts { data, origin: Arc::clone(origin), position, arrived, key }.into()
 }
 
 /// Where a shard iterator begins.

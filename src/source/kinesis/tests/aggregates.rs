@@ -30,7 +30,7 @@ async fn collect(source: &KinesisSource, start: Start) -> Vec<Record> {
 }
 
 fn shown(records: &[Record]) -> Vec<(String, String)> {
-    let show = |record: &Record| (record.position.to_string(), String::from_utf8_lossy(&record.data).into_owned());
+    let show = |record: &Record| (record.position().to_string(), String::from_utf8_lossy(record.data()).into_owned());
     records.iter().map(show).collect()
 }
 
@@ -53,9 +53,9 @@ async fn records_in_aggregates_are_given_one_by_one_in_their_place() {
     let source = source(&script);
     let records = collect(&source, Start::Beginning).await;
     assert_eq!(shown(&records), pairs([("4", "{}"), ("5", "1"), ("5.1", "2"), ("9", "x")]));
-    assert!(records.is_sorted_by(|a, b| a.position < b.position));
-    assert_eq!(records.iter().map(|record| &*record.key).collect::<Vec<_>>(), ["a", "key 1", "key 2", "a"]);
-    assert!(records.iter().all(|record| record.arrived == time(1) && record.origin.layout == Layout::Json));
+    assert!(records.is_sorted_by(|a, b| a.position() < b.position()));
+    assert_eq!(records.iter().map(|record| record.key()).collect::<Vec<_>>(), ["a", "key 1", "key 2", "a"]);
+    assert!(records.iter().all(|record| record.arrived() == time(1) && *record.layout() == Layout::Json));
     let stats = source.stats();
     assert_eq!((stats.records.get(), stats.sub_records.get(), stats.dropped.get()), (4, 2, 0));
 }
@@ -80,8 +80,8 @@ async fn reading_goes_on_behind_any_record_of_any_mode() {
         let all = read(Start::Beginning).await;
         assert!(all.len() > 3, "{mode:?}");
         for (index, record) in all.iter().enumerate() {
-            let rest = read(Start::After(record.position.clone())).await;
-            assert_eq!(shown(&rest), shown(&all[index + 1..]), "{mode:?} behind {}", record.position);
+            let rest = read(Start::After(record.position())).await;
+            assert_eq!(shown(&rest), shown(&all[index + 1..]), "{mode:?} behind {}", record.position());
         }
     }
 }
@@ -143,9 +143,9 @@ async fn an_aggregate_that_cannot_be_taken_apart_is_given_as_it_came() {
     with_shard(&script);
     let source = source(&script);
     let records = collect(&source, Start::Beginning).await;
-    assert_eq!(records.iter().map(|record| record.position.to_string()).collect::<Vec<_>>(), ["1", "2", "3"]);
-    assert_eq!((&records[1].data, &records[1].origin.layout), (&corrupt, &Layout::Aggregate));
-    assert_eq!(records[2].origin.layout, Layout::Json);
+    assert_eq!(records.iter().map(|record| record.position().to_string()).collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert_eq!((records[1].bytes(), records[1].layout()), (corrupt.clone(), &Layout::Aggregate));
+    assert_eq!(*records[2].layout(), Layout::Json);
     assert_eq!(source.stats().corrupt.get(), 1);
 
     let script = answers(vec![raw(2, corrupt), raw(3, "x".into())]);
