@@ -25,6 +25,7 @@ mod error;
 mod flow;
 mod keyed_queue;
 mod redirect;
+mod rota;
 mod signal;
 mod sync;
 

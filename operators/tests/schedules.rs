@@ -25,7 +25,7 @@ use std::task::{Context, Poll};
 
 use anabranch_operators::group::Until;
 use anabranch_operators::{FlowExt, from_iter, share_from};
-use futures::Stream;
+use futures::{Stream, stream};
 use shuttle::future::block_on;
 use shuttle::thread;
 
@@ -339,6 +339,55 @@ fn groups_that_give_way_to_each_other_in_a_merge_get_everything() {
         let mut all = merged.join().unwrap().unwrap();
         all.sort_unstable();
         assert_eq!((all, last.join().unwrap().unwrap()), (vec![0, 1, 3, 4, 6, 7], vec![2, 5]));
+    });
+}
+
+#[test]
+fn groups_that_are_merged_beside_their_outer_stream_get_everything() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let feeding = feeding(feeder, 0..8);
+        let mut all =
+            block_on(flow.group_by(|n| n % 3).merge_map(usize::MAX, |group| group).collect::<Vec<_>>()).unwrap();
+        feeding.join().unwrap();
+        all.sort_unstable();
+        assert_eq!(all, [0, 1, 2, 3, 4, 5, 6, 7]);
+    });
+}
+
+#[test]
+fn merged_groups_outlive_their_outer_stream() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let feeding = feeding(feeder, 0..8);
+        let groups = flow.group_by(|n| n % 2).take(2);
+        let mut all = block_on(groups.merge_map(usize::MAX, |group| group).collect::<Vec<_>>()).unwrap();
+        feeding.join().unwrap();
+        all.sort_unstable();
+        assert_eq!(all, [0, 1, 2, 3, 4, 5, 6, 7]);
+    });
+}
+
+#[test]
+fn groups_that_leave_the_merge_of_their_outer_stream_get_everything() {
+    explore(|| {
+        let (feeder, flow) = feed();
+        let feeding = feeding(feeder, 0..7);
+        let mut left = Vec::new();
+        let firsts = flow.group_by(|n| n % 3).merge_map(usize::MAX, |mut group| {
+            stream::once(async move {
+                let first = group.next().await?;
+                // From here, another task reads it.
+                Ok((first, reading(group)))
+            })
+        });
+        for (first, reader) in block_on(firsts.collect::<Vec<_>>()).unwrap() {
+            left.extend(first);
+            left.extend(reader.join().unwrap().unwrap());
+        }
+        feeding.join().unwrap();
+        left.sort_unstable();
+        assert_eq!(left, [0, 1, 2, 3, 4, 5, 6]);
     });
 }
 

@@ -4,16 +4,16 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use futures::TryStream;
 use futures::task::{ArcWake, waker_ref};
 use slab::Slab;
 
 use crate::budget::Budget;
-use crate::group::Others;
+use crate::group::{Host, Others, Visiting};
+use crate::rota::{Member, Rota};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Mutex, lock};
 
 /// How many items of one stream are taken before another's turn comes.
 pub(crate) const RUN: usize = 64;
@@ -22,24 +22,26 @@ pub(crate) const RUN: usize = 64;
 /// each with a waker of its own that is made once.
 pub(crate) struct MergeSet<S: TryStream> {
     /// `None` in the place of the current one.
-    streams: Slab<Option<Member<S>>>,
+    streams: Slab<Option<Running<S>>>,
     /// Those that were woken, or wait for their turn; looked at when `turns` is empty.
-    woken: Arc<Woken>,
+    woken: Arc<Rota>,
     /// Whose turn comes, in this order.
-    turns: VecDeque<u32>,
+    turns: VecDeque<Member>,
     /// The one that gave the last item. It is polled on, because a stream that gave one often has more, until it has not
     /// or has had its run.
-    current: Option<Member<S>>,
+    current: Option<Running<S>>,
     /// How many items are left of its run.
     left: usize,
     /// Whether a sub-stream among them has given way to others, so that this is to be settled.
     owes: bool,
+    /// What knows of the outer stream which gives these streams, as long as that waits for them.
+    host: Option<Arc<Host>>,
 }
 
 /// What a poll of the streams gives.
 type Polled<S> = Poll<Option<Result<<S as TryStream>::Ok, <S as TryStream>::Error>>>;
 
-struct Member<S> {
+struct Running<S> {
     stream: Pin<Box<S>>,
     /// Its waker too.
     call: Arc<Call>,
@@ -47,34 +49,16 @@ struct Member<S> {
 
 /// What wakes one stream.
 struct Call {
-    /// Four billion streams do not fit into memory.
-    member: u32,
-    /// Whether it is among the woken: it is there once at most.
+    member: Member,
+    /// Whether it has put itself among the woken: it does once at most.
     made: AtomicBool,
-    woken: Arc<Woken>,
-}
-
-#[derive(Default)]
-struct Woken(Mutex<Queue>);
-
-#[derive(Default)]
-struct Queue {
-    members: VecDeque<u32>,
-    /// Who reads the merge, if it waits.
-    reader: Option<Waker>,
+    woken: Arc<Rota>,
 }
 
 impl Call {
     fn make(&self) {
-        if self.made.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let mut queue = lock(&self.woken.0);
-        queue.members.push_back(self.member);
-        let reader = queue.reader.take();
-        drop(queue);
-        if let Some(reader) = reader {
-            reader.wake();
+        if !self.made.swap(true, Ordering::AcqRel) {
+            self.woken.call([self.member]);
         }
     }
 }
@@ -85,10 +69,13 @@ impl ArcWake for Call {
     }
 }
 
-impl<S: TryStream> Member<S> {
+impl<S: TryStream> Running<S> {
+    /// Polls it, beside others of `merge` if that is given.
     #[inline]
-    fn poll_next(&mut self) -> Poll<Option<Result<S::Ok, S::Error>>> {
-        self.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker_ref(&self.call)))
+    fn poll_next(&mut self, merge: Option<&Arc<Rota>>) -> Poll<Option<Result<S::Ok, S::Error>>> {
+        let waker = waker_ref(&self.call);
+        let _visiting = merge.map(|merge| Visiting::member(merge, self.call.member, &waker));
+        self.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker))
     }
 }
 
@@ -101,6 +88,7 @@ impl<S: TryStream> MergeSet<S> {
             current: None,
             left: 0,
             owes: false,
+            host: None,
         }
     }
 
@@ -139,6 +127,27 @@ impl<S: TryStream> MergeSet<S> {
         }
     }
 
+    /// Polls upstream, so that an outer stream in it comes to know this merge.
+    pub(crate) fn visit<T>(&mut self, poll: impl FnOnce() -> T) -> T {
+        let meets = self.host.is_none();
+        let visiting = Visiting::upstream(&self.woken, meets);
+        let polled = poll();
+        drop(visiting);
+        if meets {
+            self.host = Host::meet(&self.woken);
+        }
+        polled
+    }
+
+    /// To be called when everything is pending. If an outer stream does not wait any more on behalf of these streams, they are polled
+    /// once more, so that each waits for itself.
+    pub(crate) fn recall(&mut self, cx: &Context<'_>) {
+        if self.host.take_if(|host| !host.outer_waits()).is_some() {
+            self.turns.extend(self.streams.iter().map(|(at, _)| Member::new(at)));
+            cx.waker().wake_by_ref();
+        }
+    }
+
     /// The next item of any stream; `None` when there are no streams left.
     ///
     /// If it is said whether `others` will be polled when none of these streams is ready, then sub-streams among them give way
@@ -166,7 +175,8 @@ impl<S: TryStream> MergeSet<S> {
     #[inline]
     fn poll_current(&mut self, others: Option<bool>) -> Polled<S> {
         let others = others.filter(|others| *others || !self.turns.is_empty()).map(|_| Others::wait());
-        let polled = self.current.as_mut().map_or(Poll::Ready(None), Member::poll_next);
+        let merge = self.host.as_ref().filter(|_| others.is_some()).map(|_| &self.woken);
+        let polled = self.current.as_mut().map_or(Poll::Ready(None), |current| current.poll_next(merge));
         self.owe(others);
         polled
     }
@@ -200,42 +210,29 @@ impl<S: TryStream> MergeSet<S> {
         loop {
             if let Some(at) = self.turns.pop_front() {
                 // One that has ended may have been woken once more.
-                if let Some(member) = self.streams.get_mut(at as usize).and_then(Option::take) {
+                if let Some(member) = self.streams.get_mut(at.at()).and_then(Option::take) {
                     // Before it is polled: what calls from now on is not covered by this turn.
-                    member.call.made.swap(false, Ordering::AcqRel);
+                    if member.call.made.load(Ordering::Acquire) {
+                        member.call.made.swap(false, Ordering::AcqRel);
+                    }
                     self.current = Some(member);
                     self.left = RUN;
                     return Poll::Ready(true);
                 }
                 continue;
             }
-            let mut queue = lock(&self.woken.0);
-            if !queue.members.is_empty() {
-                std::mem::swap(&mut queue.members, &mut self.turns);
-                continue;
-            }
-            if queue.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+            if !self.woken.take(&mut self.turns, cx.waker()) {
                 return Poll::Pending;
             }
-            drop(queue);
-            let reader = cx.waker().clone();
-            let mut queue = lock(&self.woken.0);
-            if queue.members.is_empty() {
-                let old = queue.reader.replace(reader);
-                drop(queue);
-                drop(old);
-                return Poll::Pending;
-            }
-            drop(queue);
         }
     }
 
     fn add(&mut self, stream: S) -> usize {
         let entry = self.streams.vacant_entry();
-        let call =
-            Arc::new(Call { member: entry.key() as u32, made: AtomicBool::new(false), woken: Arc::clone(&self.woken) });
         let at = entry.key();
-        entry.insert(Some(Member { stream: Box::pin(stream), call }));
+        let call =
+            Arc::new(Call { member: Member::new(at), made: AtomicBool::new(false), woken: Arc::clone(&self.woken) });
+        entry.insert(Some(Running { stream: Box::pin(stream), call }));
         at
     }
 
@@ -251,9 +248,9 @@ impl<S: TryStream> MergeSet<S> {
     /// Puts the current stream back among the others.
     #[cold]
     #[inline(never)]
-    fn rest(&mut self) -> Option<&Member<S>> {
+    fn rest(&mut self) -> Option<&Running<S>> {
         let member = self.current.take()?;
-        let place = self.streams.get_mut(member.call.member as usize)?;
+        let place = self.streams.get_mut(member.call.member.at())?;
         Some(place.insert(member))
     }
 
@@ -262,7 +259,7 @@ impl<S: TryStream> MergeSet<S> {
     #[inline(never)]
     fn end(&mut self) {
         if let Some(member) = self.current.take() {
-            self.streams.try_remove(member.call.member as usize);
+            self.streams.try_remove(member.call.member.at());
         }
     }
 }
@@ -272,7 +269,7 @@ impl<S: TryStream> FromIterator<S> for MergeSet<S> {
         let mut set = Self::new();
         for stream in streams {
             let at = set.add(stream);
-            set.turns.push_back(at as u32);
+            set.turns.push_back(Member::new(at));
         }
         set
     }

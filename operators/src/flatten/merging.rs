@@ -107,7 +107,7 @@ where
             *this.turns = if inner_waits || *this.turns >= this.inner.len() { 0 } else { *this.turns + 1 };
             let others = (*this.turns > 0).then(Others::wait);
             let upstream = this.upstream.as_mut().as_pin_mut().filter(|_| open);
-            let polled = upstream.map(|upstream| upstream.try_poll_next(cx));
+            let polled = upstream.map(|upstream| this.inner.visit(|| upstream.try_poll_next(cx)));
             this.inner.owe(others);
             match polled {
                 Some(Poll::Ready(Some(Ok(item)))) => return Poll::Ready(Some(Ok(Given::Upstream(item)))),
@@ -120,11 +120,11 @@ where
                 None => {}
             }
             if inner_waits {
-                return if this.upstream.is_none() && this.inner.is_empty() {
-                    Poll::Ready(None)
-                } else {
-                    Poll::Pending
-                };
+                if this.upstream.is_none() && this.inner.is_empty() {
+                    return Poll::Ready(None);
+                }
+                this.inner.recall(cx);
+                return Poll::Pending;
             }
         }
     }

@@ -166,6 +166,12 @@ impl Baton {
         self.polls.load(Ordering::SeqCst)
     }
 
+    /// Whether the reader of the outer stream waits, or has been woken to poll the source.
+    pub(super) fn outer_waits(&self) -> bool {
+        let roster = self.lock();
+        roster.seats[Self::OUTER.0 as usize].waker.is_some() || roster.holder == Some(Self::OUTER)
+    }
+
     /// A reader has stopped polling the source, which others can poll from now on.
     ///
     /// Whoever was woken by a call that came meanwhile found the source taken, and waits again.

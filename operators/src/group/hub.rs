@@ -15,74 +15,12 @@ use tokio::time::Instant;
 
 use super::baton::{Baton, Seat};
 use super::lane::{Bounds, Lane, Lanes, Taken};
+use super::route::Route;
 use super::way::gives_way;
 use crate::OperatorError;
 use crate::budget::Budget;
 use crate::sync::{Mutex, MutexGuard, TURN, lock};
 use crate::time::clock::{self, Timer};
-
-/// Decides which sub-streams there are and which item goes where: by key, by count, by time.
-pub(crate) trait Route<T, E> {
-    /// What a sub-stream is known by.
-    type Key;
-
-    /// Whether items gather before they are handed over to the lanes. Then the source is read on when there is something
-    /// for who polls it, as long as it gives without waiting and there is room, a turn at most; and more may gather in
-    /// turns to come.
-    const GATHERS: bool = false;
-
-    /// Whether an item can make something due at once, so that [`tick`](Self::tick) is to look before the next.
-    const LOOKS: bool = true;
-
-    /// The first poll: time zero.
-    fn start(&mut self, now: Instant, out: &Out<Self::Key, T, E>);
-
-    /// Ends, fails and opens what is due by now. An error is the failure of the whole flow. Pending when the budget is used
-    /// up before that: no item is read until it is done.
-    fn tick(
-        &mut self,
-        cx: &mut Context<'_>,
-        now: Instant,
-        out: &Out<Self::Key, T, E>,
-        budget: &mut Budget,
-    ) -> Poll<Result<(), E>>;
-
-    /// When [`tick`](Self::tick) will have something to do.
-    fn deadline(&mut self) -> Option<Instant>;
-
-    /// Puts an item into its lane, which is given if it may be full now.
-    fn item(&mut self, item: T, out: &Out<Self::Key, T, E>) -> Result<Filled<Self::Key, T, E>, E>;
-
-    /// Items that have gathered.
-    fn gathered(&self) -> usize {
-        0
-    }
-
-    /// Whether more is to gather before it is handed over, if the source gives it without waiting.
-    fn gathers_on(&self, _lanes: &Lanes) -> bool {
-        false
-    }
-
-    /// Hands over to the lanes what has gathered.
-    fn hand_over(&mut self, _lanes: &Lanes) {}
-
-    /// Takes an open lane out, oldest first. What has gathered for it is dropped.
-    fn take_open(&mut self) -> Option<Arc<Lane<Self::Key, T, E>>>;
-
-    /// The open lane that holds most.
-    fn fullest(&self) -> Option<&Arc<Lane<Self::Key, T, E>>>;
-
-    /// An open lane that is full. To be given where one item goes into several lanes, and may fill them all.
-    fn another_full(&self, _lanes: &Lanes) -> Filled<Self::Key, T, E> {
-        None
-    }
-
-    /// A key in words.
-    fn name(key: &Self::Key) -> String;
-}
-
-/// A lane that may be full now.
-pub(crate) type Filled<K, T, E> = Option<Arc<Lane<K, T, E>>>;
 
 /// Where a [`Route`] sends sub-streams and their items.
 pub(crate) struct Out<K, T, E> {
@@ -93,7 +31,7 @@ pub(crate) struct Out<K, T, E> {
 impl<K, T, E> Out<K, T, E> {
     /// Opens a sub-stream, or gives nothing if the outer stream is gone, so that nobody could read it.
     pub(crate) fn open(&self, key: K) -> Option<Arc<Lane<K, T, E>>> {
-        let lane = Arc::new(self.lanes.lane(key));
+        let lane = Arc::new(Lane::new(key));
         if let Err(unread) = self.outer.push(&self.lanes, Arc::clone(&lane)) {
             drop(unread.abandon(&self.lanes));
             return None;
@@ -143,17 +81,37 @@ where
         taken: &mut Taken<S::Ok>,
         cx: &Context<'_>,
     ) -> Poll<Option<Result<S::Ok, S::Error>>> {
+        match lane.give_one_of_many(&self.out.lanes, taken) {
+            Some(item) => Poll::Ready(Some(Ok(item))),
+            None => self.poll_more(lane, taken, cx),
+        }
+    }
+
+    /// The next item of a sub-stream, whether its reader has one or not. Out of line, so that what goes before is short.
+    #[inline(never)]
+    fn poll_more(
+        &self,
+        lane: &Lane<K, S::Ok, S::Error>,
+        taken: &mut Taken<S::Ok>,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Result<S::Ok, S::Error>>> {
         let lanes = &self.out.lanes;
         if let Some(item) = lane.give(lanes, taken) {
             return Poll::Ready(Some(Ok(item)));
         }
-        self.poll_lane(lane, cx).map(|polled| lane.take_all(lanes, taken, polled))
+        let member = lanes.host.member(cx);
+        if member.is_some_and(|member| lane.waits_in_merge(lanes, taken, member)) {
+            return Poll::Pending;
+        }
+        taken.forget_call();
+        self.poll_lane(lane, cx).map(|polled| lane.take_all(lanes, taken, polled, member))
     }
 
     /// The next sub-stream.
     #[allow(clippy::type_complexity)]
     pub(crate) fn poll_open(&self, cx: &Context<'_>) -> Poll<Option<Result<Opened<S, K>, S::Error>>> {
         let outer = &self.out.outer;
+        self.out.lanes.host.outer_is_polled();
         self.poll_lane(outer, cx).map(|polled| outer.take_one(&self.out.lanes, polled))
     }
 
@@ -163,14 +121,12 @@ where
         let lanes = &self.out.lanes;
         let mut polled = false;
         loop {
-            if lane.poll_ready(lanes, cx).is_ready() {
-                return Poll::Ready(polled);
-            }
+            let Some(seat) = lane.wait(lanes, cx) else { return Poll::Ready(polled) };
             if lanes.baton.is_quiet() || gives_way(&lanes.baton) {
                 return Poll::Pending;
             }
-            let Some((mut driver, turn)) = self.take_turn(lane.seat()) else { return Poll::Pending };
-            lanes.baton.begin(lane.seat());
+            let Some((mut driver, turn)) = self.take_turn(seat) else { return Poll::Pending };
+            lanes.baton.begin(seat);
             polled = true;
             match catch_unwind(AssertUnwindSafe(|| driver.drive(&self.out, || lane.is_ready()))) {
                 Ok(Drove::Served) => turn.over(Place::In(driver)),
@@ -179,7 +135,7 @@ where
                         lanes.baton.rest();
                     }
                     turn.over(Place::In(driver));
-                    lanes.baton.finish(lane.seat());
+                    lanes.baton.finish(seat);
                     if !lane.is_ready() {
                         return Poll::Pending;
                     }
@@ -237,7 +193,7 @@ where
             failure: None,
             timer: Timer::new(),
         };
-        let outer = Lane::new((), Baton::OUTER);
+        let outer = Lane::with_seat((), Some(Baton::OUTER));
         Self { out: Out { lanes, outer }, driver: Mutex::new(Place::In(Box::new(driver))) }
     }
 

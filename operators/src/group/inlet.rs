@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::lane::{Lane, Lanes};
+use crate::rota::Member;
 
 /// What is kept of an open group: its lane, and where its items gather.
 pub(super) struct Inlet<K, T, E> {
@@ -32,6 +33,8 @@ pub(super) struct Gathering<K, T, E> {
     first: u64,
     /// Items in all of them together.
     items: usize,
+    /// Those streams of a merge that are to be called for what is handed over. Empty otherwise.
+    calls: Vec<Member>,
 }
 
 struct Pot<K, T, E> {
@@ -44,7 +47,7 @@ struct Pot<K, T, E> {
 
 impl<K, T, E> Gathering<K, T, E> {
     pub(super) const fn new() -> Self {
-        Self { pots: Vec::new(), used: 0, first: 1, items: 0 }
+        Self { pots: Vec::new(), used: 0, first: 1, items: 0, calls: Vec::new() }
     }
 
     /// Items that have gathered.
@@ -94,8 +97,11 @@ impl<K, T, E> Gathering<K, T, E> {
         self.first += self.used as u64;
         for pot in &mut self.pots[..std::mem::take(&mut self.used)] {
             if let Some(lane) = pot.lane.take() {
-                lane.append(lanes, &mut pot.items);
+                self.calls.extend(lane.append(lanes, &mut pot.items));
             }
+        }
+        if !self.calls.is_empty() {
+            lanes.host.call(self.calls.drain(..));
         }
     }
 
@@ -105,7 +111,9 @@ impl<K, T, E> Gathering<K, T, E> {
             let items = &mut self.pots[at].items;
             self.items -= items.len();
             lanes.add(items.len());
-            inlet.lane.append(lanes, items);
+            if let Some(member) = inlet.lane.append(lanes, items) {
+                lanes.host.call([member]);
+            }
         }
     }
 

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Context;
 
 use super::baton::{Baton, Seat};
+use super::host::Host;
+use crate::rota::Member;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, TURN, lock};
 
 /// How many items a lane is to get at once, if they come fast: each time costs as much as about ten items do.
-const RUN: usize = TURN / 16;
+const RUN: usize = TURN / 8;
 
 /// So few items are moved faster one by one than as slices.
 const FEW: usize = 4;
@@ -24,6 +26,7 @@ pub(crate) struct Bounds {
 /// What all lanes of one operator share.
 pub(crate) struct Lanes {
     pub(crate) baton: Arc<Baton>,
+    pub(super) host: Arc<Host>,
     bounds: Bounds,
     /// How many items a reader may be given before they are counted as read: few beside the bounds, or what it has been
     /// given could hold back the source while it waits for another lane.
@@ -38,7 +41,6 @@ pub(crate) struct Lanes {
 /// the user's is called or dropped under the lock.
 pub(crate) struct Lane<K, T, E> {
     pub(crate) key: K,
-    seat: Seat,
     /// Whether there is anything to take. Set and unset under the lock; may be read without.
     ready: AtomicBool,
     /// Whether it has failed, so that its reader is not to give what it has taken before.
@@ -51,13 +53,35 @@ pub(crate) struct Lane<K, T, E> {
 /// What the reader of a lane has taken out of it and not yet given: all that was there, under one lock.
 pub(crate) struct Taken<T> {
     items: VecDeque<T>,
-    /// How many were given that still count as unread.
-    given: usize,
+    /// How many of them there were when it was last counted what was given.
+    counted: usize,
+    /// It is counted when there are no more than these.
+    few: usize,
+    /// Which stream of a merge the lane calls when there is something to take again, unless it has done so since.
+    called: Option<Member>,
 }
 
 impl<T> Taken<T> {
     pub(crate) const fn new() -> Self {
-        Self { items: VecDeque::new(), given: 0 }
+        Self { items: VecDeque::new(), counted: 0, few: 0, called: None }
+    }
+
+    /// Whether what was given is counted with the next item.
+    #[inline(always)]
+    fn is_due(&self, lanes: &Lanes) -> bool {
+        self.items.len() <= self.few + 1 || lanes.is_held()
+    }
+
+    /// Gives how many were given and not yet counted, and counts again when `uncounted` more are, or none are left.
+    fn count(&mut self, uncounted: usize) -> usize {
+        let left = self.items.len();
+        self.few = left.saturating_sub(uncounted);
+        std::mem::replace(&mut self.counted, left) - left
+    }
+
+    /// The reader will wait for itself, if at all.
+    pub(crate) const fn forget_call(&mut self) {
+        self.called = None;
     }
 }
 
@@ -67,6 +91,10 @@ struct State<T, E> {
     ended: bool,
     /// With what it ended, until that is taken. In a box, because few fail and all have the room.
     error: Option<Box<E>>,
+    /// Where its reader waits, once it has had to.
+    seat: Option<Seat>,
+    /// Which stream of the merge is to be called when there is something to take.
+    member: Option<Member>,
     /// Whether the reader has a waker in its seat, or has got the baton for it. Not if it was woken because there is
     /// something to take.
     waits: bool,
@@ -77,12 +105,9 @@ struct State<T, E> {
 impl Lanes {
     pub(crate) fn new(bounds: Bounds) -> Self {
         let uncounted = (bounds.each / 64).min(bounds.all / 256).max(1);
-        Self { baton: Arc::default(), bounds, uncounted, buffered: AtomicUsize::new(0), held: AtomicUsize::new(0) }
-    }
-
-    /// A lane with a seat of its own.
-    pub(crate) fn lane<K, T, E>(&self, key: K) -> Lane<K, T, E> {
-        Lane::new(key, self.baton.join())
+        let baton = Arc::<Baton>::default();
+        let host = Arc::new(Host::new(Arc::clone(&baton)));
+        Self { baton, host, bounds, uncounted, buffered: AtomicUsize::new(0), held: AtomicUsize::new(0) }
     }
 
     /// Whether no more items may be buffered beside those that have gathered: from when the bound is reached until a
@@ -98,9 +123,9 @@ impl Lanes {
     }
 
     /// How many items may gather before they are handed over: no more than a reader that waits for its own can do without,
-    /// and half of the bound for all.
+    /// and most of the bound for all, where many are open.
     pub(super) fn gathering(&self, open: usize) -> usize {
-        open.saturating_mul(RUN).min(self.bounds.all / 2)
+        open.saturating_mul(RUN).min(self.bounds.all - self.bounds.all / 8)
     }
 
     /// How many items may come until it is to be looked whether the lanes are full: each may open a lane, which counts too.
@@ -147,15 +172,22 @@ impl Lanes {
 }
 
 impl<K, T, E> Lane<K, T, E> {
-    pub(crate) fn new(key: K, seat: Seat) -> Self {
-        let state = State { items: VecDeque::new(), ended: false, error: None, waits: false, abandoned: false };
-        let (ready, failed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { key, seat, ready, failed, unread: AtomicUsize::new(0), state: Mutex::new(state) }
+    pub(crate) const fn new(key: K) -> Self {
+        Self::with_seat(key, None)
     }
 
-    /// Where its reader waits.
-    pub(crate) const fn seat(&self) -> Seat {
-        self.seat
+    pub(crate) const fn with_seat(key: K, seat: Option<Seat>) -> Self {
+        let state = State {
+            items: VecDeque::new(),
+            ended: false,
+            error: None,
+            seat,
+            member: None,
+            waits: false,
+            abandoned: false,
+        };
+        let (ready, failed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { key, ready, failed, unread: AtomicUsize::new(0), state: Mutex::new(state) }
     }
 
     /// Whether its reader would get something now.
@@ -187,7 +219,8 @@ impl<K, T, E> Lane<K, T, E> {
         }
         state.items.push_back(item);
         lanes.add(1);
-        self.added(lanes, state, 1);
+        let member = self.added(lanes, state, 1);
+        call(lanes, member);
         Ok(())
     }
 
@@ -197,21 +230,24 @@ impl<K, T, E> Lane<K, T, E> {
         self.is_full(lanes).then(|| Arc::clone(self))
     }
 
-    /// Adds items that have been [counted](Lanes::add) already, or drops them if nobody will read them.
-    pub(super) fn append(&self, lanes: &Lanes, items: &mut VecDeque<T>) {
+    /// Adds items that have been [counted](Lanes::add) already, or drops them if nobody will read them. Gives the stream of the
+    /// merge that is to be called for that.
+    #[must_use = "nobody else calls it"]
+    pub(super) fn append(&self, lanes: &Lanes, items: &mut VecDeque<T>) -> Option<Member> {
         let count = items.len();
         if count == 0 {
-            return;
+            return None;
         }
         let mut state = self.lock();
         if state.abandoned {
             drop(state);
             lanes.taken(count);
             items.clear();
+            None
         } else if state.items.is_empty() {
             // The buffers change places, so that none is made anew.
             std::mem::swap(&mut state.items, items);
-            self.added(lanes, state, count);
+            self.added(lanes, state, count)
         } else {
             if count <= FEW {
                 while let Some(item) = items.pop_front() {
@@ -220,21 +256,21 @@ impl<K, T, E> Lane<K, T, E> {
             } else {
                 state.items.append(items);
             }
-            self.added(lanes, state, count);
+            self.added(lanes, state, count)
         }
     }
 
-    fn added(&self, lanes: &Lanes, state: MutexGuard<'_, State<T, E>>, items: usize) {
+    fn added(&self, lanes: &Lanes, state: MutexGuard<'_, State<T, E>>, items: usize) -> Option<Member> {
         self.unread.fetch_add(items, Ordering::SeqCst);
-        if !self.is_ready() {
-            self.wake(lanes, state);
-        }
+        if self.is_ready() { None } else { self.wake(lanes, state) }
     }
 
-    /// There is something to take: wakes the reader, if it waits.
-    fn wake(&self, lanes: &Lanes, mut state: MutexGuard<'_, State<T, E>>) {
+    /// There is something to take: wakes the reader, if it waits in its seat, or gives the stream of the merge that is to be called.
+    fn wake(&self, lanes: &Lanes, mut state: MutexGuard<'_, State<T, E>>) -> Option<Member> {
         self.ready.store(true, Ordering::Release);
-        let waker = lanes.baton.satisfied(self.seat);
+        let member = state.member.take();
+        let seat = state.seat.filter(|_| state.waits);
+        let waker = seat.and_then(|seat| lanes.baton.satisfied(seat));
         if waker.is_some() {
             state.waits = false;
         }
@@ -242,6 +278,7 @@ impl<K, T, E> Lane<K, T, E> {
         if let Some(waker) = waker {
             waker.wake();
         }
+        member
     }
 
     /// Ends the lane: items that are buffered can still be taken.
@@ -251,7 +288,8 @@ impl<K, T, E> Lane<K, T, E> {
             return;
         }
         state.ended = true;
-        self.wake(lanes, state);
+        let member = self.wake(lanes, state);
+        call(lanes, member);
     }
 
     /// Fails the lane at once: items that are buffered are dropped with it.
@@ -265,73 +303,109 @@ impl<K, T, E> Lane<K, T, E> {
         let lost = std::mem::take(&mut state.items);
         self.unread.fetch_sub(lost.len(), Ordering::SeqCst);
         self.failed.store(true, Ordering::Release);
-        self.wake(lanes, state);
+        let member = self.wake(lanes, state);
+        call(lanes, member);
         lanes.taken(lost.len());
         lost
     }
 
-    /// Whether there is an item or the end to take; if not, the reader waits in its seat.
-    pub(crate) fn poll_ready(&self, lanes: &Lanes, cx: &Context<'_>) -> Poll<()> {
-        loop {
-            if self.is_ready() {
-                return Poll::Ready(());
-            }
-            let waker = cx.waker().clone();
-            let mut state = self.lock();
-            // Waiting begins under the lock, so that an item cannot come in between unnoticed.
-            if state.items.is_empty() && !state.ended {
-                state.waits = true;
-                let unneeded = lanes.baton.wait(self.seat, waker);
-                drop(state);
-                drop(unneeded);
-                return Poll::Pending;
-            }
+    /// Gives the seat in which the reader waits from now on, unless there is an item or the end to take.
+    pub(crate) fn wait(&self, lanes: &Lanes, cx: &Context<'_>) -> Option<Seat> {
+        if self.is_ready() {
+            return None;
         }
+        let waker = cx.waker().clone();
+        let mut state = self.lock();
+        // Waiting begins under the lock, so that an item cannot come in between unnoticed.
+        if !state.has_nothing() {
+            return None;
+        }
+        let seat = *state.seat.get_or_insert_with(|| lanes.baton.join());
+        state.member = None;
+        state.waits = true;
+        let unneeded = lanes.baton.wait(seat, waker);
+        drop(state);
+        drop(unneeded);
+        Some(seat)
     }
 
-    /// The next item that was taken before, if the lane has not failed since.
+    /// Whether the reader, which is that stream of the merge, waits to be called, without a seat. It does not if there is an
+    /// item or the end to take.
+    #[inline]
+    pub(crate) fn waits_in_merge(&self, lanes: &Lanes, taken: &mut Taken<T>, member: Member) -> bool {
+        !self.is_ready() && (taken.called == Some(member) || self.begin_in_merge(lanes, taken, member))
+    }
+
+    #[inline(never)]
+    fn begin_in_merge(&self, lanes: &Lanes, taken: &mut Taken<T>, member: Member) -> bool {
+        let mut state = self.lock();
+        if !state.has_nothing() {
+            return false;
+        }
+        state.member = Some(member);
+        taken.called = Some(member);
+        let seat = state.leaves_seat();
+        drop(state);
+        if let Some(seat) = seat {
+            lanes.baton.served(seat, false); // If it was to poll the source, another is.
+        }
+        true
+    }
+
+    /// The next item that was taken before, unless this is the time to count what was [given](Self::give).
     ///
     /// While the source is held back, each item given makes room at once; otherwise some do together.
     #[inline(always)]
+    pub(crate) fn give_one_of_many(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
+        if taken.is_due(lanes) || self.failed.load(Ordering::Acquire) { None } else { taken.items.pop_front() }
+    }
+
+    /// The next item that was taken before, if the lane has not failed since; counts what was given with it.
     pub(crate) fn give(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
         if self.failed.load(Ordering::Acquire) {
             self.forget(lanes, taken);
         }
-        self.give_first(lanes, taken)
+        self.give_and_count(lanes, taken)
     }
 
     /// Drops what was taken before the lane failed.
     #[cold]
     fn forget(&self, lanes: &Lanes, taken: &mut Taken<T>) {
-        taken.given += taken.items.len();
         taken.items.clear();
         self.count_given(lanes, taken);
     }
 
-    #[inline(always)]
-    fn give_first(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
+    fn give_and_count(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
         let item = taken.items.pop_front()?;
-        taken.given += 1;
-        if taken.items.is_empty() || taken.given >= lanes.uncounted || lanes.is_held() {
-            self.count_given(lanes, taken);
-        }
+        self.count_given(lanes, taken);
         Some(item)
     }
 
     /// Counts as read what was given.
-    #[inline(never)]
     fn count_given(&self, lanes: &Lanes, taken: &mut Taken<T>) {
-        self.read(lanes, std::mem::take(&mut taken.given));
+        let given = taken.count(lanes.uncounted);
+        self.read(lanes, given);
     }
 
     /// Takes all items, of which there are none taken before, and gives the first; or the end. A reader that polled the
-    /// source to get it says so, and lets another go on.
-    pub(crate) fn take_all(&self, lanes: &Lanes, taken: &mut Taken<T>, polled: bool) -> Option<Result<T, E>> {
+    /// source to get it says so, and lets another go on. One that is a stream of the merge will be called for the next item.
+    pub(crate) fn take_all(
+        &self,
+        lanes: &Lanes,
+        taken: &mut Taken<T>,
+        polled: bool,
+        member: Option<Member>,
+    ) -> Option<Result<T, E>> {
         let mut state = self.lock();
         std::mem::swap(&mut state.items, &mut taken.items);
+        state.member = member;
+        taken.called = member;
+        taken.counted = taken.items.len();
+        taken.count(lanes.uncounted);
         let error = self.was_taken(lanes, state, taken.items.is_empty(), polled);
         // Not looking for a failure that has come meanwhile: it is for the next call.
-        self.give_first(lanes, taken).map(Ok).or_else(|| error.map(|error| Err(*error)))
+        let first = if taken.is_due(lanes) { self.give_and_count(lanes, taken) } else { taken.items.pop_front() };
+        first.map(Ok).or_else(|| error.map(|error| Err(*error)))
     }
 
     /// Takes an item, or the end.
@@ -355,10 +429,11 @@ impl<K, T, E> Lane<K, T, E> {
     ) -> Option<Box<E>> {
         let error = if nothing { state.error.take() } else { None };
         self.ready.store(!state.items.is_empty() || state.ended, Ordering::Release);
-        let waited = std::mem::take(&mut state.waits);
+        let seat = if polled { state.seat } else { None };
+        let seat = state.leaves_seat().or(seat);
         drop(state);
-        if waited || polled {
-            lanes.baton.served(self.seat, polled);
+        if let Some(seat) = seat {
+            lanes.baton.served(seat, polled);
         }
         error
     }
@@ -377,9 +452,12 @@ impl<K, T, E> Lane<K, T, E> {
         state.abandoned = true;
         let unread = std::mem::take(&mut state.items);
         let count = self.unread.swap(0, Ordering::SeqCst);
+        let seat = state.seat.take();
         drop(state);
         lanes.taken(count);
-        lanes.baton.leave(self.seat);
+        if let Some(seat) = seat {
+            lanes.baton.leave(seat);
+        }
         unread
     }
 
@@ -390,6 +468,24 @@ impl<K, T, E> Lane<K, T, E> {
 
     fn lock(&self) -> MutexGuard<'_, State<T, E>> {
         lock(&self.state)
+    }
+}
+
+impl<T, E> State<T, E> {
+    /// Whether its reader would have to wait.
+    fn has_nothing(&self) -> bool {
+        self.items.is_empty() && !self.ended
+    }
+
+    /// The reader does not wait in its seat any more: gives that, if it did.
+    fn leaves_seat(&mut self) -> Option<Seat> {
+        if std::mem::take(&mut self.waits) { self.seat } else { None }
+    }
+}
+
+fn call(lanes: &Lanes, member: Option<Member>) {
+    if member.is_some() {
+        lanes.host.call(member);
     }
 }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use futures::{Stream, TryStream};
 
-use super::hub::{Hub, Opened, Route};
+use super::hub::{Hub, Opened};
 use super::lane::{Bounds, Taken};
+use super::route::Route;
 use crate::sync::Mutex;
 use crate::{Flow, OperatorError};
 

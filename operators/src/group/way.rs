@@ -78,10 +78,15 @@ fn swap(way: Way) -> Way {
     WAY.try_with(|cell| cell.replace(way)).unwrap_or(Way::Free)
 }
 
+/// Whether others are to be polled.
+#[inline]
+pub(super) fn others_wait() -> bool {
+    WAY.try_with(|way| way.get() != Way::Free).unwrap_or(false)
+}
+
 /// Whether a sub-stream that waits leaves it to others to poll the source.
 pub(super) fn gives_way(baton: &Arc<Baton>) -> bool {
-    let gives = WAY.try_with(|way| way.get() != Way::Free).unwrap_or(false);
-    gives
+    others_wait()
         && OWED
             .try_with(|cell| {
                 let owed = cell.take().unwrap_or_else(|| Owed { baton: Arc::clone(baton), polls: baton.polls() });

@@ -14,8 +14,9 @@ use super::plan::{Copies, Plan, Turn};
 use crate::budget::Budget;
 use crate::group::Group;
 use crate::group::group_until::{BOUNDS, STALL_AFTER};
-use crate::group::hub::{Filled, Out, Route};
+use crate::group::hub::Out;
 use crate::group::lane::{Lane, Lanes};
+use crate::group::route::{Filled, Route};
 use crate::group::substream::SubStreams;
 use crate::{Flow, OperatorError};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anabranch_operators::group::Until;
 use anabranch_operators::testing::probe;
 use anabranch_operators::{FlowExt, OperatorError, from_iter};
+use futures::stream;
 
 use crate::races::{Random, now_and_then};
 
@@ -62,6 +63,75 @@ fn no_wake_is_lost_when_groups_are_merged_on_many_tasks() {
         let read = runtime.spawn(read_in_merges_on_many_tasks(seed));
         let watched = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), read).await });
         watched.unwrap_or_else(|_| panic!("seed {seed}: a wake was lost")).unwrap();
+    }
+}
+
+/// Groups that are merged in the task that reads their outer stream: some there, some with pauses, some on tasks of their own; and
+/// the outer stream may be gone, or held by the limit, before they end. Everything that they hold arrives.
+async fn read_beside_their_outer_stream(seed: u64) {
+    const ITEMS: u64 = 600;
+    let mut random = Random(seed);
+    let (keys, per_group) = (1 + random.below(12), 1 + random.below(20) as usize);
+    let (each, all) = (1 + random.below(6) as usize, 1 + random.below(40) as usize);
+    let limit = if random.below(2) == 0 { usize::MAX } else { keys as usize };
+    let groups_taken = if random.below(3) == 0 { 1 + random.below(30) as usize } else { usize::MAX };
+    let (sender, receiver) = tokio::sync::mpsc::channel(1 + random.below(30) as usize);
+    let seed = random.below(u64::MAX);
+    let sends = tokio::spawn(async move {
+        let mut random = Random(seed);
+        let mut sent = Vec::new();
+        for n in 0..ITEMS {
+            let key = random.below(keys);
+            if sender.send((key, n)).await.is_err() {
+                break;
+            }
+            sent.push((key, n));
+            now_and_then(&mut random).await;
+        }
+        sent
+    });
+    let source = tokio_stream::wrappers::ReceiverStream::new(receiver).into_flow().fails_with::<OperatorError>();
+    let groups = source.group_until(|(key, _)| *key, Until::count(per_group)).buffers(each, all);
+    let groups = groups.stall_after(Duration::from_secs(100_000)).take(groups_taken);
+    let mut merged = groups.merge_map(limit, |group| {
+        let mut own = Random(seed ^ group.key());
+        match own.below(3) {
+            0 => group.boxed(),
+            1 => group.spawn().boxed(),
+            _ => group
+                .concat_map(move |item| {
+                    let mut own = Random(own.below(u64::MAX));
+                    stream::once(async move {
+                        now_and_then(&mut own).await;
+                        Ok(item)
+                    })
+                })
+                .boxed(),
+        }
+    });
+    let mut items = Vec::new();
+    while let Some(item) = merged.next().await.unwrap() {
+        items.push(item);
+        now_and_then(&mut random).await;
+    }
+    let sent = sends.await.unwrap();
+    for key in 0..keys {
+        let of_key = |items: &[(u64, u64)]| items.iter().filter(|item| item.0 == key).copied().collect::<Vec<_>>();
+        let (mut got, sent) = (of_key(&items), of_key(&sent));
+        got.sort_unstable();
+        assert!(sent.starts_with(&got), "{key}: {got:?} is not the beginning of {sent:?}");
+        assert!(groups_taken < usize::MAX || got.len() == sent.len(), "{key}: only {got:?} of {sent:?} arrived");
+        assert!(got.len() == sent.len() || got.len() % per_group == 0, "{key}: a group was cut: {got:?} of {sent:?}");
+    }
+}
+
+#[test]
+fn no_wake_is_lost_when_groups_are_merged_beside_their_outer_stream() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
+    for seed in 0..200 {
+        let read = runtime.spawn(read_beside_their_outer_stream(seed));
+        let watched = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), read).await });
+        watched.unwrap_or_else(|_| panic!("seed {seed}: a wake was lost")).unwrap_or_else(|_| panic!("seed {seed}"));
     }
 }
 
