@@ -67,12 +67,22 @@ pub struct Position {
     minor: u64,
 }
 
-/// Digits without leading zeros. What fits a `u64` is always `Short`, so equal numbers are equal values.
+/// A number in the first form that has room for it, so equal numbers are equal values, and the forms are in the order of
+/// their numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Major {
     Short(u64),
+    /// The number's digits, [`WORD_DIGITS`] to a word, the last digits in the last word. Kinesis gives such a number with
+    /// each record, so it needs no memory of its own.
+    Wide([u64; 3]),
+    /// Digits without leading zeros.
     Long(Arc<str>),
 }
+
+/// How many digits always fit a `u64`.
+const WORD_DIGITS: usize = 19;
+/// The most digits of a `u64`.
+const SHORT_DIGITS: usize = 20;
 
 impl Position {
     /// The position of these two numbers.
@@ -89,13 +99,7 @@ impl Position {
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Error::new(ErrorKind::Invalid, "a position is made of digits").at(format!("{digits:?}")));
         }
-        let digits = digits.trim_start_matches('0');
-        let major = match digits.parse() {
-            Ok(number) => Major::Short(number),
-            Err(_) if digits.is_empty() => Major::Short(0),
-            Err(_) => Major::Long(digits.into()),
-        };
-        Ok(Self { major, minor })
+        Ok(Self { major: Major::from_digits(digits.trim_start_matches('0')), minor })
     }
 
     /// The position with this major part and another minor one.
@@ -108,16 +112,13 @@ impl Position {
     pub const fn major(&self) -> Option<u64> {
         match self.major {
             Major::Short(number) => Some(number),
-            Major::Long(_) => None,
+            Major::Wide(_) | Major::Long(_) => None,
         }
     }
 
     /// The major part as digits.
     pub fn major_digits(&self) -> String {
-        match &self.major {
-            Major::Short(number) => number.to_string(),
-            Major::Long(digits) => digits.to_string(),
-        }
+        self.major.to_string()
     }
 
     /// The minor part.
@@ -126,15 +127,59 @@ impl Position {
     }
 }
 
+impl Major {
+    /// Of nothing but digits, and without zeros before them.
+    fn from_digits(digits: &str) -> Self {
+        if digits.is_empty() {
+            return Self::Short(0);
+        }
+        if digits.len() <= SHORT_DIGITS
+            && let Ok(number) = digits.parse()
+        {
+            return Self::Short(number);
+        }
+        if digits.len() > 3 * WORD_DIGITS {
+            return Self::Long(digits.into());
+        }
+        let number = |digits: &[u8]| digits.iter().fold(0, |number, digit| 10 * number + u64::from(digit - b'0'));
+        let (rest, last) = digits.as_bytes().split_at(digits.len() - WORD_DIGITS);
+        let (first, middle) = rest.split_at(rest.len().saturating_sub(WORD_DIGITS));
+        Self::Wide([number(first), number(middle), number(last)])
+    }
+}
+
+impl Ord for Major {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Short(a), Self::Short(b)) => a.cmp(b),
+            (Self::Wide(a), Self::Wide(b)) => a.cmp(b),
+            (Self::Long(a), Self::Long(b)) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
+            (Self::Short(_), _) | (Self::Wide(_), Self::Long(_)) => Ordering::Less,
+            (_, Self::Short(_)) | (Self::Long(_), Self::Wide(_)) => Ordering::Greater,
+        }
+    }
+}
+
+impl PartialOrd for Major {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Major {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short(number) => write!(f, "{number}"),
+            Self::Wide([0, middle, last]) => write!(f, "{middle}{last:0WORD_DIGITS$}"),
+            Self::Wide([first, middle, last]) => write!(f, "{first}{middle:0WORD_DIGITS$}{last:0WORD_DIGITS$}"),
+            Self::Long(digits) => f.write_str(digits),
+        }
+    }
+}
+
 impl Ord for Position {
     fn cmp(&self, other: &Self) -> Ordering {
-        match (&self.major, &other.major) {
-            (Major::Short(a), Major::Short(b)) => a.cmp(b),
-            (Major::Short(_), Major::Long(_)) => Ordering::Less,
-            (Major::Long(_), Major::Short(_)) => Ordering::Greater,
-            (Major::Long(a), Major::Long(b)) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
-        }
-        .then_with(|| self.minor.cmp(&other.minor))
+        self.major.cmp(&other.major).then_with(|| self.minor.cmp(&other.minor))
     }
 }
 
@@ -146,10 +191,7 @@ impl PartialOrd for Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.major {
-            Major::Short(number) => write!(f, "{number}")?,
-            Major::Long(digits) => f.write_str(digits)?,
-        }
+        self.major.fmt(f)?;
         if self.minor > 0 { write!(f, ".{}", self.minor) } else { Ok(()) }
     }
 }
@@ -412,6 +454,22 @@ mod tests {
         let positions: Vec<Position> = texts.iter().map(|text| text.parse().unwrap()).collect();
         assert!(positions.is_sorted_by(|a, b| a < b));
         assert_eq!(positions.iter().map(Position::to_string).collect::<Vec<_>>(), texts);
+    }
+
+    #[test]
+    fn numbers_of_any_length_come_out_as_they_went_in_and_in_order() {
+        let around = |digits: usize| {
+            let nines = "9".repeat(digits);
+            let power = format!("1{}", "0".repeat(digits));
+            let within = format!("1{}7", "0".repeat(digits - 1));
+            [nines, power, within]
+        };
+        let texts: Vec<String> = (1..=60).flat_map(around).collect();
+        let positions: Vec<Position> = texts.iter().map(|text| text.parse().unwrap()).collect();
+        assert!(positions.is_sorted_by(|a, b| a < b));
+        assert_eq!(positions.iter().map(Position::major_digits).collect::<Vec<_>>(), texts);
+        let zeros: Vec<Position> = texts.iter().map(|text| format!("000{text}").parse().unwrap()).collect();
+        assert_eq!(zeros, positions);
     }
 
     #[test]
