@@ -2,33 +2,59 @@
 //!
 //! The server runs in this process, and the worker in another, so that only the worker's time counts. It reads the same
 //! records in three ways: by calls of `GetRecords` whose answers are dropped, through the engine's source, and through the
-//! job of the `per_minute_count` example. What counts is the time that its one thread has spent on the processor; the source
-//! keeps the pace that a real stream asks for, the calls do not. Run it with `cargo bench --bench kinesis_share`.
+//! job of the `per_minute_count` example. All three ask all shards at the same time, keep the pace that a real stream asks
+//! for, and have made their connection before anything counts. Two things count: the time that the worker's one thread has
+//! spent on the processor, and its instructions, if there is valgrind: what a stream of 60,000 records takes more than one
+//! of 20,000. Run it with `cargo bench --bench kinesis_share`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::cell::Cell;
 use std::env;
 use std::fs;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch::codec::{Event, EventDecoder};
 use anabranch::group::Until;
 use anabranch::sink::kinesis::KinesisSink;
+use anabranch::source::Source;
 use anabranch::{Error, Message, source};
 use anabranch_local_cloud::LocalCloud;
 use aws_config::BehaviorVersion;
 use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::types::Shard;
 use aws_sdk_kinesis::types::ShardIteratorType::TrimHorizon;
 use futures::SinkExt;
+use futures::future::join_all;
 use tokio::runtime::Runtime;
+use tokio::time::{Instant, sleep_until};
 
-const STREAM: &str = "events";
 const SHARDS: u32 = 8;
-const RECORDS: usize = 400_000;
-const RUNS: usize = 5;
+const RUNS: usize = 7;
 
-/// Set for the worker.
+/// A stream, and how many records it has.
+type Stream = (&'static str, usize);
+
+const TIMED: Stream = ("timed", 160_000);
+/// Of which instructions are counted.
+const COUNTED: [Stream; 2] = [("few", 20_000), ("many", 60_000)];
+
+/// What is asked of the worker: nothing to measure times, or one way and the index of a counted stream.
 const WORKER: &str = "KINESIS_SHARE_WORKER";
+
+/// What Kinesis allows a reader of a shard.
+const SPACING: Duration = Duration::from_millis(200);
+const BYTES_A_SECOND: usize = 2 << 20;
+
+#[derive(Clone, Copy)]
+enum Way {
+    Calls,
+    Source,
+    Job,
+}
+
+const WAYS: [(&str, Way); 3] = [("calls", Way::Calls), ("source", Way::Source), ("job", Way::Job)];
 
 /// A record of 100 bytes.
 fn message(number: usize) -> Message {
@@ -39,32 +65,64 @@ fn message(number: usize) -> Message {
 }
 
 /// Calls and drops, with nothing of the engine.
-async fn by_calls(client: &Client) -> usize {
-    let mut count = 0;
-    for shard in client.list_shards().stream_name(STREAM).send().await.unwrap().shards.unwrap() {
-        let begin = client.get_shard_iterator().stream_name(STREAM).shard_id(shard.shard_id);
+async fn by_calls(client: &Client, shards: &[Shard], (name, records): Stream) -> usize {
+    let count = Cell::new(0);
+    let count = &count;
+    join_all(shards.iter().map(async |shard| {
+        let begin = client.get_shard_iterator().stream_name(name).shard_id(&shard.shard_id);
         let mut iterator = begin.shard_iterator_type(TrimHorizon).send().await.unwrap().shard_iterator;
-        while let Some(from) = iterator {
-            let answer = client.get_records().shard_iterator(from).send().await.unwrap();
-            count += answer.records.len();
-            // The embedded server says that it has no more before it has given all.
-            iterator = answer.next_shard_iterator.filter(|_| !answer.records.is_empty());
+        while let Some(from) = iterator.filter(|_| count.get() < records) {
+            let answer = client.get_records().shard_iterator(from).limit(10_000).send().await.unwrap();
+            let bytes: usize = answer.records.iter().map(|record| record.data.as_ref().len()).sum();
+            let owed = Duration::from_secs_f64(bytes as f64 / BYTES_A_SECOND as f64);
+            let next = Instant::now() + owed.max(SPACING);
+            count.set(count.get() + answer.records.len());
+            iterator = answer.next_shard_iterator;
+            drop(answer.records);
+            if count.get() < records {
+                sleep_until(next).await;
+            }
         }
-    }
-    count
+    }))
+    .await;
+    count.get()
 }
 
-async fn by_source() -> Result<usize, Error> {
-    let records = source::records(source::open(&format!("kinesis:{STREAM}")).await?);
-    records.take(RECORDS).count().await.map(|count| count as usize)
+async fn by_source(source: Arc<dyn Source>, records: usize) -> Result<usize, Error> {
+    source::records(source).take(records).count().await.map(|count| count as usize)
 }
 
-async fn by_job() -> Result<usize, Error> {
-    let records = source::records(source::open(&format!("kinesis:{STREAM}")).await?);
-    let events = records.take(RECORDS).map(EventDecoder::new("departed_at", "carrier").to_fn()).filter_map(Result::ok);
+async fn by_job(source: Arc<dyn Source>, records: usize) -> Result<usize, Error> {
+    let records = source::records(source).take(records);
+    let events = records.map(EventDecoder::new("departed_at", "carrier").to_fn()).filter_map(Result::ok);
     let key = |event: &Event| (event.kind.clone(), event.minute());
     let counts = events.group_until(key, Until::idle(Duration::from_secs(10))).count_each();
     counts.fold(0, |sum, (_, count)| sum + count).await
+}
+
+/// How long one way takes of the processor.
+async fn measured(way: Way, stream: Stream) -> Duration {
+    let (name, records) = stream;
+    let (before, count) = match way {
+        Way::Calls => {
+            let client = Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);
+            let shards = client.list_shards().stream_name(name).send().await.unwrap().shards.unwrap();
+            (processor_time(), by_calls(&client, &shards, stream).await)
+        }
+        Way::Source | Way::Job => {
+            let source = source::open(&format!("kinesis:{name}")).await.unwrap();
+            source.describe().await.unwrap();
+            let before = processor_time();
+            let count = match way {
+                Way::Source => by_source(source, records).await,
+                _ => by_job(source, records).await,
+            };
+            (before, count.unwrap())
+        }
+    };
+    let spent = processor_time() - before;
+    assert_eq!(count, records);
+    spent
 }
 
 /// The time that the processor has spent on this process's first thread, which does all the work.
@@ -78,25 +136,19 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn work() {
+fn work(task: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let client = runtime.block_on(async { Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await) });
+    if let Some((way, stream)) = task.split_once(' ') {
+        let (_, way) = WAYS.into_iter().find(|(name, _)| *name == way).unwrap();
+        runtime.block_on(measured(way, COUNTED[stream.parse::<usize>().unwrap()]));
+        return;
+    }
     let (mut calls, mut source, mut job) = (Vec::new(), Vec::new(), Vec::new());
     for run in 0..=RUNS {
-        let mut spent = [0.0; 3];
-        for (way, spent) in spent.iter_mut().enumerate() {
-            let before = processor_time();
-            let count = match way {
-                0 => runtime.block_on(by_calls(&client)),
-                1 => runtime.block_on(by_source()).unwrap(),
-                _ => runtime.block_on(by_job()).unwrap(),
-            };
-            assert_eq!(count, RECORDS);
-            *spent = (processor_time() - before).as_secs_f64();
-        }
+        let spent = WAYS.map(|(_, way)| runtime.block_on(measured(way, TIMED)).as_secs_f64());
         // The first run warms up.
         if run > 0 {
-            calls.push(spent[0] * 1e9 / RECORDS as f64);
+            calls.push(spent[0] * 1e9 / TIMED.1 as f64);
             source.push(100.0 * (spent[1] / spent[0] - 1.0));
             job.push(100.0 * (spent[2] / spent[0] - 1.0));
         }
@@ -109,20 +161,47 @@ fn work() {
     );
 }
 
+/// The instructions of one way, if valgrind is there to count them.
+fn instructions(cloud: &LocalCloud, way: &str, stream: usize) -> Option<f64> {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(env::current_exe().unwrap());
+    let output = command.env(WORKER, format!("{way} {stream}")).envs(cloud.env()).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok())
+}
+
+fn count(cloud: &LocalCloud) -> Option<()> {
+    let [(_, few), (_, many)] = COUNTED;
+    let mut alone = None;
+    for (name, _) in WAYS {
+        let more = instructions(cloud, name, 1)? - instructions(cloud, name, 0)?;
+        let each = more / (many - few) as f64;
+        let alone = *alone.get_or_insert(each);
+        println!("{name}: {each:.0} instructions a record, {:+.1} %", 100.0 * (each / alone - 1.0));
+    }
+    Some(())
+}
+
 fn main() {
-    if env::var_os(WORKER).is_some() {
-        return work();
+    if let Ok(task) = env::var(WORKER) {
+        return work(&task);
     }
     let runtime = Runtime::new().unwrap();
     let cloud = LocalCloud::start().unwrap();
     runtime.block_on(async {
-        cloud.create_stream(STREAM, SHARDS).await.unwrap();
-        let mut sink = KinesisSink::builder(STREAM).sdk_config(cloud.sdk_config()).build().await.unwrap();
-        for number in 0..RECORDS {
-            sink.feed(message(number)).await.unwrap();
+        for (stream, records) in [TIMED].into_iter().chain(COUNTED) {
+            cloud.create_stream(stream, SHARDS).await.unwrap();
+            let mut sink = KinesisSink::builder(stream).sdk_config(cloud.sdk_config()).build().await.unwrap();
+            for number in 0..records {
+                sink.feed(message(number)).await.unwrap();
+            }
+            sink.close().await.unwrap();
         }
-        sink.close().await.unwrap();
     });
-    let worker = Command::new(env::current_exe().unwrap()).env(WORKER, "1").envs(cloud.env()).status().unwrap();
+    if count(&cloud).is_none() {
+        println!("instructions were not counted: valgrind is not installed");
+    }
+    let worker = Command::new(env::current_exe().unwrap()).env(WORKER, "").envs(cloud.env()).status().unwrap();
     assert!(worker.success(), "the worker failed");
 }

@@ -15,7 +15,7 @@ use aws_sdk_kinesis::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_kinesis::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::primitives::{DateTime as AwsTime, DateTimeFormat};
 use aws_sdk_kinesis::types::StreamDescriptionSummary;
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 
 use super::codes::{CREDENTIALS, common};
 use super::retry::{Class, Trouble};
@@ -265,7 +265,8 @@ impl Intercept for Seen {
 
 /// An instant of the SDK's, which has come as a decimal fraction and is meant to the millisecond.
 pub(crate) fn time(time: AwsTime) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp(time.secs(), time.subsec_nanos()).map(|time| time.round_subsecs(3))
+    let millis = (i64::from(time.subsec_nanos()) + 500_000) / 1_000_000;
+    DateTime::from_timestamp_millis(time.secs().checked_mul(1_000)?.checked_add(millis)?)
 }
 
 #[cfg(test)]

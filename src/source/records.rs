@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::vec;
 
-use futures::stream::{BoxStream, SelectAll, try_unfold};
+use futures::stream::{BoxStream, SelectAll, iter, try_unfold};
 use futures::{StreamExt, TryStreamExt};
 
 use crate::source::{Batch, Source, Start};
@@ -33,11 +32,12 @@ pub fn records(source: Arc<dyn Source>) -> BoxFlow<'static, Record, Error> {
         seen: HashSet::new(),
         open: HashSet::new(),
         batches: SelectAll::new(),
-        records: Vec::new().into_iter(),
         first: None,
         listed: false,
     };
-    from_results(try_unfold(merged, Merged::next)).boxed()
+    // What is merged goes from hand to hand with each item, so the items are batches, and not records.
+    let batches = try_unfold(merged, Merged::next);
+    from_results(batches.map_ok(|records| iter(records).map(Ok)).try_flatten()).boxed()
 }
 
 struct Merged {
@@ -47,7 +47,6 @@ struct Merged {
     /// Those of them that were not read to their ends yet.
     open: HashSet<Partition>,
     batches: SelectAll<BoxStream<'static, Result<Step, Error>>>,
-    records: vec::IntoIter<Record>,
     /// What the first listing held, and where that is read from.
     first: Option<(Start, HashSet<Partition>)>,
     /// Whether the partitions were listed since the last was closed.
@@ -60,21 +59,18 @@ enum Step {
 }
 
 impl Merged {
-    async fn next(mut self) -> Result<Option<(Record, Self)>, Error> {
+    async fn next(mut self) -> Result<Option<(Vec<Record>, Self)>, Error> {
         loop {
-            if let Some(record) = self.records.next() {
-                return Ok(Some((record, self)));
-            }
             if !self.listed {
                 self.begin().await?;
             }
             match self.batches.try_next().await? {
                 Some(Step::Batch(partition, batch)) => {
-                    self.records = batch.records.into_iter();
                     if batch.closed {
                         self.open.remove(&partition);
                         self.listed = false;
                     }
+                    return Ok(Some((batch.records, self)));
                 }
                 Some(Step::Ended(partition)) => {
                     self.open.remove(&partition);
@@ -106,7 +102,7 @@ impl Merged {
             let batches = self.source.read(&partition, start);
             let (name, last) = (partition.clone(), partition.clone());
             let steps = TryStreamExt::into_stream(batches).map_ok(move |batch| Step::Batch(name.clone(), batch));
-            self.batches.push(steps.chain(futures::stream::iter([Ok(Step::Ended(last))])).boxed());
+            self.batches.push(steps.chain(iter([Ok(Step::Ended(last))])).boxed());
             self.open.insert(partition.clone());
             self.seen.insert(partition);
         }

@@ -287,7 +287,7 @@ fn place_of(cursor: &Cursor) -> Place {
         Cursor::Start(Start::After(position)) | Cursor::With(position) => (AtSequenceNumber, None, Some(position)),
         Cursor::Behind(position) => (AfterSequenceNumber, None, Some(position)),
     };
-    Place { kind, time, number: position.map(|position| position.major_digits().to_string()) }
+    Place { kind, time, number: position.map(Position::major_digits) }
 }
 
 fn raws(client: &StreamClient, records: Vec<AwsRecord>) -> Result<Vec<Raw>, Trouble> {
