@@ -183,9 +183,12 @@ impl Journal {
         self.store.put(&self.beat_key(), json(&beat)?, &ABOUT).await
     }
 
-    /// Writes the next entry, and says whether that was done: not if another controller has written one. A store that is
-    /// away is waited for.
+    /// Writes the next entry, and says whether that was done: not if another controller has written one. From then on
+    /// nothing is written but that this one begins again. A store that is away is waited for.
     pub(super) async fn write(&mut self, event: Event, left: Vec<Planned>) -> Result<bool, Error> {
+        if event != Event::Began && !self.is_mine() {
+            return Ok(false);
+        }
         let entry = Entry::new(self.next, self.controller.clone(), event, left);
         let body = json(&entry)?;
         loop {
