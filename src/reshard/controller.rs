@@ -99,8 +99,7 @@ impl Reshard {
             let due = looked.is_none_or(|looked: Instant| looked.elapsed() >= self.policy.window);
             let turn = async {
                 if due {
-                    let took = taken.elapsed();
-                    self.look(origin.elapsed(), took, &mut taken).await?;
+                    self.look(origin, &mut taken).await?;
                     looked = Some(Instant::now());
                 }
                 if self.leads().await? {
@@ -124,14 +123,20 @@ impl Reshard {
         }
     }
 
-    /// Takes in the shards and what was measured of them.
-    async fn look(&mut self, now: Duration, took: Duration, taken: &mut Instant) -> Result<(), Error> {
+    /// Takes in the shards and what was measured of them since `taken`.
+    async fn look(&mut self, origin: Instant, taken: &mut Instant) -> Result<(), Error> {
         let listed = self.retry.call(|| self.kinesis.shards()).await.map_err(|trouble| trouble.error)?;
-        // The first look is at the shards alone.
-        let loads = if took < self.policy.window / 2 { BTreeMap::new() } else { self.traffic.take() };
-        self.planner.observe(now, took, Shard::open(&listed), &loads);
+        // The list may have taken its time, in which traffic was measured, too.
+        let took = taken.elapsed();
+        // The first look is at the shards alone: what was measured until now counts in the next window.
+        let loads = if took < self.policy.window / 2 {
+            BTreeMap::new()
+        } else {
+            *taken = Instant::now();
+            self.traffic.take()
+        };
+        self.planner.observe(origin.elapsed(), took, Shard::open(&listed), &loads);
         self.status.observed(&self.planner, &loads);
-        *taken = Instant::now();
         Ok(())
     }
 
@@ -158,7 +163,8 @@ impl Reshard {
             }
         }
         if leads && let Some(journal) = &mut self.journal {
-            journal.beat(self.policy.window).await?;
+            // A turn may come a little sooner after the last one than a window: it is not to be left out for that.
+            journal.beat(self.policy.window / 2).await?;
         }
         self.status.leads(leads);
         Ok(leads)

@@ -12,8 +12,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::client::Kinesis;
 use super::controller::{PACE, PATIENCE};
+use super::journal::Journal;
 use super::model::Model;
-use super::{Change, Entry, Event, Policy, Reshard, ReshardBuilder, Traffic, journal};
+use super::{Change, Entry, Event, Planned, Policy, Reshard, ReshardBuilder, Traffic, journal};
 use crate::aws::retry::{Class, Trouble};
 use crate::aws::shards::Shard;
 use crate::store::{DirStore, Store};
@@ -39,6 +40,8 @@ struct State {
     refuses: Option<(Class, ErrorKind)>,
     /// Whether the next answer is lost, though the change begins.
     loses_answer: bool,
+    /// How long it takes to list the shards.
+    lists_in: Duration,
 }
 
 fn trouble(class: Class, kind: ErrorKind) -> Trouble {
@@ -48,8 +51,14 @@ fn trouble(class: Class, kind: ErrorKind) -> Trouble {
 impl Service {
     fn new(shards: u128) -> Arc<Self> {
         let model = Model::new(shards);
-        let state = State { model, changing: None, calls: Vec::new(), refuses: None, loses_answer: false };
-        Arc::new(Self(Mutex::new(state)))
+        Arc::new(Self(Mutex::new(State {
+            model,
+            changing: None,
+            calls: Vec::new(),
+            refuses: None,
+            loses_answer: false,
+            lists_in: Duration::ZERO,
+        })))
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -76,7 +85,12 @@ impl Kinesis for Service {
     }
 
     fn shards(&self) -> BoxFuture<'_, Result<Vec<Shard>, Trouble>> {
-        async { Ok(self.state().model.listed.clone()) }.boxed()
+        async {
+            let lists_in = self.state().lists_in;
+            sleep(lists_in).await;
+            Ok(self.state().model.listed.clone())
+        }
+        .boxed()
     }
 
     fn begin<'a>(&'a self, change: &'a Change) -> BoxFuture<'a, Result<(), Trouble>> {
@@ -190,6 +204,37 @@ async fn a_plan_is_written_down_before_it_is_made_and_each_change_waits_for_the_
     assert_eq!((view.splits, view.merges, view.leads, view.shards.len()), (2, 0, true, 4));
     assert!(view.shards.iter().all(|shard| shard.used.is_some_and(|used| (0.4..0.5).contains(&used))), "{view:?}");
     assert_eq!(view.last.as_ref(), entries.last());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_shards_that_takes_its_time_makes_no_shard_hot() {
+    let bed = Bed::new(1);
+    bed.service.state().lists_in = Duration::from_secs(20);
+    let controller = bed.controller();
+    let status = controller.status();
+    bed.crash_after(controller, 0.65 * MIB, MINUTE * 20).await;
+    assert_eq!(bed.events().await, [Event::Began]);
+    let used = status.view().shards[0].used.unwrap();
+    assert!((0.55..0.75).contains(&used), "{used}");
+}
+
+#[tokio::test]
+async fn one_that_has_lost_the_journal_writes_nothing_more_of_its_own() {
+    let bed = Bed::new(2);
+    let [mut first, mut second] = [(), ()].map(|()| Journal::new(Arc::clone(&bed.store), STREAM));
+    let planned = |shard: &str| {
+        vec![Planned { change: Change::Split { shard: shard.to_owned(), at: 5 }, why: "it is hot".to_owned() }]
+    };
+    assert!(first.write(Event::Began, Vec::new()).await.unwrap());
+    second.catch_up().await.unwrap();
+    assert!(second.write(Event::Began, Vec::new()).await.unwrap());
+    assert!(second.write(Event::Planned, planned("a")).await.unwrap());
+    // The first does not know of it yet, and has two things to write.
+    let stuck = Event::Stuck { shard: "b".to_owned(), why: "one key".to_owned() };
+    assert!(!first.write(stuck, Vec::new()).await.unwrap());
+    assert!(!first.write(Event::Planned, planned("b")).await.unwrap());
+    let entries = bed.entries().await;
+    assert_eq!((entries.len(), &entries[2].left), (3, &planned("a")), "{entries:?}");
 }
 
 #[tokio::test(start_paused = true)]
