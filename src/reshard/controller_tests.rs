@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rand::rngs::StdRng;
@@ -17,7 +18,7 @@ use super::model::Model;
 use super::{Change, Entry, Event, Planned, Policy, Reshard, ReshardBuilder, Traffic, journal};
 use crate::aws::retry::{Class, Trouble};
 use crate::aws::shards::Shard;
-use crate::store::{DirStore, Store};
+use crate::store::{About, DirStore, Put, Range, Store};
 use crate::{Error, ErrorKind};
 
 const STREAM: &str = "flights";
@@ -114,6 +115,41 @@ impl Kinesis for Service {
             }
         }
         .boxed()
+    }
+}
+
+/// A store whose puts take so long, and are not undone when nobody waits for them any more.
+#[derive(Debug)]
+struct Slow(Arc<dyn Store>, Duration);
+
+impl Store for Slow {
+    fn uri(&self) -> String {
+        self.0.uri()
+    }
+
+    fn put_if_absent<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<Put, Error>> {
+        let (store, takes, key, about) = (Arc::clone(&self.0), self.1, key.to_owned(), about.clone());
+        let put = tokio::spawn(async move {
+            sleep(takes).await;
+            store.put_if_absent(&key, body, &about).await
+        });
+        put.map(Result::unwrap).boxed()
+    }
+
+    fn put<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<(), Error>> {
+        self.0.put(key, body, about)
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        self.0.get(key)
+    }
+
+    fn get_range<'a>(&'a self, key: &'a str, range: Range) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        self.0.get_range(key, range)
+    }
+
+    fn list_after<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, Error>> {
+        self.0.list_after(prefix, after)
     }
 }
 
@@ -329,6 +365,15 @@ async fn one_that_ends_is_followed_at_once() {
     assert!(timeout(Duration::from_secs(1), &mut next).await.is_err());
     assert!(status.view().leads);
     assert_eq!(bed.events().await, [Event::Began, Event::Ended, Event::Began]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_stopped_while_it_writes_ends_all_the_same() {
+    let mut bed = Bed::new(1);
+    bed.store = Arc::new(Slow(Arc::clone(&bed.store), Duration::from_secs(1)));
+    bed.controller().run(sleep(Duration::from_millis(500))).await.unwrap();
+    sleep(MINUTE).await;
+    assert_eq!(bed.events().await, [Event::Began, Event::Ended]);
 }
 
 #[tokio::test(start_paused = true)]
