@@ -180,7 +180,12 @@ impl Bed {
 
     /// Traffic of a hundred keys, with so many bytes a second in all, for as long as it is polled.
     async fn feed(&self, bytes: f64) {
-        let rates: BTreeMap<_, _> = (0..100).map(|n| (u128::MAX / 100 * n + 1_000, bytes / 100.0)).collect();
+        self.feed_keys(100, bytes).await;
+    }
+
+    async fn feed_keys(&self, keys: u32, bytes: f64) {
+        let rate = |n: u32| (u128::MAX / u128::from(keys) * u128::from(n) + 1_000, bytes / f64::from(keys));
+        let rates: BTreeMap<_, _> = (0..keys).map(rate).collect();
         loop {
             sleep(Duration::from_secs(10)).await;
             let model = self.service.state().model.clone();
@@ -402,6 +407,19 @@ async fn a_change_that_finds_no_room_is_dropped_in_the_end_and_decided_anew() {
     bed.service.state().refuses = None;
     bed.crash_after(bed.controller(), 0.9 * MIB, MINUTE * 12).await;
     assert_eq!(bed.service.open(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_decided_anew_is_tried_for_as_long_as_the_first_time() {
+    let bed = Bed::new(1);
+    bed.service.state().refuses = Some((Class::Busy, ErrorKind::Unavailable));
+    // With two keys there is one place to cut.
+    let beside = futures::future::join(bed.controller().run(std::future::pending()), bed.feed_keys(2, 0.9 * MIB));
+    assert!(timeout(MINUTE * 5 + PATIENCE + MINUTE * 5 + PATIENCE / 2, beside).await.is_err());
+    let events = bed.events().await;
+    let [Event::Began, Event::Planned, Event::Dropped { .. }, Event::Planned] = &events[..] else {
+        panic!("{events:?}")
+    };
 }
 
 #[tokio::test(start_paused = true)]
