@@ -458,6 +458,13 @@ async fn without_a_place_for_the_journal_only_a_dry_run_is_possible() {
 }
 
 #[test]
+fn a_window_may_be_of_any_length() {
+    let bed = Bed::new(1);
+    let policy = Policy { window: Duration::MAX, ..Policy::default() };
+    assert_eq!(bed.with(|builder| builder.policy(policy)).lease, Duration::MAX);
+}
+
+#[test]
 fn an_entry_of_the_journal_is_a_line_of_json_with_hash_keys_as_text() {
     let line = r#"{"schema":1,"n":3,"at":"2026-11-21T16:00:00Z","controller":"00","event":"done","change":{"split":{"shard":"a","at":"340282366920938463463374607431768211455"}},"left":[{"merge":{"shards":["b","c"]},"why":"cold"}]}"#;
     let entry: Entry = serde_json::from_str(line).unwrap();

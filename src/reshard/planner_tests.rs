@@ -222,6 +222,9 @@ fn a_policy_by_which_shards_would_flap_is_refused() {
         Policy { window: Duration::ZERO, ..policy() },
         Policy { min_shards: 13, ..policy() },
         Policy { min_shards: 0, ..policy() },
+        // More than can be remembered.
+        Policy { split_after: usize::MAX, ..policy() },
+        Policy { merge_after: usize::MAX, ..policy() },
     ] {
         assert_eq!(Planner::new(wrong).unwrap_err().kind(), crate::ErrorKind::Usage, "{wrong:?}");
     }
