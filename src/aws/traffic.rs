@@ -36,12 +36,22 @@ impl AddAssign for Usage {
 /// What was measured of one shard between two looks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Load {
-    /// What was written to it; none if that is not known.
+    /// What was written to it; none if nobody has ever said what is written to the stream.
     pub written: Option<Usage>,
     /// What was read from it, but for old records.
     pub read: Usage,
+    /// Whether old records were read, too: what was read is then not what was written.
+    pub late: bool,
     /// Hash keys of its records, each for as many bytes as any other; 128 at most.
     pub marks: Vec<u128>,
+}
+
+impl Load {
+    /// What was written to the shard, by who wrote it, or else by who read it at the tip; none if that is not known.
+    pub fn known(&self) -> Option<Usage> {
+        // That a reader was turned away says nothing of the writers.
+        self.written.or_else(|| (!self.late).then_some(Usage { throttled: 0, ..self.read }))
+    }
 }
 
 /// Measures the traffic of a stream's shards. Clones share what was measured.
@@ -51,7 +61,7 @@ pub struct Load {
 /// does not know of seems not to be there.
 ///
 /// Where nothing was ever said to be written, what is read is taken to be what was written, as long as the reader is at
-/// most a minute behind.
+/// most a minute behind; of a shard that is not read nothing is known then.
 ///
 /// For each shard it keeps three numbers of either direction and 128 hash keys, until the [`take`](Self::take) after the
 /// shard's last traffic.
@@ -144,8 +154,9 @@ impl Traffic {
             (std::mem::take(&mut meters.shards), meters.has_writer)
         };
         let load = |meter: Meter| Load {
-            written: if has_writer { Some(meter.written) } else { (!meter.late).then_some(meter.as_written()) },
+            written: has_writer.then_some(meter.written),
             read: meter.read,
+            late: meter.late,
             marks: meter.marks.hashes,
         };
         shards.into_iter().map(|(shard, meter)| (shard, load(meter))).collect()
@@ -165,13 +176,6 @@ impl Default for Traffic {
 impl Meters {
     fn of(&mut self, shard: &str) -> &mut Meter {
         self.shards.entry(shard.to_owned()).or_default()
-    }
-}
-
-impl Meter {
-    /// What a reader at the tip knows of the writers. That it was throttled says nothing of them.
-    const fn as_written(&self) -> Usage {
-        Usage { throttled: 0, ..self.read }
     }
 }
 
@@ -256,14 +260,14 @@ mod tests {
         let traffic = Traffic::seeded(1);
         traffic.read(SHARD, Usage { throttled: 3, ..bytes(10) });
         let load = traffic.take().remove(SHARD).unwrap();
-        assert_eq!((load.written, load.read.throttled), (Some(bytes(10)), 3));
+        assert_eq!((load.known(), load.read.throttled), (Some(bytes(10)), 3));
         traffic.read(SHARD, bytes(10));
         traffic.read_late(SHARD);
         let load = traffic.take().remove(SHARD).unwrap();
-        assert_eq!((load.written, load.read.bytes), (None, 10), "old records say nothing about now");
+        assert_eq!((load.known(), load.read.bytes), (None, 10), "old records say nothing about now");
         traffic.written(SHARD, bytes(1));
         traffic.read_late(SHARD);
-        assert_eq!(traffic.take().remove(SHARD).unwrap().written, Some(bytes(1)));
+        assert_eq!(traffic.take().remove(SHARD).unwrap().known(), Some(bytes(1)));
         assert!(traffic.take().is_empty());
     }
 }

@@ -110,7 +110,7 @@ impl ReshardBuilder {
                     .cure("give a store, or ask for a dry run"));
             }
         };
-        let least = self.policy.window * 2;
+        let windows = |windows| self.policy.window.saturating_mul(windows);
         metrics::describe();
         Ok(Reshard {
             stream: stream.to_owned(),
@@ -118,7 +118,7 @@ impl ReshardBuilder {
             retry: Arc::new(Retry::brief(PATIENCE, retry::jitter())),
             traffic: self.traffic,
             planner: Planner::new(self.policy)?,
-            lease: self.lease.unwrap_or(self.policy.window * SILENT_WINDOWS).max(least),
+            lease: self.lease.unwrap_or(windows(SILENT_WINDOWS)).max(windows(2)),
             policy: self.policy,
             journal,
             status: Status::default(),

@@ -45,15 +45,15 @@ pub struct Reshard {
     pub(super) tell: Option<Tell>,
     /// The last sign of another controller, and since when there was no other.
     pub(super) seen: Option<(Sign, Instant)>,
+    /// Unset until the change that is being made has been tried.
     pub(super) attempt: Option<Attempt>,
     /// How many plans a dry run has told.
     pub(super) told: u64,
 }
 
-/// The change that is being made.
+/// How the change fares that is being made: the first of those that are left.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    change: Change,
     since: Instant,
     /// Why the last call failed, and whether another one would fail as well.
     trouble: Option<Trouble>,
@@ -99,8 +99,7 @@ impl Reshard {
             let due = looked.is_none_or(|looked: Instant| looked.elapsed() >= self.policy.window);
             let turn = async {
                 if due {
-                    let took = taken.elapsed();
-                    self.look(origin.elapsed(), took, &mut taken).await?;
+                    self.look(origin, &mut taken).await?;
                     looked = Some(Instant::now());
                 }
                 if self.leads().await? {
@@ -124,14 +123,20 @@ impl Reshard {
         }
     }
 
-    /// Takes in the shards and what was measured of them.
-    async fn look(&mut self, now: Duration, took: Duration, taken: &mut Instant) -> Result<(), Error> {
+    /// Takes in the shards and what was measured of them since `taken`.
+    async fn look(&mut self, origin: Instant, taken: &mut Instant) -> Result<(), Error> {
         let listed = self.retry.call(|| self.kinesis.shards()).await.map_err(|trouble| trouble.error)?;
-        // The first look is at the shards alone.
-        let loads = if took < self.policy.window / 2 { BTreeMap::new() } else { self.traffic.take() };
-        self.planner.observe(now, took, Shard::open(&listed), &loads);
+        // The list may have taken its time, in which traffic was measured, too.
+        let took = taken.elapsed();
+        // The first look is at the shards alone: what was measured until now counts in the next window.
+        let loads = if took < self.policy.window / 2 {
+            BTreeMap::new()
+        } else {
+            *taken = Instant::now();
+            self.traffic.take()
+        };
+        self.planner.observe(origin.elapsed(), took, Shard::open(&listed), &loads);
         self.status.observed(&self.planner, &loads);
-        *taken = Instant::now();
         Ok(())
     }
 
@@ -158,7 +163,8 @@ impl Reshard {
             }
         }
         if leads && let Some(journal) = &mut self.journal {
-            journal.beat(self.policy.window).await?;
+            // A turn may come a little sooner after the last one than a window: it is not to be left out for that.
+            journal.beat(self.policy.window / 2).await?;
         }
         self.status.leads(leads);
         Ok(leads)
@@ -189,41 +195,46 @@ impl Reshard {
         let mut left = self.journal.iter().flat_map(Journal::left).cloned();
         let Some(Planned { change, .. }) = left.next() else { return Ok(()) };
         let left: Vec<_> = left.collect();
-        if self.attempt.as_ref().is_none_or(|attempt| attempt.change != change) {
-            self.attempt = Some(Attempt { change: change.clone(), since: Instant::now(), trouble: None });
-        }
         // Only when a change is over can the next one begin. The shards are listed behind that, or they could be older.
         if !self.retry.call(|| self.kinesis.is_active()).await.map_err(|trouble| trouble.error)? {
             return Ok(());
         }
         let listed = self.retry.call(|| self.kinesis.shards()).await.map_err(|trouble| trouble.error)?;
-        let attempt = self.attempt.as_mut();
-        match (change.standing(&listed), attempt) {
-            (Standing::Done, _) => self.write(Event::Done { change }, left).await,
-            (Standing::Overtaken, _) => {
-                self.write(Event::Dropped { change, why: "its shards were changed in another way".to_owned() }, left)
-                    .await
+        match change.standing(&listed) {
+            Standing::Done => self.over(Event::Done { change }, left).await,
+            Standing::Overtaken => {
+                let why = "its shards were changed in another way".to_owned();
+                self.over(Event::Dropped { change, why }, left).await
             }
-            (Standing::Before, Some(attempt)) => {
-                let over = attempt.since.elapsed() >= PATIENCE;
-                if let Some(trouble) = attempt.trouble.take().filter(|trouble| over || trouble.class == Class::Fatal) {
-                    self.planner.forget(&change);
-                    return self.write(Event::Dropped { change, why: causes(&trouble.error) }, left).await;
-                }
-                match self.kinesis.begin(&change).await {
-                    Ok(()) => Ok(()),
-                    Err(trouble) if trouble.error.kind() == ErrorKind::Denied && trouble.class == Class::Fatal => {
-                        Err(trouble.error)
-                    }
-                    Err(trouble) => {
-                        trouble.log(PACE);
-                        attempt.trouble = Some(trouble);
-                        Ok(())
-                    }
-                }
-            }
-            (Standing::Before, None) => Ok(()),
+            Standing::Before => self.attempt(change, left).await,
         }
+    }
+
+    /// Begins a change, unless it has been tried for long enough.
+    async fn attempt(&mut self, change: Change, left: Vec<Planned>) -> Result<(), Error> {
+        let attempt = self.attempt.get_or_insert_with(|| Attempt { since: Instant::now(), trouble: None });
+        let over = attempt.since.elapsed() >= PATIENCE;
+        if let Some(trouble) = attempt.trouble.take().filter(|trouble| over || trouble.class == Class::Fatal) {
+            self.planner.forget(&change);
+            return self.over(Event::Dropped { change, why: causes(&trouble.error) }, left).await;
+        }
+        match self.kinesis.begin(&change).await {
+            Ok(()) => Ok(()),
+            Err(trouble) if trouble.error.kind() == ErrorKind::Denied && trouble.class == Class::Fatal => {
+                Err(trouble.error)
+            }
+            Err(trouble) => {
+                trouble.log(PACE);
+                attempt.trouble = Some(trouble);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes what has come of the change that was being made.
+    async fn over(&mut self, event: Event, left: Vec<Planned>) -> Result<(), Error> {
+        self.attempt = None;
+        self.write(event, left).await
     }
 
     /// Writes an entry and tells it. That another controller has come in between is seen at the next turn.

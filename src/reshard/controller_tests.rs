@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use rand::rngs::StdRng;
@@ -12,11 +13,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::client::Kinesis;
 use super::controller::{PACE, PATIENCE};
+use super::journal::Journal;
 use super::model::Model;
-use super::{Change, Entry, Event, Policy, Reshard, ReshardBuilder, Traffic, journal};
+use super::{Change, Entry, Event, Planned, Policy, Reshard, ReshardBuilder, Traffic, journal};
 use crate::aws::retry::{Class, Trouble};
 use crate::aws::shards::Shard;
-use crate::store::{DirStore, Store};
+use crate::store::{About, DirStore, Put, Range, Store};
 use crate::{Error, ErrorKind};
 
 const STREAM: &str = "flights";
@@ -39,6 +41,8 @@ struct State {
     refuses: Option<(Class, ErrorKind)>,
     /// Whether the next answer is lost, though the change begins.
     loses_answer: bool,
+    /// How long it takes to list the shards.
+    lists_in: Duration,
 }
 
 fn trouble(class: Class, kind: ErrorKind) -> Trouble {
@@ -48,8 +52,14 @@ fn trouble(class: Class, kind: ErrorKind) -> Trouble {
 impl Service {
     fn new(shards: u128) -> Arc<Self> {
         let model = Model::new(shards);
-        let state = State { model, changing: None, calls: Vec::new(), refuses: None, loses_answer: false };
-        Arc::new(Self(Mutex::new(state)))
+        Arc::new(Self(Mutex::new(State {
+            model,
+            changing: None,
+            calls: Vec::new(),
+            refuses: None,
+            loses_answer: false,
+            lists_in: Duration::ZERO,
+        })))
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -76,7 +86,12 @@ impl Kinesis for Service {
     }
 
     fn shards(&self) -> BoxFuture<'_, Result<Vec<Shard>, Trouble>> {
-        async { Ok(self.state().model.listed.clone()) }.boxed()
+        async {
+            let lists_in = self.state().lists_in;
+            sleep(lists_in).await;
+            Ok(self.state().model.listed.clone())
+        }
+        .boxed()
     }
 
     fn begin<'a>(&'a self, change: &'a Change) -> BoxFuture<'a, Result<(), Trouble>> {
@@ -100,6 +115,41 @@ impl Kinesis for Service {
             }
         }
         .boxed()
+    }
+}
+
+/// A store whose puts take so long, and are not undone when nobody waits for them any more.
+#[derive(Debug)]
+struct Slow(Arc<dyn Store>, Duration);
+
+impl Store for Slow {
+    fn uri(&self) -> String {
+        self.0.uri()
+    }
+
+    fn put_if_absent<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<Put, Error>> {
+        let (store, takes, key, about) = (Arc::clone(&self.0), self.1, key.to_owned(), about.clone());
+        let put = tokio::spawn(async move {
+            sleep(takes).await;
+            store.put_if_absent(&key, body, &about).await
+        });
+        put.map(Result::unwrap).boxed()
+    }
+
+    fn put<'a>(&'a self, key: &'a str, body: Bytes, about: &'a About) -> BoxFuture<'a, Result<(), Error>> {
+        self.0.put(key, body, about)
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        self.0.get(key)
+    }
+
+    fn get_range<'a>(&'a self, key: &'a str, range: Range) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        self.0.get_range(key, range)
+    }
+
+    fn list_after<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> BoxFuture<'a, Result<Vec<String>, Error>> {
+        self.0.list_after(prefix, after)
     }
 }
 
@@ -130,7 +180,12 @@ impl Bed {
 
     /// Traffic of a hundred keys, with so many bytes a second in all, for as long as it is polled.
     async fn feed(&self, bytes: f64) {
-        let rates: BTreeMap<_, _> = (0..100).map(|n| (u128::MAX / 100 * n + 1_000, bytes / 100.0)).collect();
+        self.feed_keys(100, bytes).await;
+    }
+
+    async fn feed_keys(&self, keys: u32, bytes: f64) {
+        let rate = |n: u32| (u128::MAX / u128::from(keys) * u128::from(n) + 1_000, bytes / f64::from(keys));
+        let rates: BTreeMap<_, _> = (0..keys).map(rate).collect();
         loop {
             sleep(Duration::from_secs(10)).await;
             let model = self.service.state().model.clone();
@@ -190,6 +245,37 @@ async fn a_plan_is_written_down_before_it_is_made_and_each_change_waits_for_the_
     assert_eq!((view.splits, view.merges, view.leads, view.shards.len()), (2, 0, true, 4));
     assert!(view.shards.iter().all(|shard| shard.used.is_some_and(|used| (0.4..0.5).contains(&used))), "{view:?}");
     assert_eq!(view.last.as_ref(), entries.last());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_shards_that_takes_its_time_makes_no_shard_hot() {
+    let bed = Bed::new(1);
+    bed.service.state().lists_in = Duration::from_secs(20);
+    let controller = bed.controller();
+    let status = controller.status();
+    bed.crash_after(controller, 0.65 * MIB, MINUTE * 20).await;
+    assert_eq!(bed.events().await, [Event::Began]);
+    let used = status.view().shards[0].used.unwrap();
+    assert!((0.55..0.75).contains(&used), "{used}");
+}
+
+#[tokio::test]
+async fn one_that_has_lost_the_journal_writes_nothing_more_of_its_own() {
+    let bed = Bed::new(2);
+    let [mut first, mut second] = [(), ()].map(|()| Journal::new(Arc::clone(&bed.store), STREAM));
+    let planned = |shard: &str| {
+        vec![Planned { change: Change::Split { shard: shard.to_owned(), at: 5 }, why: "it is hot".to_owned() }]
+    };
+    assert!(first.write(Event::Began, Vec::new()).await.unwrap());
+    second.catch_up().await.unwrap();
+    assert!(second.write(Event::Began, Vec::new()).await.unwrap());
+    assert!(second.write(Event::Planned, planned("a")).await.unwrap());
+    // The first does not know of it yet, and has two things to write.
+    let stuck = Event::Stuck { shard: "b".to_owned(), why: "one key".to_owned() };
+    assert!(!first.write(stuck, Vec::new()).await.unwrap());
+    assert!(!first.write(Event::Planned, planned("b")).await.unwrap());
+    let entries = bed.entries().await;
+    assert_eq!((entries.len(), &entries[2].left), (3, &planned("a")), "{entries:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -287,6 +373,15 @@ async fn one_that_ends_is_followed_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_is_stopped_while_it_writes_ends_all_the_same() {
+    let mut bed = Bed::new(1);
+    bed.store = Arc::new(Slow(Arc::clone(&bed.store), Duration::from_secs(1)));
+    bed.controller().run(sleep(Duration::from_millis(500))).await.unwrap();
+    sleep(MINUTE).await;
+    assert_eq!(bed.events().await, [Event::Began, Event::Ended]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_refused_for_good_ends_it_and_the_plan_stays() {
     let bed = Bed::new(1);
     bed.service.state().refuses = Some((Class::Fatal, ErrorKind::Denied));
@@ -312,6 +407,19 @@ async fn a_change_that_finds_no_room_is_dropped_in_the_end_and_decided_anew() {
     bed.service.state().refuses = None;
     bed.crash_after(bed.controller(), 0.9 * MIB, MINUTE * 12).await;
     assert_eq!(bed.service.open(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_decided_anew_is_tried_for_as_long_as_the_first_time() {
+    let bed = Bed::new(1);
+    bed.service.state().refuses = Some((Class::Busy, ErrorKind::Unavailable));
+    // With two keys there is one place to cut.
+    let beside = futures::future::join(bed.controller().run(std::future::pending()), bed.feed_keys(2, 0.9 * MIB));
+    assert!(timeout(MINUTE * 5 + PATIENCE + MINUTE * 5 + PATIENCE / 2, beside).await.is_err());
+    let events = bed.events().await;
+    let [Event::Began, Event::Planned, Event::Dropped { .. }, Event::Planned] = &events[..] else {
+        panic!("{events:?}")
+    };
 }
 
 #[tokio::test(start_paused = true)]
@@ -347,6 +455,13 @@ async fn without_a_place_for_the_journal_only_a_dry_run_is_possible() {
     assert!(builder().dry_run(true).on(STREAM, service()).is_ok());
     let flapping = Policy { merge_below: 2.0, ..Policy::default() };
     assert_eq!(builder().dry_run(true).policy(flapping).on(STREAM, service()).unwrap_err().kind(), ErrorKind::Usage);
+}
+
+#[test]
+fn a_window_may_be_of_any_length() {
+    let bed = Bed::new(1);
+    let policy = Policy { window: Duration::MAX, ..Policy::default() };
+    assert_eq!(bed.with(|builder| builder.policy(policy)).lease, Duration::MAX);
 }
 
 #[test]

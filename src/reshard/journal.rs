@@ -113,6 +113,8 @@ pub(super) struct Journal {
     /// The number of the next entry.
     next: u64,
     last: Option<Entry>,
+    /// An entry that is being written. Whoever writes may be stopped meanwhile, and then it is not known whether it is there.
+    begun: Option<Entry>,
     beats: u64,
     beaten: Option<Instant>,
 }
@@ -127,7 +129,7 @@ pub(super) struct Sign {
 impl Journal {
     pub(super) fn new(store: Arc<dyn Store>, stream: &str) -> Self {
         let controller = format!("{:016x}", rand::rng().random::<u64>());
-        Self { store, prefix: prefix(stream), controller, next: 0, last: None, beats: 0, beaten: None }
+        Self { store, prefix: prefix(stream), controller, next: 0, last: None, begun: None, beats: 0, beaten: None }
     }
 
     /// What is planned and not done.
@@ -183,14 +185,24 @@ impl Journal {
         self.store.put(&self.beat_key(), json(&beat)?, &ABOUT).await
     }
 
-    /// Writes the next entry, and says whether that was done: not if another controller has written one. A store that is
-    /// away is waited for.
+    /// Writes the next entry, and says whether that was done: not if another controller has written one. From then on
+    /// nothing is written but that this one begins again. A store that is away is waited for.
     pub(super) async fn write(&mut self, event: Event, left: Vec<Planned>) -> Result<bool, Error> {
-        let entry = Entry::new(self.next, self.controller.clone(), event, left);
+        if event != Event::Began && !self.is_mine() {
+            return Ok(false);
+        }
+        self.begun = Some(Entry::new(self.next, self.controller.clone(), event, left));
+        self.finish().await
+    }
+
+    /// Writes the entry whose writing was begun, if there is one.
+    async fn finish(&mut self) -> Result<bool, Error> {
+        let Some(entry) = self.begun.clone() else { return Ok(false) };
         let body = json(&entry)?;
         loop {
             let error = match self.store.put_if_absent(&self.key(), body.clone(), &ABOUT).await {
                 Ok(Put::Created) => {
+                    self.begun = None;
                     self.last = Some(entry);
                     self.next += 1;
                     return Ok(true);
@@ -199,6 +211,7 @@ impl Journal {
                     // An answer was lost on the way, and it was this one.
                     Ok(Some(there)) => {
                         let mine = there == body;
+                        self.begun = None;
                         self.catch_up().await?;
                         return Ok(mine);
                     }
@@ -217,6 +230,7 @@ impl Journal {
 
     /// Ends, if this is the controller, so that the next one need not wait.
     pub(super) async fn end(&mut self) -> Result<(), Error> {
+        self.finish().await?;
         self.catch_up().await?;
         if self.is_mine() {
             let left = self.left().to_vec();

@@ -75,9 +75,12 @@ impl Planner {
     /// Takes in what was measured in a window that took so long and ended now. `shards` are all that are written to.
     ///
     /// If there was no traffic at all, it was probably not measured: the window counts for nothing. A shard whose traffic is
-    /// not known is not changed before it has been known again for as long as it takes.
+    /// not known is not changed before it has been known again for as long as it takes. One that is not in `loads` is silent
+    /// if someone says what is written; by readers alone it is not known, as they may not have got to it yet.
     pub fn observe(&mut self, now: Duration, took: Duration, mut shards: Vec<Shard>, loads: &BTreeMap<String, Load>) {
         shards.sort_unstable_by_key(|shard| shard.first);
+        let silent = loads.values().any(|load| load.written.is_some()).then(Usage::default);
+        let unmentioned = Load { written: silent, late: true, ..Load::default() };
         self.histories.retain(|id, _| shards.iter().any(|shard| shard.id == *id));
         for shard in &shards {
             let new = || History { since: now, windows: VecDeque::new(), told: false };
@@ -85,8 +88,7 @@ impl Planner {
             if loads.is_empty() || took.is_zero() {
                 continue;
             }
-            let silent = Load { written: Some(Usage::default()), ..Load::default() };
-            match Window::new(loads.get(&shard.id).unwrap_or(&silent), took, self.policy.limits) {
+            match Window::new(loads.get(&shard.id).unwrap_or(&unmentioned), took, self.policy.limits) {
                 Some(window) => history.push(window, &self.policy),
                 None => history.windows.clear(),
             }
@@ -168,8 +170,8 @@ impl Planner {
     }
 
     fn merges(&self, now: Duration, plan: &mut Plan) {
-        let splits = plan.changes.len();
-        let mut left = (self.shards.len() + splits).saturating_sub(self.policy.min_shards);
+        // The splits of this plan may not be made, so they do not count.
+        let mut left = self.shards.len().saturating_sub(self.policy.min_shards);
         let mut taken: BTreeSet<String> =
             plan.changes.iter().flat_map(|planned| planned.change.shards()).cloned().collect();
         let mut cold: Vec<(&Shard, &Shard, f64)> = self
@@ -273,8 +275,7 @@ impl History {
 
 impl Window {
     fn new(load: &Load, took: Duration, limits: Limits) -> Option<Self> {
-        let Load { written, read, marks } = load;
-        let written = (*written)?;
+        let (written, read) = (load.known()?, load.read);
         let of = |n: u64, limit: f64| n as f64 / took.as_secs_f64() / limit;
         let uses =
             [of(written.bytes, limits.bytes), of(written.records, limits.records), of(read.bytes, limits.read_bytes)];
@@ -283,7 +284,7 @@ impl Window {
             // Readers that are turned away ask too often, which more shards do not help.
             throttled: written.throttled as f64 / (written.throttled + written.records).max(1) as f64,
             bytes: written.bytes.max(read.bytes).max(1),
-            marks: marks.clone(),
+            marks: load.marks.clone(),
         })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::model::Model;
-use super::{Change, Load, Plan, Planner, Policy, Usage};
+use super::{Change, Load, Plan, Planned, Planner, Policy, Traffic, Usage};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const MIB: f64 = (1 << 20) as f64;
@@ -144,11 +144,49 @@ fn what_is_not_measured_is_not_changed() {
     }
     // The second shard is read by one that is far behind.
     let known = Load { written: Some(Usage { bytes: 1, records: 1, throttled: 0 }), ..Load::default() };
-    let loads = BTreeMap::from([(open[0].id.clone(), known), (open[1].id.clone(), Load::default())]);
+    let behind = Load { written: None, late: true, ..known.clone() };
+    let loads = BTreeMap::from([(open[0].id.clone(), known), (open[1].id.clone(), behind)]);
     for n in 101..=200 {
         planner.observe(MINUTE * n, MINUTE, open.clone(), &loads);
         assert_eq!(planner.plan(MINUTE * n), Plan::default());
     }
+}
+
+#[test]
+fn shards_that_are_not_read_yet_are_not_taken_for_silent() {
+    let mut planner = Planner::new(Policy { rest: Duration::ZERO, ..policy() }).unwrap();
+    let (model, traffic) = (Model::new(2), Traffic::seeded(1));
+    // The only one who measures reads the days before a split, which is why it does not read the children.
+    for n in 1..=100 {
+        traffic.read_late("shardId-before");
+        planner.observe(MINUTE * n, MINUTE, model.open(), &traffic.take());
+        assert_eq!(planner.plan(MINUTE * n), Plan::default());
+    }
+    // Who reads both at the tip knows that they are cold; so does who writes all, and to neither of them.
+    for n in 101..=130 {
+        model.open().iter().for_each(|shard| traffic.read(&shard.id, Usage::default()));
+        planner.observe(MINUTE * n, MINUTE, model.open(), &traffic.take());
+    }
+    let plan = planner.plan(MINUTE * 130);
+    assert_eq!(plan.changes.len(), 1);
+    planner.forget(&plan.changes[0].change);
+    for n in 131..=160 {
+        traffic.written("shardId-before", Usage { bytes: 1, records: 1, throttled: 0 });
+        planner.observe(MINUTE * n, MINUTE, model.open(), &traffic.take());
+    }
+    assert_eq!(planner.plan(MINUTE * 160).changes.len(), 1);
+}
+
+#[test]
+fn a_merge_does_not_count_on_a_split_that_may_not_be_made() {
+    let mut planner = Planner::new(Policy { rest: Duration::ZERO, min_shards: 3, ..policy() }).unwrap();
+    let model = Model::new(3);
+    let first = rates([(1_000, 0.5 * MIB), (u128::MAX / 4, 0.5 * MIB)]);
+    for n in 1..=30 {
+        planner.observe(MINUTE * n, MINUTE, model.open(), &model.loads(&first, MINUTE));
+    }
+    let changes = planner.plan(MINUTE * 30).changes;
+    assert!(matches!(changes[..], [Planned { change: Change::Split { .. }, .. }]), "{changes:?}");
 }
 
 #[test]
@@ -184,6 +222,9 @@ fn a_policy_by_which_shards_would_flap_is_refused() {
         Policy { window: Duration::ZERO, ..policy() },
         Policy { min_shards: 13, ..policy() },
         Policy { min_shards: 0, ..policy() },
+        // More than can be remembered.
+        Policy { split_after: usize::MAX, ..policy() },
+        Policy { merge_after: usize::MAX, ..policy() },
     ] {
         assert_eq!(Planner::new(wrong).unwrap_err().kind(), crate::ErrorKind::Usage, "{wrong:?}");
     }

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::{Error, ErrorKind};
 
+/// The most windows that are remembered of a shard: a week of minutes.
+const MAX_WINDOWS: usize = 7 * 24 * 60;
+
 /// What a shard takes and gives in a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
@@ -30,12 +33,12 @@ pub struct Policy {
     pub window: Duration,
     /// A shard is hot in a window if its use is above this, or if more than one record in a hundred was turned away; 0.75.
     pub split_above: f64,
-    /// A shard is split that was hot in so many windows in a row; 5.
+    /// A shard is split that was hot in so many windows in a row; 5, and at most 10,080.
     pub split_after: usize,
     /// Two neighbours are cold in a window if the use of both together is below this; 0.5. Less than
     /// [`split_above`](Self::split_above), so that what was merged is not split again, and the other way round.
     pub merge_below: f64,
-    /// Neighbours are merged that were cold in so many windows in a row; 30.
+    /// Neighbours are merged that were cold in so many windows in a row; 30, and at most 10,080.
     pub merge_after: usize,
     /// A shard is not merged for so long after it was made, or was first seen; 1 hour.
     pub rest: Duration,
@@ -71,6 +74,11 @@ impl Policy {
             ("the window is zero", "give it a length, such as a minute")
         } else if self.split_after == 0 || self.merge_after == 0 {
             ("shards are to be changed after no window at all", "ask for one window at least")
+        } else if self.split_after.max(self.merge_after) > MAX_WINDOWS {
+            (
+                "shards are to be changed after more windows than are remembered",
+                "ask for 10,080 at most; max_shards keeps shards from being split, and a long rest from being merged",
+            )
         } else if !(0.0..self.split_above).contains(&self.merge_below) {
             ("shards are split as soon as they are merged", "set merge_below to less than split_above")
         } else if self.min_shards == 0 || self.min_shards > self.max_shards {
