@@ -19,6 +19,8 @@
 mod demo;
 #[path = "../support/messages.rs"]
 mod messages;
+#[path = "../support/output.rs"]
+mod output;
 #[path = "../support/shutdown.rs"]
 mod shutdown;
 #[path = "../support/tables.rs"]
@@ -41,6 +43,7 @@ use futures::{FutureExt, Sink, TryStream};
 use serde::{Deserialize, Serialize};
 
 use self::messages::{failed, show_warnings};
+use self::output::{ended, tell};
 use self::shutdown::{asked, shutdown};
 
 /// A partition key may have so many characters in Kinesis.
@@ -202,7 +205,7 @@ async fn count_loosely(source: Arc<dyn Source>, sink: &str, options: &Options) -
     let records: BoxFlow<'static, Record, Error> =
         source::records(source).take_until(shutdown("sending what was read")).boxed();
     let complain = futures::sink::unfold((), |(), undecodable: Undecodable| async move {
-        eprintln!("set aside: {undecodable}");
+        tell!("set aside: {undecodable}");
         Ok::<_, Error>(())
     });
     let messages = anabranch::from_results(counts(records, complain, options, ())).try_map(|count| {
@@ -261,7 +264,7 @@ fn positive(text: &str) -> Result<Duration, String> {
 async fn main() -> ExitCode {
     show_warnings();
     match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => ended(ExitCode::SUCCESS),
         Err(error) => failed(&error),
     }
 }

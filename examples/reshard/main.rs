@@ -28,6 +28,8 @@
 mod demo;
 #[path = "../support/messages.rs"]
 mod messages;
+#[path = "../support/output.rs"]
+mod output;
 mod plot;
 #[allow(dead_code, reason = "another example asks by itself")]
 #[path = "../support/shutdown.rs"]
@@ -47,6 +49,7 @@ use clap::Parser;
 use comfy_table::{Table, presets};
 
 use self::messages::{failed, show_warnings};
+use self::output::{ended, say, unread};
 use self::shutdown::shutdown;
 use self::simulate::Day;
 
@@ -102,7 +105,7 @@ async fn run(options: Options) -> Result<(), Error> {
     };
     if let (true, Some(store)) = (options.show, &store) {
         for entry in journal(store, stream.rsplit('/').next().unwrap_or(stream)).await? {
-            println!("{entry}");
+            say!("{entry}");
         }
         return Ok(());
     }
@@ -125,7 +128,11 @@ async fn run(options: Options) -> Result<(), Error> {
     let looking = async {
         loop {
             tokio::time::sleep(policy.window).await;
-            println!("{}", table(&status.view()));
+            say!("{}", table(&status.view()));
+            // What only looks is of no use when nobody sees it.
+            if unread() && !options.apply {
+                return;
+            }
         }
     };
     tokio::select! {
@@ -137,7 +144,7 @@ async fn run(options: Options) -> Result<(), Error> {
 
 /// What was decided or done.
 fn told(entry: &Entry) {
-    println!("{entry}");
+    say!("{entry}");
 }
 
 /// The shards and their use, for a terminal.
@@ -154,11 +161,11 @@ fn table(view: &View) -> Table {
 }
 
 fn simulated(plot: Option<PathBuf>) -> Result<(), Error> {
-    println!("{}", simulate::table(&simulate::outcomes(Day::Spread)?));
+    say!("{}", simulate::table(&simulate::outcomes(Day::Spread)?));
     let outcomes = simulate::outcomes(Day::Close)?;
-    print!("{}", simulate::table(&outcomes));
+    say!("{}", simulate::table(&outcomes).trim_end());
     for outcome in &outcomes {
-        outcome.stuck.iter().for_each(|stuck| println!("\n{}: {stuck}", outcome.name()));
+        outcome.stuck.iter().for_each(|stuck| say!("\n{}: {stuck}", outcome.name()));
     }
     if let Some(path) = plot {
         std::fs::write(&path, plot::svg(&outcomes)).map_err(|error| {
@@ -172,7 +179,7 @@ fn simulated(plot: Option<PathBuf>) -> Result<(), Error> {
 async fn main() -> ExitCode {
     show_warnings();
     match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => ended(ExitCode::SUCCESS),
         Err(error) => failed(&error),
     }
 }
