@@ -44,7 +44,8 @@ use std::time::Duration;
 use anabranch::reshard::{Entry, Policy, Reshard, Traffic, View, journal};
 use anabranch::source::kinesis::{InitialPosition, KinesisSource};
 use anabranch::source::{Source, records};
-use anabranch::{Error, ErrorKind, store};
+use anabranch::store::{self, DirStore, Store};
+use anabranch::{Error, ErrorKind};
 use clap::Parser;
 use comfy_table::{Table, presets};
 
@@ -99,16 +100,13 @@ async fn run(options: Options) -> Result<(), Error> {
         return simulated(options.plot);
     }
     let Some(stream) = &options.stream else { return demo::run().await };
+    if let (true, Some(uri)) = (options.show, &options.journal) {
+        return show(uri, stream).await;
+    }
     let store = match &options.journal {
         Some(uri) => Some(store::open(uri, store::Options::default()).await?),
         None => None,
     };
-    if let (true, Some(store)) = (options.show, &store) {
-        for entry in journal(store, stream.rsplit('/').next().unwrap_or(stream)).await? {
-            say!("{entry}");
-        }
-        return Ok(());
-    }
     let traffic = Traffic::new();
     let policy = Policy {
         window: options.window,
@@ -140,6 +138,26 @@ async fn run(options: Options) -> Result<(), Error> {
         outcome = records(source).drain() => outcome,
         () = looking => Ok(()),
     }
+}
+
+/// Shows what was decided and done.
+async fn show(uri: &str, stream: &str) -> Result<(), Error> {
+    // A directory is only read, and is not to be made.
+    let store: Arc<dyn Store> = match uri.strip_prefix("dir:").filter(|path| !path.is_empty()) {
+        Some(path) => Arc::new(DirStore::new(path)),
+        None => store::open(uri, store::Options::default()).await?,
+    };
+    let name = stream.rsplit('/').next().unwrap_or(stream);
+    let entries = journal(&store, name).await?;
+    if entries.is_empty() {
+        return Err(Error::new(ErrorKind::NotFound, format!("there is no journal of the stream {name} here"))
+            .at(uri)
+            .cure("name the stream and the journal that were given with --apply"));
+    }
+    for entry in entries {
+        say!("{entry}");
+    }
+    Ok(())
 }
 
 /// What was decided or done.
@@ -191,6 +209,16 @@ mod tests {
 
     fn by(outcomes: &[Outcome], rule: Rule) -> &Outcome {
         outcomes.iter().find(|outcome| outcome.rule == rule).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_is_not_there_is_no_empty_one_and_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let uri = format!("dir:{}", dir.path().join("none").display());
+        let error = show(&uri, "arn:aws:kinesis:us-east-1:1:stream/orders").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("no journal of the stream orders here") && error.to_string().contains(&uri));
+        assert!(!dir.path().join("none").exists());
     }
 
     /// `DRAW_PICTURES=1 cargo test --example reshard` draws the picture anew, and shows the table for the page.
