@@ -235,6 +235,10 @@ async fn run(options: Options) -> Result<(), Error> {
             // All is committed by then.
             () = asked() => std::process::exit(130),
         }
+    } else if !(to.starts_with("console:") || to.starts_with("kinesis:")) {
+        Err(Error::new(ErrorKind::Usage, "this names no sink").at(to).cure(
+            "use dir:PATH or s3://BUCKET/PREFIX to count exactly, or console: or kinesis:STREAM to pass counts on",
+        ))
     } else if options.once {
         Err(Error::new(ErrorKind::Usage, "--once goes on another time where it stopped, and this sink keeps no place")
             .at(to)

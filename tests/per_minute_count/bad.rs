@@ -111,7 +111,7 @@ fn wrong_usage() {
         (to("random:?rate=none"), &["\"none\" is no value for the option \"rate\""]),
         (to("random:?speed=1"), &["there is no option \"speed\""]),
         (to("kinesis:a/b"), &["a/b"]),
-        (from("counts"), &["counts", "console:"]),
+        (from("counts"), &["this names no sink", "counts", "dir:PATH or s3://", "console:"]),
         (from("s3:counts"), &["s3:counts", "s3://BUCKET/PREFIX"]),
         (from("s3://UPPER"), &["this is no name of a bucket", "UPPER"]),
         (with(["--epoch", "0s"]), &["--epoch", "longer than no time"]),
