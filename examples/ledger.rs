@@ -9,6 +9,8 @@
 //! What it finds stands on standard output, as a table, or with `--json` as a JSON object on each line. The exit code is 0;
 //! 1 if `verify` has found a problem, or something failed; 2 for wrong usage.
 
+#[path = "support/existing.rs"]
+mod existing;
 #[path = "support/messages.rs"]
 mod messages;
 #[path = "support/output.rs"]
@@ -20,13 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch::epoch::{self, Expire, Summary, Verify};
-use anabranch::store::{self, DirStore, Store};
+use anabranch::store::Store;
 use anabranch::{Error, ErrorKind, Position};
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use clap::{Args, Parser, Subcommand};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
+use self::existing::existing;
 use self::messages::{failed, show_warnings};
 use self::output::{ended, say};
 
@@ -83,11 +86,7 @@ struct Place {
 
 impl Place {
     async fn open(&self) -> Result<Arc<dyn Store>, Error> {
-        // A directory is only read by most of what this does, and is not to be made.
-        let store: Arc<dyn Store> = match self.uri.strip_prefix("dir:").filter(|path| !path.is_empty()) {
-            Some(path) => Arc::new(DirStore::new(path)),
-            None => store::open(&self.uri, store::Options::default()).await?,
-        };
+        let store = existing(&self.uri).await?;
         epoch::root(&*store).await?;
         Ok(store)
     }

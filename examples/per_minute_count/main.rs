@@ -17,6 +17,8 @@
 //! ```
 
 mod demo;
+#[path = "../support/existing.rs"]
+mod existing;
 #[path = "../support/messages.rs"]
 mod messages;
 #[path = "../support/output.rs"]
@@ -42,6 +44,7 @@ use compact_str::CompactString;
 use futures::{FutureExt, Sink, TryStream};
 use serde::{Deserialize, Serialize};
 
+use self::existing::existing;
 use self::messages::{failed, show_warnings};
 use self::output::{ended, tell};
 use self::shutdown::{asked, shutdown};
@@ -181,7 +184,7 @@ async fn count_exactly(
     let each = options.clone();
     let mut ledger = Ledger::new(store, pipeline).format(options.format.format()?);
     if let Some(old) = &options.continue_from {
-        ledger = ledger.continue_from(store::open(old, store::Options::default()).await?);
+        ledger = ledger.continue_from(existing(old).await?);
     }
     let epochs = source.epochs(Every::span(options.epoch));
     let at_gaps = if options.stop_at_gaps { AtGaps::Stop } else { AtGaps::GoOn };
@@ -228,7 +231,10 @@ async fn run(options: Options) -> Result<(), Error> {
         .check(&source.layout().await?)
         .map_err(|error| error.at(from))?;
     if to.starts_with("dir:") || to.starts_with("s3:") {
-        let store = store::open(to, store::Options::default()).await?;
+        let store = match options.redrive {
+            true => existing(to).await?,
+            false => store::open(to, store::Options::default()).await?,
+        };
         let report = count_exactly(source, Arc::clone(&store), &options, shutdown("committing what was read")).await?;
         tokio::select! {
             shown = view::show(store, report) => shown,

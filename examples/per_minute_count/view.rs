@@ -58,6 +58,8 @@ struct Totals {
     dead_letters: u64,
     /// Of the records, those that were dead letters before.
     redriven: u64,
+    /// How many events these were, of which some may have been put through several times.
+    set_aside_at_first: u64,
     objects: u64,
     /// How many of them have no rows any more.
     expired: u64,
@@ -119,8 +121,12 @@ async fn totals(store: Arc<dyn Store>) -> Result<Option<Totals>, Error> {
             continue;
         }
         totals.records += epoch.header.records;
-        if epoch.header.partition.redriven_of().is_some() {
+        if let Some(of) = epoch.header.partition.redriven_of() {
             totals.redriven += epoch.header.records;
+            // What was bad once more and is put through again is the same event.
+            if of.redriven_of().is_none() {
+                totals.set_aside_at_first += epoch.header.records;
+            }
         }
         totals.dead_letters += epoch.header.dead.as_ref().map_or(0, |dead| dead.letters);
         for row in epoch.rows() {
@@ -157,7 +163,7 @@ impl Totals {
             self.objects,
         );
         if self.redriven > 0 {
-            say!("          {} of them were set aside at first, and put through once more", self.redriven);
+            say!("          {} of them were set aside at first, and put through once more", self.set_aside_at_first);
         }
         if self.counted == 0 && self.open == 0 && self.dead_letters > 0 {
             tell!(

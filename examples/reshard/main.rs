@@ -26,6 +26,8 @@
 //! usage.
 
 mod demo;
+#[path = "../support/existing.rs"]
+mod existing;
 #[path = "../support/messages.rs"]
 mod messages;
 #[path = "../support/output.rs"]
@@ -44,11 +46,11 @@ use std::time::Duration;
 use anabranch::reshard::{Entry, Policy, Reshard, Traffic, View, journal};
 use anabranch::source::kinesis::{InitialPosition, KinesisSource};
 use anabranch::source::{Source, records};
-use anabranch::store::{self, DirStore, Store};
-use anabranch::{Error, ErrorKind};
+use anabranch::{Error, ErrorKind, store};
 use clap::Parser;
 use comfy_table::{Table, presets};
 
+use self::existing::existing;
 use self::messages::{failed, show_warnings};
 use self::output::{ended, say, unread};
 use self::shutdown::shutdown;
@@ -142,11 +144,7 @@ async fn run(options: Options) -> Result<(), Error> {
 
 /// Shows what was decided and done.
 async fn show(uri: &str, stream: &str) -> Result<(), Error> {
-    // A directory is only read, and is not to be made.
-    let store: Arc<dyn Store> = match uri.strip_prefix("dir:").filter(|path| !path.is_empty()) {
-        Some(path) => Arc::new(DirStore::new(path)),
-        None => store::open(uri, store::Options::default()).await?,
-    };
+    let store = existing(uri).await?;
     let name = stream.rsplit('/').next().unwrap_or(stream);
     let entries = journal(&store, name).await?;
     if entries.is_empty() {

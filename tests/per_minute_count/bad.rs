@@ -286,3 +286,22 @@ async fn a_stream_or_a_bucket_that_is_missing() {
     let ended = run(place.command("kinesis:flights", &[])).await.unwrap();
     is_refused(&place, &ended, 1, &["flights"]);
 }
+
+#[test]
+fn what_is_put_through_several_times_is_still_so_many_events() {
+    let place = Place::new();
+    let source = place.write("some.tsv", "departed_at\tcarrier\n2013-01-01T00:00:00Z\tUA\nnever\tUA\nsoon\tUA\n");
+    let ended = place.run(&source, &["--redrive"]);
+    is_refused(&place, &ended, 1, &["there is no ledger here", "out"]);
+    let old = format!("dir:{}", place.path("old").display());
+    let ended = place.run(&source, &["--continue-from", &old]);
+    is_refused(&place, &ended, 1, &["there is no ledger here", "old"]);
+    assert!(!place.path("old").exists(), "a directory was made for nothing");
+
+    place.run(&source, &[]).well();
+    for _ in 0..2 {
+        let out = place.run(&source, &["--redrive"]).well().out;
+        assert!(out.contains("3 events read = 1 counted + 2 set aside"), "{out}");
+        assert!(out.contains(" 2 of them were set aside at first, and put through once more"), "{out}");
+    }
+}
