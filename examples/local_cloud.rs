@@ -1,4 +1,4 @@
-//! A Kinesis and an S3 on this machine, for trying things out: what `producer` and `per_minute_count` need when they run
+//! A Kinesis, an S3 and a DynamoDB on this machine, for trying things out: what `producer` and `per_minute_count` need when they run
 //! as processes of their own.
 //!
 //! Run it in one terminal, and leave it running:
@@ -10,7 +10,7 @@
 //! It prints lines such as `export AWS_ENDPOINT_URL_S3=http://127.0.0.1:41337`, and nothing else, on its standard output.
 //! Paste them into another terminal, and every program there that uses AWS' clients talks to this one: the other
 //! examples, `aws s3 ls s3://counts`, `aws kinesis list-shards --stream-name events`. Ctrl-C ends it. Started again with
-//! the same directory, it has the same streams and objects, on other ports.
+//! the same directory, it has the same streams, objects and tables, on other ports.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -19,10 +19,10 @@ use std::process::ExitCode;
 use anabranch_local_cloud::LocalCloud;
 use clap::Parser;
 
-/// Runs a Kinesis and an S3 on this machine, and prints the environment variables that lead to them.
+/// Runs a Kinesis, an S3 and a DynamoDB on this machine, and prints the environment variables that lead to them.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Where streams and objects are kept; unless given, in a temporary directory that is removed at the end.
+    /// Where streams, objects and tables are kept; unless given, in a temporary directory that is removed at the end.
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
 
@@ -59,7 +59,7 @@ async fn run(args: Args) -> io::Result<()> {
         cloud.create_bucket(name)?;
     }
 
-    eprintln!("# Kinesis and S3 run until Ctrl-C, with what they keep in {}.", cloud.state_dir().display());
+    eprintln!("# Kinesis, S3 and DynamoDB run until Ctrl-C, with what they keep in {}.", cloud.state_dir().display());
     eprintln!("# Paste these lines into the terminal of a program that shall use them:");
     let lines: String = cloud.env().iter().map(|(name, value)| format!("export {name}={value}\n")).collect();
     io::stdout().write_all(lines.as_bytes())?;

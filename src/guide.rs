@@ -44,5 +44,9 @@ pub mod writing_an_operator {}
 pub mod query {}
 
 #[cfg_attr(not(doctest), doc = include_str!("links.md"))]
+#[doc = include_str!("../docs/workers.md")]
+pub mod workers {}
+
+#[cfg_attr(not(doctest), doc = include_str!("links.md"))]
 #[doc = include_str!("../docs/resharding.md")]
 pub mod resharding {}

@@ -9,6 +9,7 @@
 //! | operators, and how to begin and end a flow | [`Flow`], [`create`] |
 //! | a sub-stream, or a result, for each key | [`Flow::group_until`], [`group`] |
 //! | exact results | [`epoch`] |
+//! | several workers on one stream | [`lease`] |
 //! | reading and writing | [`source`], [`sink`], [`store`] |
 //! | how to think in flows, time, groups, failure, sharing | [`guide`] |
 //! | the names that other libraries have for operators | [`names`] |
@@ -24,6 +25,7 @@ pub use anabranch_operators::*;
 pub mod codec;
 pub mod epoch;
 pub mod guide;
+pub mod lease;
 pub mod metrics;
 #[cfg(feature = "kinesis")]
 pub mod reshard;
@@ -31,7 +33,7 @@ pub mod sink;
 pub mod source;
 pub mod store;
 
-#[cfg(any(feature = "kinesis", feature = "s3"))]
+#[cfg(any(feature = "dynamodb", feature = "kinesis", feature = "s3"))]
 mod aws;
 mod error;
 mod record;

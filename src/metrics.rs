@@ -34,7 +34,6 @@ impl Metric {
     }
 
     /// Sets a gauge.
-    #[cfg(feature = "kinesis")]
     pub(crate) fn set(&self, labels: &[Label], value: f64) {
         metrics::gauge!(self.name, labels.to_vec()).set(value);
     }
@@ -69,6 +68,25 @@ pub(crate) mod epoch {
     );
 
     pub(super) const ALL: &[&Metric] = &[&RECORDS, &ROWS, &DEAD_LETTERS, &COMMITTED, &LOST, &GAPS];
+}
+
+pub(crate) mod lease {
+    use super::{Metric, Unit};
+
+    pub(crate) const HELD: Metric = Metric::gauge("anabranch_leases_held", Unit::Count, "leases that the worker holds");
+    pub(crate) const TAKEN: Metric =
+        Metric::counter("anabranch_leases_taken_total", Unit::Count, "leases taken that nobody held");
+    pub(crate) const STOLEN: Metric =
+        Metric::counter("anabranch_leases_stolen_total", Unit::Count, "leases taken from a worker that held more");
+    pub(crate) const LOST: Metric =
+        Metric::counter("anabranch_leases_lost_total", Unit::Count, "leases that another worker took");
+    pub(crate) const GIVEN_UP: Metric = Metric::counter(
+        "anabranch_leases_given_up_total",
+        Unit::Count,
+        "leases given up because nothing was committed under them for too long",
+    );
+
+    pub(super) const ALL: &[&Metric] = &[&HELD, &TAKEN, &STOLEN, &LOST, &GIVEN_UP];
 }
 
 pub(crate) mod kinesis {
@@ -172,7 +190,7 @@ pub(crate) fn label(name: &'static str, value: impl Into<String>) -> Label {
 }
 
 fn all() -> impl Iterator<Item = &'static Metric> {
-    epoch::ALL.iter().chain(kinesis::ALL).chain(reshard::ALL).copied()
+    epoch::ALL.iter().chain(lease::ALL).chain(kinesis::ALL).chain(reshard::ALL).copied()
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ const RULES: &[Rule] = &[
             "crate::sink",
             "crate::store",
             "crate::epoch",
+            "crate::lease",
             "crate::aws",
             "crate::uri",
         ],
@@ -73,13 +74,14 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        says: "`epoch` never uses a connector, only the contracts of sources and stores.",
+        says: "`epoch` never uses a connector, only the contracts of sources, stores and leases.",
         rooms: &["src/epoch/"],
         except: &[],
         never: &[
             "crate::aws",
             "crate::sink",
             "crate::uri",
+            "crate::lease::DynamoDb*",
             "crate::source::kinesis",
             "crate::source::open",
             "crate::source::File*",
@@ -102,10 +104,28 @@ const RULES: &[Rule] = &[
         never: &["tokio", "futures", "std::future", "crate::store", "crate::source"],
     },
     Rule {
-        says: "Sources never use sinks, stores or the ledger.",
+        says: "`lease` never uses a source, a sink, a store, the codec or the ledger.",
+        rooms: &["src/lease/"],
+        except: &[],
+        never: &["crate::source", "crate::sink", "crate::store", "crate::codec", "crate::epoch"],
+    },
+    Rule {
+        says: "`lease/view.rs` never uses anything asynchronous or a clock.",
+        rooms: &["src/lease/view.rs"],
+        except: &[],
+        never: &["tokio", "futures", "std::future", "std::time::Instant", "std::time::SystemTime", "chrono"],
+    },
+    Rule {
+        says: "Sources never use sinks, stores, leases or the ledger.",
         rooms: &["src/source/"],
         except: &[],
-        never: &["crate::sink", "crate::store", "crate::epoch"],
+        never: &["crate::sink", "crate::store", "crate::lease", "crate::epoch"],
+    },
+    Rule {
+        says: "`source/kinesis/multilang/machine.rs` and `message.rs` never use anything asynchronous.",
+        rooms: &["src/source/kinesis/multilang/machine.rs", "src/source/kinesis/multilang/message.rs"],
+        except: &[],
+        never: &["tokio", "futures", "std::future", "std::fs", "std::io"],
     },
     Rule {
         says: "Sinks never use sources, stores or the ledger.",
@@ -146,9 +166,16 @@ const RULES: &[Rule] = &[
         never: &["tokio", "futures", "std::future", "chrono", "crate::store", "crate::aws"],
     },
     Rule {
-        says: "Nothing uses the AWS SDK but `aws`, `source/kinesis`, `sink/kinesis`, `reshard/builder.rs` and `store/s3`.",
+        says: "Nothing uses the AWS SDK but `aws`, `source/kinesis`, `sink/kinesis`, `reshard/builder.rs`, `store/s3` and `lease/dynamodb.rs`.",
         rooms: &["src/"],
-        except: &["src/aws/", "src/source/kinesis/", "src/sink/kinesis/", "src/reshard/builder.rs", "src/store/s3/"],
+        except: &[
+            "src/aws/",
+            "src/source/kinesis/",
+            "src/sink/kinesis/",
+            "src/reshard/builder.rs",
+            "src/store/s3/",
+            "src/lease/dynamodb.rs",
+        ],
         never: &["aws_*"],
     },
     Rule {

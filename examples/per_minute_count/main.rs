@@ -34,8 +34,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch::codec::{Event, EventDecoder, Minute, Undecodable};
-use anabranch::epoch::{AtGaps, Every, Format, Ledger, Report, SourceExt, State, carry_groups};
+use anabranch::epoch::{AtGaps, Every, Format, Ledger, Pipeline, Report, SourceExt, State, carry_groups};
 use anabranch::group::{Carrier, Until};
+use anabranch::lease::Leases;
+use anabranch::source::kinesis::{KinesisSource, MultiLang};
 use anabranch::source::{self, Source};
 use anabranch::store::{self, Store};
 use anabranch::{BoxFlow, Error, ErrorKind, Flow, Message, Record, sink};
@@ -104,13 +106,41 @@ struct Options {
     once: bool,
 
     /// Goes on where the results in another store stand, of the same source; the pipeline that wrote them has to be stopped.
-    /// Results with counts that were carried cannot be gone on from.
+    /// Results with counts that were carried cannot be gone on from. Or dynamodb:TABLE: where an application of the Kinesis
+    /// Client Library stands that has this lease table.
     #[arg(long, value_name = "URI", requires = "sink")]
     continue_from: Option<String>,
+
+    /// Shares the shards with other workers, of the same command, through this DynamoDB table of leases, which is made if there is
+    /// none.
+    #[cfg(feature = "dynamodb")]
+    #[arg(long, value_name = "NAME", requires = "sink", conflicts_with_all = ["once", "redrive", "multilang"])]
+    workers_table: Option<String>,
+
+    /// With --workers-table: another worker takes the shards of one that has not been heard of for so long. All workers should have the
+    /// same.
+    #[cfg(feature = "dynamodb")]
+    #[arg(long, value_name = "DURATION", default_value = "10s", requires = "workers_table", value_parser = positive)]
+    failover: Duration,
 
     /// In the place of reading the source: puts the events once more that were set aside, and ends.
     #[arg(long, requires = "sink", conflicts_with = "continue_from")]
     redrive: bool,
+
+    /// Lets a MultiLangDaemon of the Kinesis Client Library start this program for each shard, give it the shard's records over
+    /// standard input, and share the shards among machines. The source is the daemon's stream; docs/multilang.md has the rest.
+    #[arg(long, requires = "sink", conflicts_with_all = ["once", "redrive"])]
+    multilang: bool,
+}
+
+impl Options {
+    const fn is_shared(&self) -> bool {
+        #[cfg(feature = "dynamodb")]
+        let shared = self.workers_table.is_some();
+        #[cfg(not(feature = "dynamodb"))]
+        let shared = false;
+        shared
+    }
 }
 
 /// How counts are written.
@@ -184,22 +214,53 @@ async fn count_exactly(
     let each = options.clone();
     let mut ledger = Ledger::new(store, pipeline).format(options.format.format()?);
     if let Some(old) = &options.continue_from {
-        ledger = ledger.continue_from(existing(old).await?);
+        ledger = continue_from(ledger, old).await?;
     }
+    let leases = leases(options).await?;
     let epochs = source.epochs(Every::span(options.epoch));
     let at_gaps = if options.stop_at_gaps { AtGaps::Stop } else { AtGaps::GoOn };
     let (stats, run) = if options.carry {
         let chain = move |records, dead, open: State<_>| counts(records, dead, &each, open);
         let pipeline = epochs.commit_to_with_state(ledger, carry_groups(), chain).at_gaps(at_gaps).once(options.once);
+        let pipeline = leases.into_iter().fold(pipeline, Pipeline::leases);
         let stats = pipeline.stats();
         (stats, if options.redrive { pipeline.redrive(shutdown).boxed() } else { pipeline.run(shutdown).boxed() })
     } else {
         let chain = move |records, dead| counts(records, dead, &each, ());
         let pipeline = epochs.commit_to(ledger, chain).at_gaps(at_gaps).once(options.once);
+        let pipeline = leases.into_iter().fold(pipeline, Pipeline::leases);
         let stats = pipeline.stats();
         (stats, if options.redrive { pipeline.redrive(shutdown).boxed() } else { pipeline.run(shutdown).boxed() })
     };
     view::with_progress(stats, run).await
+}
+
+/// What makes a ledger go on from another place, if it is made now.
+async fn continue_from(ledger: Ledger, from: &str) -> Result<Ledger, Error> {
+    match from.strip_prefix("dynamodb:") {
+        #[cfg(feature = "dynamodb")]
+        Some(table) => {
+            let table = anabranch::lease::DynamoDbTable::builder(table).build().await?;
+            Ok(ledger.continue_from_leases(Arc::new(table)))
+        }
+        #[cfg(not(feature = "dynamodb"))]
+        Some(_) => Err(Error::new(ErrorKind::Usage, "this was built without DynamoDB")
+            .at(from)
+            .cure("build it with the feature \"dynamodb\"")),
+        None => Ok(ledger.continue_from(existing(from).await?)),
+    }
+}
+
+/// How the shards are shared with other workers, if they are.
+#[cfg(feature = "dynamodb")]
+async fn leases(options: &Options) -> Result<Option<Leases>, Error> {
+    let Some(table) = &options.workers_table else { return Ok(None) };
+    Ok(Some(Leases::dynamodb(table).await?.failover(options.failover)))
+}
+
+#[cfg(not(feature = "dynamodb"))]
+async fn leases(_: &Options) -> Result<Option<Leases>, Error> {
+    Ok(None)
 }
 
 /// Counts into a sink that takes messages: what a crash loses is lost.
@@ -224,8 +285,39 @@ fn partition_key(kind: &str) -> CompactString {
     kind.chars().take(MAX_KEY_CHARS).collect()
 }
 
+/// Counts the shard that a MultiLangDaemon gives, until it says that this is done.
+async fn count_for_daemon(options: &Options, from: &str, to: &str) -> Result<(), Error> {
+    let stream = match from.strip_prefix("kinesis:") {
+        Some(_) if to.starts_with("dir:") || to.starts_with("s3:") => KinesisSource::open(from).await?,
+        _ => {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "a MultiLangDaemon gives records of a stream, to be counted exactly",
+            )
+            .at(format!("--source {from} --sink {to}"))
+            .cure("use --source kinesis:STREAM, and --sink s3://BUCKET/PREFIX or dir:PATH"));
+        }
+    };
+    let store = store::open(to, store::Options::default()).await?;
+    // The daemon says when to stop. A signal may reach both of them, and it would miss the end of the conversation.
+    let ignored = async {
+        loop {
+            asked().await;
+            tell!("asked to stop: it is the daemon that has to be asked");
+        }
+    };
+    let count = MultiLang::new(stream).run(|shard| count_exactly(shard, store, options, std::future::pending()));
+    tokio::select! {
+        counted = count => counted,
+        () = ignored => Ok(()),
+    }
+}
+
 async fn run(options: Options) -> Result<(), Error> {
     let (Some(from), Some(to)) = (&options.source, &options.sink) else { return demo::run(options).await };
+    if options.multilang {
+        return count_for_daemon(&options, from, to).await;
+    }
     let source = source::open(from).await?;
     EventDecoder::new(&*options.time_column, &*options.key_column)
         .check(&source.layout().await?)
@@ -253,6 +345,10 @@ async fn run(options: Options) -> Result<(), Error> {
         Err(Error::new(ErrorKind::Usage, "this sink keeps nothing that could be gone on from or put through once more")
             .at(to)
             .cure("use dir:PATH or s3://BUCKET/PREFIX, or leave out --continue-from and --redrive"))
+    } else if options.is_shared() {
+        Err(Error::new(ErrorKind::Usage, "workers share shards only if they count into one place, exactly")
+            .at(to)
+            .cure("use dir:PATH or s3://BUCKET/PREFIX, or leave out --workers-table"))
     } else if options.carry || options.stop_at_gaps || options.format != Written::Jsonl {
         Err(Error::new(ErrorKind::Usage, "--carry, --stop-at-gaps and --format are for what is kept in epochs")
             .at(to)

@@ -37,7 +37,12 @@ pub(crate) async fn with_progress<T>(stats: Stats, work: impl Future<Output = T>
     let outcome = loop {
         tokio::select! {
             outcome = &mut work => break outcome,
-            _ = ticks.tick() => bar.set_position(stats.records.get()),
+            _ = ticks.tick() => {
+                bar.set_position(stats.records.get());
+                if stats.leases.taken.get() + stats.leases.stolen.get() > 0 {
+                    bar.set_message(format!("counting, with {} shards", stats.leases.held()));
+                }
+            }
         }
     };
     bar.set_position(stats.records.get());

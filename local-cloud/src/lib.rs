@@ -1,4 +1,4 @@
-//! [`LocalCloud`]: an embedded Kinesis and an embedded S3 on loopback, for anabranch's examples and tests.
+//! [`LocalCloud`]: an embedded Kinesis, S3 and DynamoDB on loopback, for anabranch's examples and tests.
 //!
 //! ```
 //! # async fn run() -> std::io::Result<()> {
@@ -13,12 +13,13 @@
 //! # }
 //! ```
 //!
-//! The Kinesis is `ferrokinesis`; the S3 is `s3s` with `s3s-fs`, made fit for conditional writes.
-//! Both are for development: they check signatures and keep data, and are neither fast nor meant to be reached from
+//! The Kinesis is `ferrokinesis`; the S3 is `s3s` with `s3s-fs`, made fit for conditional writes; the DynamoDB is `dynoxide`.
+//! All are for development: they check signatures and keep data, and are neither fast nor meant to be reached from
 //! another machine.
 
 mod kinesis;
 mod objects;
+mod tables;
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -46,13 +47,14 @@ const REGION: &str = "us-east-1";
 /// How long requests under way may take to end when the servers are shut down.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// An embedded Kinesis and an embedded S3, each on a port of its own of 127.0.0.1, until it is dropped.
+/// An embedded Kinesis, an embedded S3 and an embedded DynamoDB, each on a port of its own of 127.0.0.1, until it is dropped.
 ///
 /// They run on threads of their own, so neither a busy caller nor a runtime with a paused clock holds them up.
 #[derive(Debug)]
 pub struct LocalCloud {
     kinesis_url: String,
     s3_url: String,
+    dynamodb_url: String,
     objects: Objects,
     streams: Streams,
     state: State,
@@ -82,7 +84,7 @@ struct Streams {
 }
 
 impl LocalCloud {
-    /// Starts both servers, with all they keep in a temporary directory that goes with them.
+    /// Starts the servers, with all they keep in a temporary directory that goes with them.
     ///
     /// # Errors
     ///
@@ -91,7 +93,7 @@ impl LocalCloud {
         Self::builder().start()
     }
 
-    /// Starts both servers, with settings.
+    /// Starts the servers, with settings.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -106,7 +108,12 @@ impl LocalCloud {
         &self.s3_url
     }
 
-    /// The directory in which streams and objects are kept.
+    /// Where DynamoDB answers: `http://127.0.0.1:PORT`.
+    pub fn dynamodb_url(&self) -> &str {
+        &self.dynamodb_url
+    }
+
+    /// The directory in which streams, objects and tables are kept.
     pub fn state_dir(&self) -> &Path {
         match &self.state {
             State::Temporary(dir) => dir.path(),
@@ -120,10 +127,11 @@ impl LocalCloud {
     }
 
     /// The environment variables by which the AWS clients of other processes find these servers.
-    pub fn env(&self) -> [(&'static str, String); 6] {
+    pub fn env(&self) -> [(&'static str, String); 7] {
         [
             ("AWS_ENDPOINT_URL_KINESIS", self.kinesis_url.clone()),
             ("AWS_ENDPOINT_URL_S3", self.s3_url.clone()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb_url.clone()),
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
             ("AWS_REGION", REGION.to_owned()),
@@ -132,14 +140,18 @@ impl LocalCloud {
     }
 
     /// The configuration by which the AWS clients of this process find these servers: what [`env`](Self::env) is to
-    /// other processes. One value serves both services.
+    /// other processes. One value serves all services.
     pub fn sdk_config(&self) -> SdkConfig {
         let credentials = Credentials::from_keys(ACCESS_KEY, SECRET_KEY, None);
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .region(Region::from_static(REGION))
-            .service_config(Endpoints { kinesis: self.kinesis_url.clone(), s3: self.s3_url.clone() })
+            .service_config(Endpoints {
+                kinesis: self.kinesis_url.clone(),
+                s3: self.s3_url.clone(),
+                dynamodb: self.dynamodb_url.clone(),
+            })
             .build()
     }
 
@@ -185,7 +197,7 @@ impl Drop for LocalCloud {
 }
 
 impl Builder {
-    /// Keeps streams and objects in this directory, which is made if need be, and goes on with what is in it.
+    /// Keeps streams, objects and tables in this directory, which is made if need be, and goes on with what is in it.
     ///
     /// `ferrokinesis` writes all its streams down at every change of one of them, so putting records gets slower with
     /// what is there already: 26,000 records in batches of 500 take seconds, not the half second they take without a
@@ -224,6 +236,8 @@ impl Builder {
             runtime::Builder::new_multi_thread().worker_threads(2).thread_name("local-cloud").enable_all().build()?;
         let (kinesis_listener, kinesis_url) = listen(&runtime)?;
         let (s3_listener, s3_url) = listen(&runtime)?;
+        let (dynamodb_listener, dynamodb_url) = listen(&runtime)?;
+        let tables = tables::open(matches!(state, State::Kept { .. }).then(|| path.join("dynamodb.sqlite")))?;
         let durable = matches!(state, State::Kept { .. }).then(|| path.join("kinesis"));
         let options = kinesis::options(durable, self.shard_limit.unwrap_or(1_000), self.enforce_limits);
         let (router, store) = {
@@ -241,15 +255,28 @@ impl Builder {
                 let kinesis = tokio::spawn(ferrokinesis::serve_plain_http(kinesis_listener, router, async {
                     let _ = kinesis_ends.await;
                 }));
+                let (end_dynamodb, dynamodb_ends) = oneshot::channel::<()>();
+                let dynamodb = tokio::spawn(tables::serve(dynamodb_listener, tables, async {
+                    let _ = dynamodb_ends.await;
+                }));
                 let s3 = tokio::spawn(objects::serve(s3_listener, served, (ACCESS_KEY, SECRET_KEY)));
                 let _ = stopped.await;
                 s3.abort();
-                drop(end_kinesis);
-                let _ = tokio::time::timeout(GRACE, kinesis).await;
+                drop((end_kinesis, end_dynamodb));
+                let _ = tokio::time::timeout(GRACE, async { tokio::join!(kinesis, dynamodb) }).await;
             });
             runtime.shutdown_timeout(GRACE);
         })?;
-        Ok(LocalCloud { kinesis_url, s3_url, objects, streams, state, stop: Some(stop), thread: Some(thread) })
+        Ok(LocalCloud {
+            kinesis_url,
+            s3_url,
+            dynamodb_url,
+            objects,
+            streams,
+            state,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 
@@ -290,6 +317,7 @@ impl std::fmt::Debug for Streams {
 struct Endpoints {
     kinesis: String,
     s3: String,
+    dynamodb: String,
 }
 
 impl LoadServiceConfig for Endpoints {
@@ -297,6 +325,7 @@ impl LoadServiceConfig for Endpoints {
         match (key.service_id(), key.env()) {
             ("Kinesis", "AWS_ENDPOINT_URL") => Some(self.kinesis.clone()),
             ("S3", "AWS_ENDPOINT_URL") => Some(self.s3.clone()),
+            ("DynamoDB", "AWS_ENDPOINT_URL") => Some(self.dynamodb.clone()),
             _ => None,
         }
     }

@@ -17,6 +17,7 @@ use aws_sdk_kinesis::primitives::{DateTime as AwsTime, DateTimeFormat};
 use aws_sdk_kinesis::types::StreamDescriptionSummary;
 use chrono::{DateTime, SubsecRound, Utc};
 
+use super::codes::{CREDENTIALS, common};
 use super::retry::{Class, Trouble};
 use crate::uri::origin;
 use crate::{Error, ErrorKind};
@@ -172,50 +173,27 @@ impl StreamClient {
 }
 
 const ENDPOINT: &str = "check that the endpoint is up and can be reached; AWS_ENDPOINT_URL_KINESIS names another one";
-const CREDENTIALS: &str = "give AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role; a \
-                           local server takes any";
 
 /// What Kinesis' error codes mean, as far as it matters here.
 fn by_code(code: &str, status: u16, stream: &str) -> (Class, ErrorKind, Option<String>) {
-    let cure = match code {
-        "ProvisionedThroughputExceededException"
-        | "LimitExceededException"
-        | "KMSThrottlingException"
-        | "ThrottlingException"
-        | "Throttling"
-        | "RequestLimitExceeded"
-        | "TooManyRequestsException"
-        | "ResourceInUseException"
-        | "InternalFailure"
-        | "InternalFailureException"
-        | "ServiceUnavailable"
-        | "RequestTimeout" => return (Class::Busy, ErrorKind::Unavailable, None),
-        "ExpiredIteratorException" | "ExpiredNextTokenException" => {
-            return (Class::Stale, ErrorKind::Unavailable, None);
-        }
+    match code {
+        "ExpiredIteratorException" | "ExpiredNextTokenException" => (Class::Stale, ErrorKind::Unavailable, None),
         "ResourceNotFoundException" => {
             let cure = format!(
                 "check its name, region and account, or make it: aws kinesis create-stream --stream-name {stream} \
                  --shard-count 4"
             );
-            return (Class::Fatal, ErrorKind::NotFound, Some(cure));
+            (Class::Fatal, ErrorKind::NotFound, Some(cure))
         }
-        "AccessDeniedException" | "NotAuthorized" => "allow this call on the stream in the role's IAM policy",
-        "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => "the credentials have expired: get new ones",
-        "UnrecognizedClientException"
-        | "InvalidClientTokenId"
-        | "InvalidSignatureException"
-        | "SignatureDoesNotMatch"
-        | "MissingAuthenticationTokenException"
-        | "MissingAuthenticationToken"
-        | "IncompleteSignatureException"
-        | "IncompleteSignature" => "check the AWS credentials, and this machine's clock",
-        "OptInRequired" => "enable the service or the region for this account",
-        code if code.starts_with("KMS") => "check the stream's encryption key and the role's permission to use it",
-        _ if status >= 500 || status == 429 => return (Class::Busy, ErrorKind::Unavailable, None),
-        _ => return (Class::Fatal, ErrorKind::Invalid, None),
-    };
-    (Class::Fatal, ErrorKind::Denied, Some(cure.to_owned()))
+        _ => match common(code, status) {
+            Some((class, kind, cure)) => (class, kind, cure.map(str::to_owned)),
+            None if code.starts_with("KMS") => {
+                let cure = "check the stream's encryption key and the role's permission to use it";
+                (Class::Fatal, ErrorKind::Denied, Some(cure.to_owned()))
+            }
+            None => (Class::Fatal, ErrorKind::Invalid, None),
+        },
+    }
 }
 
 /// The failure that an entry's error code means, unless the entry only has to be sent again.

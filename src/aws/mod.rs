@@ -3,9 +3,13 @@
 //! The SDK's own retries are switched off. Its token bucket is shared by everything that uses one client, and its
 //! decisions cannot be seen from outside; so one place here classifies failures, and one place waits.
 
+#[cfg(any(feature = "dynamodb", feature = "kinesis"))]
+pub(crate) mod codes;
+#[cfg(feature = "dynamodb")]
+pub(crate) mod dynamodb;
 #[cfg(feature = "kinesis")]
 pub(crate) mod kinesis;
-// Kinesis knows troubles that S3 has not.
+// Kinesis knows troubles that the others have not.
 #[cfg_attr(not(feature = "kinesis"), allow(dead_code))]
 pub(crate) mod retry;
 #[cfg(feature = "s3")]

@@ -31,11 +31,11 @@ pub struct Root {
     pub imported: Option<Imported>,
 }
 
-/// Where another ledger of the same source stood when this one was made.
+/// Where another ledger of the same source, or another application, stood when this one was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Imported {
-    /// The URI of its store.
+    /// The URI of its store, or of the table of leases.
     pub from: String,
     /// The ends of its chains.
     pub ends: Vec<ChainEnd>,

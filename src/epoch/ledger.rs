@@ -13,7 +13,7 @@ use super::committed;
 use super::format::{Encoding, Format, JsonLines, Rows};
 use super::header::{Dead, Gap, Header, Root, SCHEMA, parse};
 use super::hint::Hint;
-use super::import;
+use super::import::Continued;
 use super::keys::{self, Hour};
 use super::objects::{about, head_with, header_of, place};
 use super::records::Taken;
@@ -37,8 +37,8 @@ pub struct Ledger {
     pipeline: Arc<str>,
     version: u32,
     format: Format,
-    /// The store of the ledger that this one goes on from.
-    continued: Option<Arc<dyn Store>>,
+    /// What it goes on from.
+    pub(super) continued: Option<Continued>,
     clock: Clock,
     pub(super) patience: Patience,
     /// The escaped names of the partitions that had epochs when that was asked for the first time in a run.
@@ -150,26 +150,6 @@ impl Ledger {
         &self.pipeline
     }
 
-    /// Goes on where the ledger in `old` stands, of another pipeline or in another format, if this one is made now: each
-    /// partition is read behind the last position that the old one counted, and one that was read to its end there stays
-    /// ended. Where a partition begins that the old one had not counted yet, is as the old one had it.
-    ///
-    /// Both together then count each record once. For that, the old pipeline has to be stopped before: what it commits
-    /// afterwards is counted by both. Dead letters stay with the old ledger; redrive them there, with its own pipeline.
-    ///
-    /// A ledger that was made this way knows it: saying it again changes nothing, and the old store is not needed any more.
-    ///
-    /// # Errors
-    ///
-    /// Those of the run: [`Conflict`](ErrorKind::Conflict) if `old` has the results of another source, or if this ledger has
-    /// been begun without it; [`NotFound`](ErrorKind::NotFound) if there is no ledger there, or none with an epoch;
-    /// [`Usage`](ErrorKind::Usage) if it has state, which cannot be taken over.
-    #[must_use]
-    pub fn continue_from(mut self, old: Arc<dyn Store>) -> Self {
-        self.continued = Some(old);
-        self
-    }
-
     /// Says how rows are written: [JSON lines](Format::json_lines) if not said. A ledger that was made with another format
     /// is refused.
     #[must_use]
@@ -265,10 +245,9 @@ impl Ledger {
         // First the instant at which partitions begin, then which there are: one that appears in between is among them.
         let mut described = source.describe().await?;
         let (partitions, imported) = match &self.continued {
-            Some(old) => {
-                let (old, imported) = import::ends(old, source).await?;
-                described.start = old.source.start;
-                (old.partitions, Some(imported))
+            Some(continued) => {
+                let (partitions, imported) = continued.ends(source, &mut described).await?;
+                (partitions, Some(imported))
             }
             None => (source.partitions().await?.into_iter().map(|listed| listed.partition).collect(), None),
         };

@@ -68,6 +68,11 @@ where
             return Ok(false);
         };
         let (mut head, hinted) = resumed?;
+        if let Some(lease) = &self.lease {
+            lease.check(&head, &self.ledger)?;
+            lease.check_parents(listed, &head, &self.ledger, &self.root).await?;
+        }
+        self.tell(partition, &head);
         let mut hints = Hints::behind(hinted);
         while !head.end {
             if head.n == 0 {
@@ -91,9 +96,18 @@ where
                 Some(walked) => head = walked?,
                 None => break,
             }
+            self.tell(partition, &head);
         }
         hints.put_last(&self.ledger, partition, &head).await;
         Ok(head.end)
+    }
+
+    /// Tells the source and the lease how far a partition is committed.
+    fn tell(&self, partition: &Partition, head: &Head) {
+        self.source.committed(partition, head.from.as_ref(), head.end);
+        if let Some(lease) = &self.lease {
+            lease.commit(partition, head);
+        }
     }
 
     /// The state that the next epoch of a partition begins with.
@@ -234,6 +248,8 @@ where
         }
         let committed = self.ledger.commit(partition, &head, outcome).await?;
         drop(held);
+        let (Committed::Ours(head) | Committed::Theirs(head)) = &committed;
+        self.tell(partition, head);
         match &committed {
             Committed::Ours(head) => {
                 watched.committed(head.from.clone(), lag);
@@ -277,7 +293,8 @@ where
             let beat = is_open.then(|| self.beat(place));
             let made = self.run_epoch(partition, place, (reader, state), beat).await?;
             if !made.outcome.is_empty() {
-                if is_open {
+                // With records, it has begun with the first of them.
+                if is_open && made.outcome.taken.records == 0 {
                     watched.begun();
                 }
                 return Ok(Some(made));

@@ -19,6 +19,7 @@ use super::dead::DeadLetters;
 use super::every::Every;
 use super::header::Root;
 use super::horizon::AtGaps;
+use super::leased::Lease;
 use super::ledger::Ledger;
 use super::partition::panicked;
 use super::records::{EpochRecords, Limits, Stop};
@@ -26,13 +27,14 @@ use super::redrive::Redrive;
 use super::state::{Carry, State};
 use super::stats::{Report, Stats};
 use crate::create::FromResults;
+use crate::lease::Leases;
 use crate::source::{Listed, Source};
 use crate::{Error, ErrorKind, Flow, Partition, metrics};
 
 pub(super) type Records = Flow<FromResults<EpochRecords>>;
 
 /// How often the source is asked for new partitions.
-const DISCOVERY: Duration = Duration::from_secs(10);
+pub(super) const DISCOVERY: Duration = Duration::from_secs(10);
 
 /// See [`Pipeline::stop_within`].
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -117,6 +119,7 @@ impl Epochs {
             once: false,
             at_gaps: AtGaps::default(),
             heartbeat: None,
+            leases: None,
             stop_within: STOP_WITHIN,
             most: HELD,
         }
@@ -136,6 +139,7 @@ pub struct Pipeline<C, S> {
     stop_within: Duration,
     most: u64,
     at_gaps: AtGaps,
+    leases: Option<Leases>,
     stats: Stats,
 }
 
@@ -151,6 +155,7 @@ impl<C, S> fmt::Debug for Pipeline<C, S> {
             .field("stop_within", &self.stop_within)
             .field("hold_at_most", &self.most)
             .field("at_gaps", &self.at_gaps)
+            .field("leases", &self.leases)
             .finish_non_exhaustive()
     }
 }
@@ -205,6 +210,14 @@ where
         self
     }
 
+    /// Shares the partitions with other workers that run the same pipeline into the same ledger: see [`lease`](crate::lease).
+    /// Each works on those of which it holds the lease, until shutdown; then it commits what it has read, and gives them
+    /// back. A pipeline that runs [once](Self::once) reads all partitions, and cannot share them.
+    pub fn leases(mut self, leases: Leases) -> Self {
+        self.leases = Some(leases);
+        self
+    }
+
     /// What the pipeline has done, to be read while it runs.
     pub fn stats(&self) -> Stats {
         self.stats.clone()
@@ -228,7 +241,17 @@ where
     /// [`stop_within`](Self::stop_within) was over.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<Report, Error> {
         let mut shutdown = pin!(shutdown);
-        let root = match select(pin!(self.ledger.open(&*self.source)), shutdown.as_mut()).await {
+        if self.once && self.leases.is_some() {
+            return Err(Error::new(ErrorKind::Usage, "a pipeline that runs once cannot share partitions with others")
+                .cure("leave out the leases, or let it run until it is asked to stop"));
+        }
+        let opened = async {
+            if let Some(leases) = &self.leases {
+                leases.table().prepare().await?;
+            }
+            self.ledger.open(&*self.source).await
+        };
+        let root = match select(pin!(opened), shutdown.as_mut()).await {
             Either::Left((root, _)) => root?,
             Either::Right(((), _)) => return Ok(self.stats.report()),
         };
@@ -261,11 +284,14 @@ where
             Either::Right(((), _)) => return Ok(self.stats.report()),
         };
         self.source = Arc::new(redrive);
+        // Its partitions are others, and few.
+        self.leases = None;
         self.run_behind(root, shutdown).await
     }
 
     async fn run_behind(self, root: Root, shutdown: impl Future<Output = ()>) -> Result<Report, Error> {
-        let Self { source, every, ledger, carry, chain, once, at_gaps, heartbeat, stop_within, most, stats } = self;
+        let Self { source, every, ledger, carry, chain, once, at_gaps, heartbeat, leases, stop_within, most, stats } =
+            self;
         metrics::describe();
         let shutdown = pin!(shutdown);
         let ledger = ledger.patient(stats.retries.clone());
@@ -273,54 +299,88 @@ where
         let (budget, clock) = (Budget::new(most, stats.held.clone()), ledger.its_clock());
         let limits = Limits { every, once, at_gaps, stop: Stop(stopped.clone()), stats: stats.clone(), budget, clock };
         let failure = OnceLock::new();
-        let worker = Arc::new(Worker { source, ledger, root, carry, chain, limits, heartbeat, stop, failure });
+        let (root, carry, chain) = (Arc::new(root), Arc::new(carry), Arc::new(chain));
+        let worker = Worker { source, ledger, root, carry, chain, limits, heartbeat, lease: None };
+        let run = Run { worker, stop, failure };
         let too_late = async {
             select(shutdown, pin!(Stop(stopped).wait())).await;
-            worker.stop.send_replace(true);
+            run.stop.send_replace(true);
             tokio::time::sleep(stop_within).await;
         };
-        match select(pin!(Arc::clone(&worker).run_all()), pin!(too_late)).await {
+        let all = async {
+            match &leases {
+                Some(leases) => run.run_leased(leases).await,
+                None => run.run_all().await,
+            }
+        };
+        match select(pin!(all), pin!(too_late)).await {
             Either::Left((outcome, _)) => outcome?,
-            Either::Right(_) => return Err(worker.too_late(stop_within)),
+            Either::Right(_) => return Err(run.too_late(stop_within)),
         }
         Ok(stats.report())
     }
 }
 
-/// What the tasks of all partitions share.
+/// What works on the partitions. Clones share all but what stops them, and the lease that they work under.
 pub(super) struct Worker<C, S> {
     pub(super) source: Arc<dyn Source>,
     pub(super) ledger: Ledger,
-    pub(super) root: Root,
-    pub(super) carry: Carry<S>,
-    pub(super) chain: C,
+    pub(super) root: Arc<Root>,
+    pub(super) carry: Arc<Carry<S>>,
+    pub(super) chain: Arc<C>,
     pub(super) limits: Limits,
     pub(super) heartbeat: Option<Duration>,
+    pub(super) lease: Option<Lease>,
+}
+
+impl<C, S> Clone for Worker<C, S> {
+    fn clone(&self) -> Self {
+        Self {
+            source: Arc::clone(&self.source),
+            ledger: self.ledger.clone(),
+            root: Arc::clone(&self.root),
+            carry: Arc::clone(&self.carry),
+            chain: Arc::clone(&self.chain),
+            limits: self.limits.clone(),
+            heartbeat: self.heartbeat,
+            lease: self.lease.clone(),
+        }
+    }
+}
+
+/// A run over all partitions.
+pub(super) struct Run<C, S> {
+    pub(super) worker: Worker<C, S>,
     stop: watch::Sender<bool>,
     /// The first.
     failure: OnceLock<Error>,
 }
 
-impl<C, S> Worker<C, S> {
-    fn fail(&self, error: Error) {
+impl<C, S> Run<C, S> {
+    pub(super) fn fail(&self, error: Error) {
         // Only the first counts: those behind it often follow from it.
         let _ = self.failure.set(error);
         self.stop.send_replace(true);
     }
 
+    /// How it ended, when nothing runs any more.
+    pub(super) fn outcome(&self) -> Result<(), Error> {
+        self.failure.get().cloned().map_or(Ok(()), Err)
+    }
+
     /// Why a run that did not stop in time failed.
     fn too_late(&self, within: Duration) -> Error {
-        let uncommitted = self.limits.stats.progress.uncommitted();
+        let uncommitted = self.worker.limits.stats.progress.uncommitted();
         let uncommitted = uncommitted.unwrap_or_else(|| "nothing that was read".to_owned());
         if let Some(failure) = self.failure.get() {
             tracing::error!(uncommitted, "what was read could not be committed in time; the next run reads it again");
             return failure.clone();
         }
         let what = format!("the pipeline could not stop within {within:?}, and has not committed: {uncommitted}");
-        let error = Error::new(ErrorKind::Unavailable, what).at(self.ledger.store().uri()).cure(
+        let error = Error::new(ErrorKind::Unavailable, what).at(self.worker.ledger.store().uri()).cure(
             "run again when the store answers: what is not committed is read again; or give it more time to stop",
         );
-        match self.ledger.patience.trouble() {
+        match self.worker.ledger.patience.trouble() {
             Some(trouble) => error.because(trouble),
             None => error,
         }
@@ -336,7 +396,7 @@ enum Known {
     Ended,
 }
 
-impl<C, S, R> Worker<C, S>
+impl<C, S, R> Run<C, S>
 where
     S: Serialize + DeserializeOwned + Send + 'static,
     C: Fn(Records, DeadLetters, State<S>) -> R + Send + Sync + 'static,
@@ -344,11 +404,11 @@ where
     R::Ok: Serialize + Send,
 {
     /// Runs every partition as soon as its parents are done with, until there is none left to run.
-    async fn run_all(self: Arc<Self>) -> Result<(), Error> {
+    async fn run_all(&self) -> Result<(), Error> {
         let mut known = HashMap::new();
         let mut tasks = JoinSet::new();
-        let mut listing = Some(self.source.partitions());
-        let mut stopped = pin!(self.limits.stop.clone().wait());
+        let mut listing = Some(self.worker.source.partitions());
+        let mut stopped = pin!(self.worker.limits.stop.clone().wait());
         let mut goes_on = true;
         while listing.is_some() || !tasks.is_empty() {
             tokio::select! {
@@ -367,7 +427,7 @@ where
                     Ok((partition, Ok(end))) => {
                         known.insert(partition, if end { Known::Ended } else { Known::Paused });
                         // It may have left children.
-                        listing = goes_on.then(|| self.source.partitions());
+                        listing = goes_on.then(|| self.worker.source.partitions());
                     }
                     Ok((_, Err(error))) => self.fail(error),
                     Err(error) => match error.try_into_panic() {
@@ -376,7 +436,7 @@ where
                     },
                 },
                 () = tokio::time::sleep(DISCOVERY), if goes_on && listing.is_none() => {
-                    listing = Some(self.source.partitions());
+                    listing = Some(self.worker.source.partitions());
                 }
                 () = &mut stopped, if goes_on => {
                     goes_on = false;
@@ -384,10 +444,10 @@ where
                 }
             }
         }
-        self.failure.get().cloned().map_or(Ok(()), Err)
+        self.outcome()
     }
 
-    fn start(self: &Arc<Self>, listed: Vec<Listed>, known: &mut HashMap<Partition, Known>, tasks: &mut Tasks) {
+    fn start(&self, listed: Vec<Listed>, known: &mut HashMap<Partition, Known>, tasks: &mut Tasks) {
         for listed in listed {
             let Listed { partition, parents, gone, .. } = &listed;
             if known.contains_key(partition) {
@@ -400,7 +460,7 @@ where
                 continue;
             }
             known.insert(partition.clone(), Known::Running);
-            let worker = Arc::clone(self);
+            let worker = self.worker.clone();
             tasks.spawn(async move {
                 let end = worker.run_partition(&listed).await;
                 (listed.partition, end)

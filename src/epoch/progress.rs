@@ -15,8 +15,10 @@ pub(super) type Lag = Option<(Instant, Duration)>;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress(Arc<Mutex<BTreeMap<Partition, Place>>>);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Place {
+    /// Since when what is open now has come to nothing, if anything is open.
+    since: Instant,
     /// Committed up to here.
     committed: Option<Position>,
     /// How many epochs are begun and not committed.
@@ -32,7 +34,7 @@ impl Progress {
 
     /// A partition that begins to run, from there on. It is forgotten when what is returned is dropped.
     pub(super) fn enter(&self, partition: &Partition, committed: Option<Position>) -> Watched<'_> {
-        self.places().insert(partition.clone(), Place { committed, ..Place::default() });
+        self.places().insert(partition.clone(), Place { since: Instant::now(), committed, open: 0, lag: None });
         Watched { progress: self, partition: partition.clone() }
     }
 
@@ -49,6 +51,22 @@ impl Progress {
         {
             place.lag = lag.or(place.lag);
         }
+    }
+
+    /// An epoch of a partition is begun.
+    pub(super) fn begun(&self, partition: &Partition) {
+        if let Some(place) = self.places().get_mut(partition) {
+            if place.open == 0 {
+                place.since = Instant::now();
+            }
+            place.open += 1;
+        }
+    }
+
+    /// For how long what was read of a partition that runs has not been committed: no time if nothing was read.
+    pub(super) fn stuck_for(&self, partition: &Partition) -> Option<Duration> {
+        let stuck_for = |place: &Place| if place.open > 0 { place.since.elapsed() } else { Duration::ZERO };
+        self.places().get(partition).map(stuck_for)
     }
 
     /// What has been read and is not committed, for people; unset if there is nothing.
@@ -86,12 +104,14 @@ impl Watched<'_> {
 
     /// An epoch is begun.
     pub(super) fn begun(&self) {
-        self.edit(|place| place.open += 1);
+        self.progress.begun(&self.partition);
     }
 
     /// An epoch is committed, up to there, so far behind the end.
     pub(super) fn committed(&self, to: Option<Position>, lag: Lag) {
-        self.edit(|place| *place = Place { committed: to, open: place.open.saturating_sub(1), lag });
+        self.edit(|place| {
+            *place = Place { since: Instant::now(), committed: to, open: place.open.saturating_sub(1), lag }
+        });
     }
 }
 

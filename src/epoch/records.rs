@@ -341,6 +341,10 @@ impl EpochRecords {
         if reader.records.as_slice().is_empty() {
             return Poll::Ready(Ok(false));
         }
+        if self.taken.records == 0 && self.beat.is_some() {
+            // Without open groups an epoch is begun when it is known to have records.
+            self.limits.stats.progress.begun(&reader.partition);
+        }
         let room = self.limits.every.records.saturating_sub(self.taken.records);
         self.at_once = room.clamp(1, LOOK_EVERY);
         if self.over.is_none() {

@@ -8,7 +8,8 @@ use tokio::sync::watch;
 
 use super::progress::Progress;
 use crate::Counter;
-use crate::metrics::{epoch, label};
+use crate::lease::{Counts, Keeper};
+use crate::metrics::{epoch, label, lease};
 
 /// What a running pipeline has done so far, to be read meanwhile. Clones share the numbers.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +34,8 @@ pub struct Stats {
     pub cut: Counter,
     /// Calls of the store that failed and were tried again.
     pub retries: Counter,
+    /// What became of the leases that the pipeline shares its partitions by.
+    pub leases: LeaseStats,
     pub(super) held: watch::Sender<u64>,
     pub(super) progress: Progress,
     labels: Arc<[Label]>,
@@ -78,6 +81,29 @@ impl Stats {
         epoch::LOST.add(&self.labels, 1);
     }
 
+    /// Leases have come or gone.
+    pub(super) fn leases(&self, keeper: &Keeper, held: usize) {
+        let Counts { taken, stolen, lost } = keeper.counts();
+        for (counter, metric, total) in [
+            (&self.leases.taken, &lease::TAKEN, taken),
+            (&self.leases.stolen, &lease::STOLEN, stolen),
+            (&self.leases.lost, &lease::LOST, lost),
+            (&self.leases.given_up, &lease::GIVEN_UP, self.leases.given_up.get()),
+        ] {
+            let more = total.saturating_sub(counter.get());
+            counter.add(more);
+            metric.add(&self.labels, more);
+        }
+        self.leases.held.send_replace(held);
+        lease::HELD.set(&self.labels, held as f64);
+    }
+
+    /// A lease is given up.
+    pub(super) fn give_up(&self) {
+        self.leases.given_up.add(1);
+        lease::GIVEN_UP.add(&self.labels, 1);
+    }
+
     pub(super) fn report(&self) -> Report {
         Report {
             records: self.committed.get(),
@@ -88,6 +114,27 @@ impl Stats {
             gaps: self.gaps.get(),
             cut: self.cut.get(),
         }
+    }
+}
+
+/// What became of a worker's [leases](crate::lease), to be read while it runs. Clones share the numbers.
+#[derive(Clone, Debug, Default)]
+pub struct LeaseStats {
+    /// Leases taken that nobody held.
+    pub taken: Counter,
+    /// Leases taken from a worker that held more.
+    pub stolen: Counter,
+    /// Leases that another worker took.
+    pub lost: Counter,
+    /// Leases given up because nothing was committed under them for too long.
+    pub given_up: Counter,
+    held: watch::Sender<usize>,
+}
+
+impl LeaseStats {
+    /// How many leases are held.
+    pub fn held(&self) -> usize {
+        *self.held.borrow()
     }
 }
 

@@ -61,6 +61,12 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     /// The partitions that exist now, with those that they came from.
     fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>>;
 
+    /// The key of a partition in a [table of leases](crate::lease): its name, unless the tools for such tables know it by
+    /// another one.
+    fn lease_key(&self, partition: &Partition) -> String {
+        partition.to_string()
+    }
+
     /// Reads a partition from `start` on.
     ///
     /// The flow is lazy: nothing is opened before its first poll. It ends when there will be nothing more: see
@@ -68,6 +74,14 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     /// any position can be read again. It fails with [`NotFound`](crate::ErrorKind::NotFound) if the source has the
     /// partition no more.
     fn read(&self, partition: &Partition, start: Start) -> BoxFlow<'static, Batch, Error>;
+
+    /// Told how far a partition is committed, and whether to its end for good: before a run reads it, and whenever an epoch
+    /// of it is committed, be it by another worker.
+    ///
+    /// For sources that have to tell somebody; others have nothing to do. It is called in between, so it must not block.
+    fn committed(&self, partition: &Partition, to: Option<&Position>, ended: bool) {
+        let _ = (partition, to, ended);
+    }
 }
 
 /// Who a source is, in the words of its connector, and where its listed partitions start.

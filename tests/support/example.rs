@@ -18,6 +18,9 @@ fn build(name: &str) -> PathBuf {
     let profile = exe.ancestors().nth(2).unwrap();
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--quiet", "--example", name, "--target-dir"]).arg(profile.parent().unwrap());
+    if cfg!(feature = "dynamodb") {
+        build.args(["--features", "dynamodb"]);
+    }
     if profile.ends_with("release") {
         build.arg("--release");
     }

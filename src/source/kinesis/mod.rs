@@ -50,6 +50,7 @@
 mod client;
 mod discovery;
 mod fanout;
+mod multilang;
 mod pace;
 mod poll;
 mod read;
@@ -73,6 +74,7 @@ use tokio::sync::Semaphore;
 use self::client::{Kinesis, ShardReader};
 use self::discovery::Discovery;
 use self::fanout::Consumer;
+pub use self::multilang::MultiLang;
 use self::read::{BYTES_PER_CALL, Reader, Shared, Target};
 pub use self::stats::Stats;
 use self::watch::Watch;
@@ -176,6 +178,19 @@ impl KinesisSource {
             traffic: None,
             config: None,
         }
+    }
+
+    /// The source that a URI names: `kinesis:STREAM`, with options behind a question mark.
+    ///
+    /// # Errors
+    ///
+    /// [`Usage`](ErrorKind::Usage) as [`build`](KinesisSourceBuilder::build), and if it is another URI.
+    pub async fn open(uri: &str) -> Result<Self, Error> {
+        let uri = Uri::parse(uri)?;
+        if uri.scheme != "kinesis" {
+            return Err(uri.wrong("this names no stream", "use kinesis:STREAM"));
+        }
+        Self::from_uri(uri).await
     }
 
     pub(super) async fn from_uri(mut uri: Uri<'_>) -> Result<Self, Error> {
@@ -340,6 +355,11 @@ impl Source for KinesisSource {
             Ok(shards::listing(self.stream.name(), &shards))
         }
         .boxed()
+    }
+
+    /// The shard's id, as the Kinesis Client Library has it.
+    fn lease_key(&self, partition: &Partition) -> String {
+        shards::shard_of(self.stream.name(), partition).unwrap_or_else(|| partition.to_string())
     }
 
     fn read(&self, partition: &Partition, start: Start) -> BoxFlow<'static, Batch, Error> {

@@ -1,0 +1,186 @@
+#![allow(clippy::unwrap_used)]
+
+use rand::SeedableRng;
+
+use super::*;
+use crate::Position;
+
+const FAILOVER: Duration = Duration::from_secs(10);
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn view(me: &str) -> View {
+    View::new(me, FAILOVER, StdRng::seed_from_u64(1))
+}
+
+fn shard(key: &str, parents: &[&str]) -> (Shard, Checkpoint) {
+    let parents = parents.iter().map(|&parent| parent.to_owned()).collect();
+    (Shard { key: key.to_owned(), parents, range: None }, Checkpoint::TrimHorizon)
+}
+
+fn row(key: &str, owner: Option<&str>, counter: u64) -> Lease {
+    Lease { key: key.to_owned(), owner: owner.map(str::to_owned), counter, checkpoint: Checkpoint::TrimHorizon }
+}
+
+fn ended(key: &str) -> Lease {
+    Lease { checkpoint: Checkpoint::End, ..row(key, None, 9) }
+}
+
+fn look(view: &mut View, at: u64, rows: &[Lease]) -> Vec<Step> {
+    view.look(secs(at), secs(at), rows.to_vec());
+    view.plan()
+}
+
+fn take(key: &str, counter: u64) -> Step {
+    (key.to_owned(), Change::Take(counter, true))
+}
+
+fn keys(steps: &[Step]) -> Vec<&str> {
+    steps.iter().map(|(key, _)| &**key).collect()
+}
+
+#[test]
+fn rows_are_made_and_then_taken() {
+    let mut view = view("me");
+    view.list([shard("a", &[])]);
+    let steps = look(&mut view, 0, &[]);
+    assert_eq!(steps, [("a".to_owned(), Change::Create(shard("a", &[]).0, Checkpoint::TrimHorizon))]);
+    view.done(&steps[0], secs(0), secs(0));
+    let steps = view.plan();
+    assert_eq!(steps, [take("a", 0)]);
+    view.done(&steps[0], secs(0), secs(0));
+    assert_eq!(view.held(), BTreeSet::from(["a".to_owned()]));
+    assert_eq!(view.due(secs(3)), []);
+    assert_eq!(view.due(secs(4)), [("a".to_owned(), Change::Renew(1))]);
+}
+
+#[test]
+fn a_lease_expires_when_its_counter_has_stood_still_from_look_to_look() {
+    let mut view = view("me");
+    view.list([shard("a", &[])]);
+    // That it has stood still before, nobody here has seen.
+    assert_eq!(look(&mut view, 100, &[row("a", Some("other"), 5)]), []);
+    assert_eq!(look(&mut view, 109, &[row("a", Some("other"), 5)]), []);
+    assert_eq!(look(&mut view, 111, &[row("a", Some("other"), 6)]), []);
+    assert_eq!(look(&mut view, 120, &[row("a", Some("other"), 6)]), []);
+    // What was asked for at 120 may have been renewed by the time that the answer was there.
+    view.look(secs(120), secs(125), vec![row("a", Some("other"), 6)]);
+    assert_eq!(view.plan(), []);
+    assert_eq!(look(&mut view, 121, &[row("a", Some("other"), 6)]), [take("a", 6)]);
+}
+
+#[test]
+fn an_expired_lease_is_free_however_long_this_worker_was_stopped() {
+    let mut view = view("me");
+    view.list([shard("a", &[]), shard("b", &[])]);
+    let rows = [row("a", Some("other"), 5), row("b", Some("third"), 5)];
+    assert_eq!(look(&mut view, 0, &rows), []);
+    // In between this worker did not run; the one was renewed, the other was not.
+    let rows = [row("a", Some("other"), 900), row("b", Some("third"), 5)];
+    assert_eq!(look(&mut view, 3_000, &rows), [take("b", 5)]);
+}
+
+#[test]
+fn a_refused_renewal_is_looked_into() {
+    let held = |counter| {
+        let mut view = view("me");
+        view.list([shard("a", &[])]);
+        view.look(secs(0), secs(0), vec![row("a", Some("me"), counter)]);
+        view
+    };
+    let renew = ("a".to_owned(), Change::Renew(4));
+    // Our own attempt, whose answer was lost.
+    let mut view = held(4);
+    view.refused(&renew, Some(row("a", Some("me"), 5)), secs(4), secs(4));
+    assert_eq!(view.due(secs(8)), [("a".to_owned(), Change::Renew(5))]);
+    // Another worker's.
+    let mut view = held(4);
+    view.refused(&renew, Some(row("a", Some("other"), 5)), secs(4), secs(4));
+    assert_eq!((view.held(), view.counts.lost), (BTreeSet::new(), 1));
+    // The row is gone.
+    let mut view = held(4);
+    view.refused(&renew, None, secs(4), secs(4));
+    assert_eq!((view.held(), view.counts.lost), (BTreeSet::new(), 1));
+}
+
+#[test]
+fn free_leases_are_taken_up_to_an_even_share_and_what_nobody_wants_beyond_it() {
+    let mut view = view("me");
+    view.list(["a", "b", "c", "d", "e"].map(|key| shard(key, &[])));
+    let mut rows: Vec<_> = ["a", "b", "c", "d", "e"].map(|key| row(key, None, 0)).into();
+    rows[0].owner = Some("other".to_owned());
+    // Of five leases, two workers have three at most.
+    assert_eq!(look(&mut view, 0, &rows).len(), 3);
+    assert_eq!(look(&mut view, 3, &rows).len(), 3);
+    assert_eq!(look(&mut view, 4, &rows).len(), 4);
+}
+
+#[test]
+fn one_lease_at_a_time_is_stolen_from_who_has_the_most_if_that_evens_out() {
+    let mut view = view("me");
+    view.list(["a", "b", "c", "d"].map(|key| shard(key, &[])));
+    let rows = |owners: [&str; 4]| -> Vec<_> {
+        ["a", "b", "c", "d"].iter().zip(owners).map(|(key, owner)| row(key, Some(owner), 1)).collect()
+    };
+    let steps = look(&mut view, 0, &rows(["x", "x", "x", "y"]));
+    assert_eq!(steps.len(), 1);
+    assert!(["a", "b", "c"].contains(&keys(&steps)[0]));
+    view.done(&steps[0], secs(0), secs(0));
+    assert_eq!(view.counts, Counts { taken: 0, stolen: 1, lost: 0 });
+    // Two, one and one is even.
+    assert_eq!(view.plan(), []);
+    assert_eq!(look(&mut view, 1, &rows(["me", "x", "x", "y"])), []);
+}
+
+#[test]
+fn partitions_come_after_what_they_came_from() {
+    let mut view = view("me");
+    view.list([shard("a", &[]), shard("b", &[]), shard("merged", &["a", "b"]), shard("later", &["gone"])]);
+    assert_eq!(keys(&look(&mut view, 0, &[ended("a"), row("b", Some("me"), 1)])), ["later"]);
+    assert_eq!(keys(&look(&mut view, 0, &[ended("a"), ended("b")])), ["later", "merged"]);
+    // A parent that the source has no more is waited for while a worker holds it.
+    let gone = [ended("a"), ended("b"), ended("merged"), row("gone", Some("other"), 3)];
+    assert_eq!(look(&mut view, 0, &gone), []);
+    assert_eq!(keys(&look(&mut view, 10, &gone)), ["later"]);
+}
+
+#[test]
+fn a_checkpoint_takes_the_place_of_a_renewal_and_comes_before_the_lease_is_given_back() {
+    let mut view = view("me");
+    view.list([shard("a", &[]), shard("b", &["a"]), shard("c", &["a"])]);
+    look(&mut view, 0, &[row("a", Some("me"), 4)]);
+    let at = Checkpoint::At(Position::new(7, 2));
+    view.commit("a", at.clone());
+    let steps = view.due(secs(1));
+    assert_eq!(steps, [("a".to_owned(), Change::Checkpoint(4, at, Vec::new()))]);
+    view.done(&steps[0], secs(1), secs(1));
+    assert_eq!(view.due(secs(2)), []);
+    // The end names the children.
+    view.commit("a", Checkpoint::End);
+    view.release("a", None);
+    let steps = view.due(secs(2));
+    let children = vec!["b".to_owned(), "c".to_owned()];
+    assert_eq!(steps, [("a".to_owned(), Change::Checkpoint(5, Checkpoint::End, children))]);
+    view.done(&steps[0], secs(2), secs(2));
+    assert_eq!(view.due(secs(2)), [("a".to_owned(), Change::Evict)]);
+    // An eviction whose answer was lost is one as well.
+    view.refused(&("a".to_owned(), Change::Evict), Some(ended("a")), secs(2), secs(2));
+    assert_eq!((view.due(secs(60)), view.counts.lost), (Vec::new(), 0));
+    assert_eq!(keys(&view.plan()), ["b", "c"]);
+}
+
+#[test]
+fn what_was_given_up_is_left_to_others_for_a_while() {
+    let mut view = view("me");
+    view.list([shard("a", &[])]);
+    look(&mut view, 0, &[row("a", Some("me"), 4)]);
+    view.release("a", Some(secs(20)));
+    let steps = view.due(secs(1));
+    view.done(&steps[0], secs(1), secs(1));
+    assert_eq!(look(&mut view, 2, &[row("a", None, 5)]), []);
+    // Not even if the table shows it as ours, as a late attempt may make it.
+    assert_eq!((look(&mut view, 3, &[row("a", Some("me"), 6)]), view.held()), (Vec::new(), BTreeSet::new()));
+    assert_eq!(look(&mut view, 21, &[row("a", None, 7)]), [take("a", 7)]);
+}
