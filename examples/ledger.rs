@@ -9,8 +9,12 @@
 //! What it finds stands on standard output, as a table, or with `--json` as a JSON object on each line. The exit code is 0;
 //! 1 if `verify` has found a problem, or something failed; 2 for wrong usage.
 
+#[path = "support/existing.rs"]
+mod existing;
 #[path = "support/messages.rs"]
 mod messages;
+#[path = "support/output.rs"]
+mod output;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -18,14 +22,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch::epoch::{self, Expire, Summary, Verify};
-use anabranch::store::{self, DirStore, Store};
+use anabranch::store::Store;
 use anabranch::{Error, ErrorKind, Position};
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use clap::{Args, Parser, Subcommand};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
+use self::existing::existing;
 use self::messages::{failed, show_warnings};
+use self::output::{ended, say};
 
 /// Looks after the results that a pipeline keeps in a directory or a bucket.
 #[derive(Debug, Parser)]
@@ -80,11 +86,7 @@ struct Place {
 
 impl Place {
     async fn open(&self) -> Result<Arc<dyn Store>, Error> {
-        // A directory is only read by most of what this does, and is not to be made.
-        let store: Arc<dyn Store> = match self.uri.strip_prefix("dir:").filter(|path| !path.is_empty()) {
-            Some(path) => Arc::new(DirStore::new(path)),
-            None => store::open(&self.uri, store::Options::default()).await?,
-        };
+        let store = existing(&self.uri).await?;
         epoch::root(&*store).await?;
         Ok(store)
     }
@@ -99,7 +101,7 @@ fn instant(text: &str) -> Result<DateTime<Utc>, String> {
 fn json(line: &impl Serialize) -> Result<(), Error> {
     let json = serde_json::to_string(line)
         .map_err(|error| Error::new(ErrorKind::Invalid, "this cannot be written as JSON").because(error))?;
-    println!("{json}");
+    say!("{json}");
     Ok(())
 }
 
@@ -108,7 +110,7 @@ async fn show(place: Place) -> Result<ExitCode, Error> {
     if place.json {
         partitions.iter().try_for_each(json)?;
     } else {
-        println!("{}", table(&partitions));
+        say!("{}", table(&partitions));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -184,9 +186,9 @@ async fn verify(place: Place, deep: bool, stalled_after: Option<Duration>) -> Re
         json(&verdict)?;
     } else {
         for finding in &verdict.findings {
-            println!("{}{finding}", if finding.is_note() { "note: " } else { "" });
+            say!("{}{finding}", if finding.is_note() { "note: " } else { "" });
         }
-        println!(
+        say!(
             "{}: {} epochs, {} records, {} rows, {} dead letters; {} of the epochs expired; {} problems, {} notes",
             if verdict.is_sound() { "sound" } else { "NOT SOUND" },
             verdict.epochs,
@@ -206,7 +208,7 @@ async fn expire(place: Place, before: DateTime<Utc>, dry_run: bool) -> Result<Ex
     if place.json {
         json(&expired)?;
     } else {
-        println!(
+        say!(
             "{}: {} epochs with {} rows and {} dead letters; {} epochs were expired before",
             if dry_run { "would expire" } else { "expired" },
             expired.epochs,
@@ -226,5 +228,5 @@ async fn main() -> ExitCode {
         Command::Verify { place, deep, stalled_after } => verify(place, deep, stalled_after).await,
         Command::Expire { place, before, dry_run } => expire(place, before, dry_run).await,
     };
-    done.unwrap_or_else(|error| failed(&error))
+    ended(done.unwrap_or_else(|error| failed(&error)))
 }

@@ -20,6 +20,8 @@
 
 #[path = "support/messages.rs"]
 mod messages;
+#[path = "support/output.rs"]
+mod output;
 #[allow(dead_code, reason = "another example asks by itself")]
 #[path = "support/shutdown.rs"]
 mod shutdown;
@@ -38,6 +40,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
 
 use self::messages::{failed, show_warnings};
+use self::output::{ended, tell};
 use self::shutdown::shutdown;
 
 /// A partition key may have so many characters in Kinesis.
@@ -144,6 +147,15 @@ fn told(DeadLetter { record, line, reason }: &DeadLetter) -> String {
     format!("{}, position {}{line}: {reason}", record.partition(), record.position())
 }
 
+/// The beginning of a record, which may be a megabyte long.
+fn shown(data: &[u8]) -> String {
+    const MOST: usize = 1_000;
+    match data.get(..MOST) {
+        Some(first) if data.len() > MOST => format!("{}… ({} bytes)", first.escape_ascii(), data.len()),
+        _ => data.escape_ascii().to_string(),
+    }
+}
+
 async fn run(options: Options) -> Result<(), Error> {
     let source: Arc<dyn Source> = source::open(&options.source).await?;
     let mut messages = Messages::new(options.key_column.as_deref());
@@ -154,7 +166,7 @@ async fn run(options: Options) -> Result<(), Error> {
     let progress = progress();
     let set_aside = futures::sink::unfold((), |(), letter: Box<DeadLetter>| {
         dead.add(1);
-        progress.suspend(|| eprintln!("set aside: {}\n  {}", told(&letter), letter.record.data().escape_ascii()));
+        progress.suspend(|| tell!("set aside: {}\n  {}", told(&letter), shown(letter.record.data())));
         async { Ok::<_, Error>(()) }
     });
     let outcome = source::records(source)
@@ -170,7 +182,7 @@ async fn run(options: Options) -> Result<(), Error> {
         .await;
     progress.finish_and_clear();
     outcome?;
-    eprintln!("{} records sent to {}, {} set aside", sent.get(), options.sink, dead.get());
+    tell!("{} records sent to {}, {} set aside", sent.get(), options.sink, dead.get());
     Ok(())
 }
 
@@ -188,7 +200,7 @@ fn progress() -> ProgressBar {
 async fn main() -> ExitCode {
     show_warnings();
     match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => ended(ExitCode::SUCCESS),
         Err(error) => failed(&error),
     }
 }
@@ -243,6 +255,13 @@ mod tests {
         assert_eq!(refused(line("\t1545")), "x.tsv, position 40.7, line 7: its key is empty");
         assert_eq!(refused(json("{}")), "random, position 40.7: there is no \"carrier\" in it");
         assert!(refused(json("nonsense")).contains("not a JSON object"));
+    }
+
+    #[test]
+    fn of_a_long_record_only_the_beginning_is_shown() {
+        assert_eq!(shown(b"UA\t1545"), "UA\\t1545");
+        assert_eq!(shown(&[b'k'; 1_000]), "k".repeat(1_000));
+        assert_eq!(shown(&[b'k'; 1_001]), format!("{}… (1001 bytes)", "k".repeat(1_000)));
     }
 
     #[test]

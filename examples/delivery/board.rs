@@ -50,6 +50,7 @@ pub(crate) struct Board {
     all: Totals,
     regions: BTreeMap<Region, Totals>,
     ranking: Ranking,
+    set_aside: u64,
 }
 
 impl Board {
@@ -60,6 +61,7 @@ impl Board {
             all: Totals::default(),
             regions: BTreeMap::new(),
             ranking: Ranking::default(),
+            set_aside: 0,
         }
     }
 
@@ -67,11 +69,14 @@ impl Board {
     pub(crate) async fn refresh(&mut self, store: &Arc<dyn Store>) -> Result<bool, Error> {
         let mut last = BTreeMap::<Partition, Header>::new();
         let mut headers = epoch::headers(Arc::clone(store));
+        let mut set_aside = 0;
         while let Some((_, header)) = headers.next().await? {
+            set_aside += header.dead.as_ref().map_or(0, |dead| dead.letters);
             if last.get(&header.partition).is_none_or(|last| last.n < header.n) {
                 last.insert(header.partition.clone(), header);
             }
         }
+        self.set_aside = set_aside;
         last.retain(|partition, header| self.partitions.get(partition).is_none_or(|left| left.epoch < header.n));
         for header in last.values() {
             if let Some(state) = epoch::saved_state(&**store, header).await? {
@@ -96,6 +101,11 @@ impl Board {
             self.ranking.set(*region, sum.completed);
         }
         self.partitions.insert(partition, Left { epoch, ended, state });
+    }
+
+    /// How many records were no events, and are kept aside.
+    pub(crate) const fn set_aside(&self) -> u64 {
+        self.set_aside
     }
 
     /// How many partitions have been read, and how many of them are closed: shards that were split or merged.

@@ -13,6 +13,7 @@ use futures::channel::oneshot;
 use futures::{FutureExt, try_join};
 
 use crate::board::Board;
+use crate::output::say;
 use crate::pipeline::{Rates, counting, produce};
 use crate::view::View;
 use crate::workload::sink;
@@ -46,7 +47,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let objects = LocalCloud::builder().state_dir(&state).start().map_err(local)?;
     streams.create_stream(STREAM, shards(&options)).await.map_err(local)?;
     objects.create_bucket(BUCKET).map_err(local)?;
-    println!("Kinesis on {}, S3 on {}", streams.kinesis_url(), objects.s3_url());
+    say!("Kinesis on {}, S3 on {}", streams.kinesis_url(), objects.s3_url());
 
     let source: Arc<dyn Source> =
         Arc::new(KinesisSource::builder(STREAM).sdk_config(streams.sdk_config()).build().await?);
@@ -86,10 +87,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     check(view.board(), &options.workload)?;
 
     let bucket = objects.bucket_dir(BUCKET);
-    println!(
+    say!(
         "\nThe objects are files in {}. Rows are what an epoch has brought to a region; they add up:",
         bucket.display()
     );
-    println!("  find {} -path '*/dt=*' -name '*.jsonl.gz' -exec gzip -dc {{}} + | head -3", bucket.display());
+    say!("  find {} -path '*/dt=*' -name '*.jsonl.gz' -exec gzip -dc {{}} + | head -3", bucket.display());
     Ok(())
 }

@@ -30,6 +30,8 @@ mod figures;
 #[path = "../support/messages.rs"]
 mod messages;
 mod model;
+#[path = "../support/output.rs"]
+mod output;
 mod pipeline;
 #[allow(dead_code, reason = "another example asks by itself")]
 #[path = "../support/shutdown.rs"]
@@ -51,6 +53,7 @@ use clap::Parser;
 
 use self::board::Board;
 use self::messages::{failed, show_warnings};
+use self::output::{ended, say, tell};
 use self::pipeline::{Rates, counting, produce};
 use self::shutdown::shutdown;
 use self::view::View;
@@ -102,7 +105,7 @@ async fn run(options: Options) -> Result<(), Error> {
         let sink = workload::sink(stream).build().await?;
         let stats = sink.stats();
         produce(options.workload.make()?, Rates::steady(options.rate), sink).await?;
-        println!("{} events sent to {stream}", stats.messages.get());
+        say!("{} events sent to {stream}", stats.messages.get());
         return Ok(());
     }
     let (Some(from), Some(to)) = (&options.source, &options.sink) else { return demo::run(options).await };
@@ -128,14 +131,14 @@ fn check(board: &Board, workload: &Workload) -> Result<(), Error> {
     let (found, expected) = (board.figures(), batch::figures(&workload.make()?, &workload.rules()));
     let differences = found.differences(&expected);
     if differences.is_empty() {
-        println!(
+        say!(
             "Checked: all figures of {} regions are those of a computation over the list of events.",
             expected.regions.len()
         );
         return Ok(());
     }
     for difference in &differences {
-        eprintln!("differs {difference}");
+        tell!("differs {difference}");
     }
     Err(Error::new(ErrorKind::Invalid, "the figures are not those of the list of events")
         .cure("give --events, --seed, --orders, --drivers and --faults as they were given to what sent the events, and wait until all are sent; if that is so, please report it"))
@@ -153,7 +156,7 @@ fn positive(text: &str) -> Result<Duration, String> {
 async fn main() -> ExitCode {
     show_warnings();
     match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => ended(ExitCode::SUCCESS),
         Err(error) => failed(&error),
     }
 }

@@ -16,6 +16,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::board::Board;
 use crate::figures::{Figure, Figures, Times};
 use crate::model::{Millis, SECOND};
+use crate::output::say;
 use crate::tables::{side_by_side, table};
 
 /// How often the figures are read. What reading costs grows with the ledger, so it is done less often when it takes long.
@@ -62,7 +63,7 @@ impl View {
                 let begin = Instant::now();
                 match self.board.refresh(&self.store).await {
                     Ok(true) if std::io::stdout().is_terminal() => bar.set_message(self.tables()),
-                    Ok(true) => println!("{}", self.line()),
+                    Ok(true) => say!("{}", self.line()),
                     Ok(false) => {}
                     // The work tells if the store is away.
                     Err(error) => tracing::debug!(%error, "the figures cannot be read"),
@@ -84,7 +85,7 @@ impl View {
         read.map_err(|error| {
             Error::new(ErrorKind::Unavailable, "all is committed, but the figures cannot be read").because(error)
         })?;
-        println!("\n{}\n", self.tables());
+        say!("\n{}\n", self.tables());
         Ok(())
     }
 
@@ -93,10 +94,11 @@ impl View {
         let Figure { created, assigned, completed, open, .. } = figures.all;
         let first = figures.top.first().map(|(region, count)| format!("; most in {region}: {count}"));
         format!(
-            "{}: {created} created, {assigned} assigned, {completed} completed, {open} open{}; {}{}",
+            "{}: {created} created, {assigned} assigned, {completed} completed, {open} open{}; {}{}{}",
             instant(figures.clock),
             first.unwrap_or_default(),
             self.shards(),
+            self.set_aside("; "),
             self.controlled("; ")
         )
     }
@@ -108,6 +110,16 @@ impl View {
             None => String::new(),
         };
         format!("shards read: {} open, {closed} closed{sent}", all - closed)
+    }
+
+    /// How many records could not be used, if there are any, behind a separator.
+    fn set_aside(&self, separator: &str) -> String {
+        match self.board.set_aside() {
+            0 => String::new(),
+            n => format!(
+                "{separator}{n} records that are no events of orders are set aside, with their reasons, under _dead/"
+            ),
+        }
     }
 
     /// What the controller has done, and the use of each shard that it knows, behind a separator.
@@ -128,7 +140,8 @@ impl View {
             format!("{} by the events' clock; {}{}", instant(figures.clock), self.shards(), self.controlled("\n")),
             side_by_side(&amounts(all), &top(&figures)),
             durations(all).to_string(),
-            format!("events: {} late, {} repeated, {} refused as too late", all.late, all.repeated, all.refused),
+            format!("events: {} late, {} repeated, {} refused as too late", all.late, all.repeated, all.refused)
+                + &self.set_aside("\n"),
             format!(
                 "given up, too old: {} orders never created, {} never assigned, {} never completed; {} for want of room",
                 all.never_created, all.never_assigned, all.never_completed, all.crowded_out
@@ -175,5 +188,8 @@ fn duration(span: Millis) -> String {
 }
 
 fn instant(at: Millis) -> String {
+    if at == 0 {
+        return "nothing yet".to_owned();
+    }
     DateTime::<Utc>::from_timestamp_millis(at).map(|at| at.format("%F %R").to_string()).unwrap_or_default()
 }

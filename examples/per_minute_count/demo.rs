@@ -13,6 +13,7 @@ use anabranch::{Error, ErrorKind, Message};
 use anabranch_local_cloud::LocalCloud;
 use flate2::read::MultiGzDecoder;
 
+use crate::output::say;
 use crate::{Count, Options, count_exactly, partition_key, view};
 
 const FLIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/flights-2013-01.tsv.gz");
@@ -31,7 +32,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let objects = LocalCloud::builder().state_dir(&state).start().map_err(local)?;
     streams.create_stream(STREAM, SHARDS).await.map_err(local)?;
     objects.create_bucket(BUCKET).map_err(local)?;
-    println!("Kinesis on {}, S3 on {}", streams.kinesis_url(), objects.s3_url());
+    say!("Kinesis on {}, S3 on {}", streams.kinesis_url(), objects.s3_url());
 
     let file: Arc<dyn Source> = Arc::new(FileSource::builder(FLIGHTS).build()?);
     let expected = count_by_hand(&options)?;
@@ -47,10 +48,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     check(store, &expected).await?;
 
     let bucket = objects.bucket_dir(BUCKET);
-    println!("\nThe objects are files in {}. To look at them:", bucket.display());
-    println!("  find {} -name '*.jsonl.gz'", bucket.display());
-    println!("  find {} -path '*/dt=*' -name '*.jsonl.gz' -exec gzip -dc {{}} + | head", bucket.display());
-    println!("To do the same against servers that stay: cargo run --release --example local_cloud");
+    say!("\nThe objects are files in {}. To look at them:", bucket.display());
+    say!("  find {} -name '*.jsonl.gz'", bucket.display());
+    say!("  find {} -path '*/dt=*' -name '*.jsonl.gz' -exec gzip -dc {{}} + | head", bucket.display());
+    say!("To do the same against servers that stay: cargo run --release --example local_cloud");
     Ok(())
 }
 
@@ -113,6 +114,6 @@ async fn check(store: Arc<dyn Store>, expected: &Counts) -> Result<(), Error> {
         )
         .cure("this is a bug in anabranch: please report it"));
     }
-    println!("Checked: all {} counts are those of an independent count of the file.", expected.len());
+    say!("Checked: all {} counts are those of an independent count of the file.", expected.len());
     Ok(())
 }

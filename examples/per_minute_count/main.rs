@@ -17,8 +17,12 @@
 //! ```
 
 mod demo;
+#[path = "../support/existing.rs"]
+mod existing;
 #[path = "../support/messages.rs"]
 mod messages;
+#[path = "../support/output.rs"]
+mod output;
 #[path = "../support/shutdown.rs"]
 mod shutdown;
 #[path = "../support/tables.rs"]
@@ -42,7 +46,9 @@ use compact_str::CompactString;
 use futures::{FutureExt, Sink, TryStream};
 use serde::{Deserialize, Serialize};
 
+use self::existing::existing;
 use self::messages::{failed, show_warnings};
+use self::output::{ended, tell};
 use self::shutdown::{asked, shutdown};
 
 /// A partition key may have so many characters in Kinesis.
@@ -241,7 +247,7 @@ async fn continue_from(ledger: Ledger, from: &str) -> Result<Ledger, Error> {
         Some(_) => Err(Error::new(ErrorKind::Usage, "this was built without DynamoDB")
             .at(from)
             .cure("build it with the feature \"dynamodb\"")),
-        None => Ok(ledger.continue_from(store::open(from, store::Options::default()).await?)),
+        None => Ok(ledger.continue_from(existing(from).await?)),
     }
 }
 
@@ -263,7 +269,7 @@ async fn count_loosely(source: Arc<dyn Source>, sink: &str, options: &Options) -
     let records: BoxFlow<'static, Record, Error> =
         source::records(source).take_until(shutdown("sending what was read")).boxed();
     let complain = futures::sink::unfold((), |(), undecodable: Undecodable| async move {
-        eprintln!("set aside: {undecodable}");
+        tell!("set aside: {undecodable}");
         Ok::<_, Error>(())
     });
     let messages = anabranch::from_results(counts(records, complain, options, ())).try_map(|count| {
@@ -297,7 +303,7 @@ async fn count_for_daemon(options: &Options, from: &str, to: &str) -> Result<(),
     let ignored = async {
         loop {
             asked().await;
-            eprintln!("asked to stop: it is the daemon that has to be asked");
+            tell!("asked to stop: it is the daemon that has to be asked");
         }
     };
     let count = MultiLang::new(stream).run(|shard| count_exactly(shard, store, options, std::future::pending()));
@@ -317,13 +323,20 @@ async fn run(options: Options) -> Result<(), Error> {
         .check(&source.layout().await?)
         .map_err(|error| error.at(from))?;
     if to.starts_with("dir:") || to.starts_with("s3:") {
-        let store = store::open(to, store::Options::default()).await?;
+        let store = match options.redrive {
+            true => existing(to).await?,
+            false => store::open(to, store::Options::default()).await?,
+        };
         let report = count_exactly(source, Arc::clone(&store), &options, shutdown("committing what was read")).await?;
         tokio::select! {
             shown = view::show(store, report) => shown,
             // All is committed by then.
             () = asked() => std::process::exit(130),
         }
+    } else if !(to.starts_with("console:") || to.starts_with("kinesis:")) {
+        Err(Error::new(ErrorKind::Usage, "this names no sink").at(to).cure(
+            "use dir:PATH or s3://BUCKET/PREFIX to count exactly, or console: or kinesis:STREAM to pass counts on",
+        ))
     } else if options.once {
         Err(Error::new(ErrorKind::Usage, "--once goes on another time where it stopped, and this sink keeps no place")
             .at(to)
@@ -357,7 +370,7 @@ fn positive(text: &str) -> Result<Duration, String> {
 async fn main() -> ExitCode {
     show_warnings();
     match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => ended(ExitCode::SUCCESS),
         Err(error) => failed(&error),
     }
 }

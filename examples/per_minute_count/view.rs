@@ -15,6 +15,7 @@ use compact_str::CompactString;
 use indicatif::{ProgressBar, ProgressStyle};
 use textplots::{Chart, Plot, Shape};
 
+use crate::output::{say, tell};
 use crate::tables::{self, side_by_side};
 use crate::{Cell, Count};
 
@@ -62,6 +63,8 @@ struct Totals {
     dead_letters: u64,
     /// Of the records, those that were dead letters before.
     redriven: u64,
+    /// How many events these were, of which some may have been put through several times.
+    set_aside_at_first: u64,
     objects: u64,
     /// How many of them have no rows any more.
     expired: u64,
@@ -79,24 +82,21 @@ pub(crate) async fn show(store: Arc<dyn Store>, report: Report) -> Result<(), Er
     let totals = totals(store).await;
     if let Ok(Some(totals)) = &totals {
         plot(&totals.minutes);
-        println!("\n{}\n", side_by_side(&busiest(&totals.minutes), &by_type(&totals.kinds)));
+        say!("\n{}\n", side_by_side(&busiest(&totals.minutes), &by_type(&totals.kinds)));
     }
-    println!(
-        "This run: {} events in {} epochs, {} of them set aside.",
-        report.records, report.epochs, report.dead_letters
-    );
+    say!("This run: {} events in {} epochs, {} of them set aside.", report.records, report.epochs, report.dead_letters);
     if report.dead_letters > 0 {
-        println!("          Why they were set aside, and their bytes, stand in the objects under _dead/.");
+        say!("          Why they were set aside, and their bytes, stand in the objects under _dead/.");
     }
     match totals {
         Ok(Some(totals)) => totals.check(&uri),
         Ok(None) => {
-            println!("In all:   more than {MOST_OBJECTS} objects under {uri}, which are not read here.");
-            println!("They lie by the hour of their commit, dt=…/hour=…/…; docs/query.md says how to read them.");
+            say!("In all:   more than {MOST_OBJECTS} objects under {uri}, which are not read here.");
+            say!("They lie by the hour of their commit, dt=…/hour=…/…; docs/query.md says how to read them.");
             Ok(())
         }
         Err(error) => {
-            eprintln!("warning: all is committed, but the result cannot be read: {error}");
+            tell!("warning: all is committed, but the result cannot be read: {error}");
             Ok(())
         }
     }
@@ -126,8 +126,12 @@ async fn totals(store: Arc<dyn Store>) -> Result<Option<Totals>, Error> {
             continue;
         }
         totals.records += epoch.header.records;
-        if epoch.header.partition.redriven_of().is_some() {
+        if let Some(of) = epoch.header.partition.redriven_of() {
             totals.redriven += epoch.header.records;
+            // What was bad once more and is put through again is the same event.
+            if of.redriven_of().is_none() {
+                totals.set_aside_at_first += epoch.header.records;
+            }
         }
         totals.dead_letters += epoch.header.dead.as_ref().map_or(0, |dead| dead.letters);
         for row in epoch.rows() {
@@ -150,12 +154,12 @@ async fn totals(store: Arc<dyn Store>) -> Result<Option<Totals>, Error> {
 impl Totals {
     fn check(&self, uri: &str) -> Result<(), Error> {
         if self.minutes.len() == SHOWN || self.kinds.len() == SHOWN {
-            println!("Plot and tables show {SHOWN} minutes and types at most: those that came first.\n");
+            say!("Plot and tables show {SHOWN} minutes and types at most: those that came first.\n");
         }
         let more = if self.minutes.len() == SHOWN { "at least " } else { "" };
         let open =
             if self.open > 0 { format!(" + {} in counts that are still open", self.open) } else { String::new() };
-        println!(
+        say!(
             "In all:   {} events read = {} counted{open} + {} set aside; {more}{} minutes, {} objects under {uri}",
             self.records - self.redriven,
             self.counted,
@@ -164,15 +168,15 @@ impl Totals {
             self.objects,
         );
         if self.redriven > 0 {
-            println!("          {} of them were set aside at first, and put through once more", self.redriven);
+            say!("          {} of them were set aside at first, and put through once more", self.set_aside_at_first);
         }
         if self.counted == 0 && self.open == 0 && self.dead_letters > 0 {
-            eprintln!(
+            tell!(
                 "warning: nothing was counted, all is set aside: look into _dead/, and at --time-column and --key-column"
             );
         }
         if self.expired > 0 {
-            println!("          without those of {} objects, whose rows are expired", self.expired);
+            say!("          without those of {} objects, whose rows are expired", self.expired);
         }
         if self.records != self.counted + self.open + self.dead_letters {
             return Err(Error::new(ErrorKind::Invalid, "the counts do not add up to the events that were read")
@@ -205,7 +209,7 @@ fn plot(minutes: &BTreeMap<Minute, usize>) {
     }
     let points: Vec<_> = (0..COLUMNS).map(|at| (at as f32, columns.get(&at).copied().unwrap_or(0.0))).collect();
     let most = points.iter().map(|(_, count)| *count).fold(1.0, f32::max);
-    println!(
+    say!(
         "\nEvents per minute, {} to {} UTC, at most {most}:",
         first.start().format("%F %R"),
         last.start().format("%F %R")
@@ -215,7 +219,7 @@ fn plot(minutes: &BTreeMap<Minute, usize>) {
     let chart = chart.lineplot(&shape);
     chart.axis();
     chart.figures();
-    println!("{}", chart.frame());
+    say!("{}", chart.frame());
 }
 
 fn busiest(minutes: &BTreeMap<Minute, usize>) -> Table {

@@ -16,6 +16,7 @@ use futures::{SinkExt, TryStreamExt, try_join};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
+use crate::output::say;
 use crate::{table, told};
 
 const STREAM: &str = "events";
@@ -46,15 +47,13 @@ pub(crate) async fn run() -> Result<(), Error> {
     let reshard = builder.sdk_config(cloud.sdk_config()).build().await?;
     let status = reshard.status();
     let day = async {
-        println!(
-            "\n800 records a second, of {KEYS} keys in the lowest sixteenth of the hash keys; a shard takes 400.\n"
-        );
+        say!("\n800 records a second, of {KEYS} keys in the lowest sixteenth of the hash keys; a shard takes 400.\n");
         until(&status, |shards| shards >= 3).await;
         sleep(policy().window * 4).await;
-        println!("\n{}\nNow 100 a second.\n", table(&status.view()));
+        say!("\n{}\nNow 100 a second.\n", table(&status.view()));
         rate.store(100, Ordering::Relaxed);
         until(&status, |shards| shards == 1).await;
-        println!("\n{}", table(&status.view()));
+        say!("\n{}", table(&status.view()));
     };
     let (stop, stopped) = oneshot::channel::<()>();
     let producing = async {
@@ -74,7 +73,7 @@ pub(crate) async fn run() -> Result<(), Error> {
     if counted(&store).await? != sent {
         return Err(Error::new(ErrorKind::Invalid, "the counts are not what was sent").at(dir.path().display()));
     }
-    println!("{} records of {} keys were sent, and each was counted once.", sent.values().sum::<usize>(), sent.len());
+    say!("{} records of {} keys were sent, and each was counted once.", sent.values().sum::<usize>(), sent.len());
     Ok(())
 }
 

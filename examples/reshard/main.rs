@@ -26,8 +26,12 @@
 //! usage.
 
 mod demo;
+#[path = "../support/existing.rs"]
+mod existing;
 #[path = "../support/messages.rs"]
 mod messages;
+#[path = "../support/output.rs"]
+mod output;
 mod plot;
 #[allow(dead_code, reason = "another example asks by itself")]
 #[path = "../support/shutdown.rs"]
@@ -46,7 +50,9 @@ use anabranch::{Error, ErrorKind, store};
 use clap::Parser;
 use comfy_table::{Table, presets};
 
+use self::existing::existing;
 use self::messages::{failed, show_warnings};
+use self::output::{ended, say, unread};
 use self::shutdown::shutdown;
 use self::simulate::Day;
 
@@ -96,16 +102,13 @@ async fn run(options: Options) -> Result<(), Error> {
         return simulated(options.plot);
     }
     let Some(stream) = &options.stream else { return demo::run().await };
+    if let (true, Some(uri)) = (options.show, &options.journal) {
+        return show(uri, stream).await;
+    }
     let store = match &options.journal {
         Some(uri) => Some(store::open(uri, store::Options::default()).await?),
         None => None,
     };
-    if let (true, Some(store)) = (options.show, &store) {
-        for entry in journal(store, stream.rsplit('/').next().unwrap_or(stream)).await? {
-            println!("{entry}");
-        }
-        return Ok(());
-    }
     let traffic = Traffic::new();
     let policy = Policy {
         window: options.window,
@@ -125,7 +128,11 @@ async fn run(options: Options) -> Result<(), Error> {
     let looking = async {
         loop {
             tokio::time::sleep(policy.window).await;
-            println!("{}", table(&status.view()));
+            say!("{}", table(&status.view()));
+            // What only looks is of no use when nobody sees it.
+            if unread() && !options.apply {
+                return;
+            }
         }
     };
     tokio::select! {
@@ -135,9 +142,25 @@ async fn run(options: Options) -> Result<(), Error> {
     }
 }
 
+/// Shows what was decided and done.
+async fn show(uri: &str, stream: &str) -> Result<(), Error> {
+    let store = existing(uri).await?;
+    let name = stream.rsplit('/').next().unwrap_or(stream);
+    let entries = journal(&store, name).await?;
+    if entries.is_empty() {
+        return Err(Error::new(ErrorKind::NotFound, format!("there is no journal of the stream {name} here"))
+            .at(uri)
+            .cure("name the stream and the journal that were given with --apply"));
+    }
+    for entry in entries {
+        say!("{entry}");
+    }
+    Ok(())
+}
+
 /// What was decided or done.
 fn told(entry: &Entry) {
-    println!("{entry}");
+    say!("{entry}");
 }
 
 /// The shards and their use, for a terminal.
@@ -154,11 +177,11 @@ fn table(view: &View) -> Table {
 }
 
 fn simulated(plot: Option<PathBuf>) -> Result<(), Error> {
-    println!("{}", simulate::table(&simulate::outcomes(Day::Spread)?));
+    say!("{}", simulate::table(&simulate::outcomes(Day::Spread)?));
     let outcomes = simulate::outcomes(Day::Close)?;
-    print!("{}", simulate::table(&outcomes));
+    say!("{}", simulate::table(&outcomes).trim_end());
     for outcome in &outcomes {
-        outcome.stuck.iter().for_each(|stuck| println!("\n{}: {stuck}", outcome.name()));
+        outcome.stuck.iter().for_each(|stuck| say!("\n{}: {stuck}", outcome.name()));
     }
     if let Some(path) = plot {
         std::fs::write(&path, plot::svg(&outcomes)).map_err(|error| {
@@ -172,7 +195,7 @@ fn simulated(plot: Option<PathBuf>) -> Result<(), Error> {
 async fn main() -> ExitCode {
     show_warnings();
     match run(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => ended(ExitCode::SUCCESS),
         Err(error) => failed(&error),
     }
 }
@@ -184,6 +207,16 @@ mod tests {
 
     fn by(outcomes: &[Outcome], rule: Rule) -> &Outcome {
         outcomes.iter().find(|outcome| outcome.rule == rule).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_is_not_there_is_no_empty_one_and_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let uri = format!("dir:{}", dir.path().join("none").display());
+        let error = show(&uri, "arn:aws:kinesis:us-east-1:1:stream/orders").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("no journal of the stream orders here") && error.to_string().contains(&uri));
+        assert!(!dir.path().join("none").exists());
     }
 
     /// `DRAW_PICTURES=1 cargo test --example reshard` draws the picture anew, and shows the table for the page.

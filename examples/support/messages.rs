@@ -8,6 +8,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::output::tell;
+
 /// Shows the library's warnings, such as that of a call which is tried again.
 pub(crate) fn show_warnings() {
     let of_anabranch = Targets::new().with_target("anabranch", LevelFilter::WARN);
@@ -17,10 +19,10 @@ pub(crate) fn show_warnings() {
 
 /// Shows why the program failed; the code that it ends with: 2 if it was used wrongly.
 pub(crate) fn failed(error: &Error) -> ExitCode {
-    eprintln!("error: {error}");
+    tell!("error: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {
-        eprintln!("  because: {error}");
+        tell!("  because: {error}");
         cause = error.source();
     }
     if error.kind() == ErrorKind::Usage { ExitCode::from(2) } else { ExitCode::FAILURE }

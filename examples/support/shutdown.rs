@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::output::tell;
+
 /// Ready when the program is asked to stop; `doing` is said then. Asked once more, it stops at once.
 pub(crate) async fn shutdown(doing: &'static str) {
     asked().await;
-    eprintln!("stopping: {doing}; once more stops at once");
+    tell!("stopping: {doing}; once more stops at once");
     tokio::spawn(async {
         // One request may come as several signals: from the terminal, and from what runs this program in it.
         tokio::time::sleep(Duration::from_secs(1)).await;

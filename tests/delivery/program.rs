@@ -233,8 +233,9 @@ async fn what_is_no_event_is_set_aside() {
     ];
     place.put(bad.map(|(data, key)| Message { key: key.into(), data: data.to_owned().into() })).await;
     place.put_events(0..place.events.len()).await;
-    well(place.counting(&["--once", "--check"]).output().unwrap());
-    place.check().await;
+    let out = well(place.counting(&["--once", "--check"]).output().unwrap());
+    assert!(out.contains("\n4 records that are no events of orders are set aside"), "{out}");
+    assert_eq!(place.check().await.set_aside(), 4);
     let store = place.store().await;
     let headers: Vec<_> = epoch::headers(Arc::clone(&store)).try_collect().await.unwrap();
     let mut reasons = Vec::new();

@@ -111,7 +111,7 @@ fn wrong_usage() {
         (to("random:?rate=none"), &["\"none\" is no value for the option \"rate\""]),
         (to("random:?speed=1"), &["there is no option \"speed\""]),
         (to("kinesis:a/b"), &["a/b"]),
-        (from("counts"), &["counts", "console:"]),
+        (from("counts"), &["this names no sink", "counts", "dir:PATH or s3://", "console:"]),
         (from("s3:counts"), &["s3:counts", "s3://BUCKET/PREFIX"]),
         (from("s3://UPPER"), &["this is no name of a bucket", "UPPER"]),
         (with(["--epoch", "0s"]), &["--epoch", "longer than no time"]),
@@ -285,4 +285,23 @@ async fn a_stream_or_a_bucket_that_is_missing() {
     is_refused(&place, &ended, 1, &["s3://counts/x", "there is no bucket counts: create it with"]);
     let ended = run(place.command("kinesis:flights", &[])).await.unwrap();
     is_refused(&place, &ended, 1, &["flights"]);
+}
+
+#[test]
+fn what_is_put_through_several_times_is_still_so_many_events() {
+    let place = Place::new();
+    let source = place.write("some.tsv", "departed_at\tcarrier\n2013-01-01T00:00:00Z\tUA\nnever\tUA\nsoon\tUA\n");
+    let ended = place.run(&source, &["--redrive"]);
+    is_refused(&place, &ended, 1, &["there is no ledger here", "out"]);
+    let old = format!("dir:{}", place.path("old").display());
+    let ended = place.run(&source, &["--continue-from", &old]);
+    is_refused(&place, &ended, 1, &["there is no ledger here", "old"]);
+    assert!(!place.path("old").exists(), "a directory was made for nothing");
+
+    place.run(&source, &[]).well();
+    for _ in 0..2 {
+        let out = place.run(&source, &["--redrive"]).well().out;
+        assert!(out.contains("3 events read = 1 counted + 2 set aside"), "{out}");
+        assert!(out.contains(" 2 of them were set aside at first, and put through once more"), "{out}");
+    }
 }

@@ -114,7 +114,7 @@ async fn first_events(settings: &str, count: u64) -> Cells {
     expected
 }
 
-fn signal(child: &Child, signal: &str) {
+pub(crate) fn signal(child: &Child, signal: &str) {
     let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }

@@ -9,6 +9,7 @@ mod crash;
 mod example;
 #[cfg(target_os = "linux")]
 mod memory;
+mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
