@@ -8,11 +8,12 @@
 //! of 20,000. Run it with `cargo bench --bench kinesis_share`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::cell::Cell;
 use std::env;
 use std::fs;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anabranch::codec::{Event, EventDecoder};
@@ -66,30 +67,30 @@ fn message(number: usize) -> Message {
 
 /// Calls and drops, with nothing of the engine.
 async fn by_calls(client: &Client, shards: &[Shard], (name, records): Stream) -> usize {
-    let count = Cell::new(0);
+    let count = AtomicUsize::new(0);
     let count = &count;
     join_all(shards.iter().map(async |shard| {
         let begin = client.get_shard_iterator().stream_name(name).shard_id(&shard.shard_id);
         let mut iterator = begin.shard_iterator_type(TrimHorizon).send().await.unwrap().shard_iterator;
-        while let Some(from) = iterator.filter(|_| count.get() < records) {
+        while let Some(from) = iterator.filter(|_| count.load(Relaxed) < records) {
             let answer = client.get_records().shard_iterator(from).limit(10_000).send().await.unwrap();
             let bytes: usize = answer.records.iter().map(|record| record.data.as_ref().len()).sum();
             let owed = Duration::from_secs_f64(bytes as f64 / BYTES_A_SECOND as f64);
             let next = Instant::now() + owed.max(SPACING);
-            count.set(count.get() + answer.records.len());
+            count.fetch_add(answer.records.len(), Relaxed);
             iterator = answer.next_shard_iterator;
             drop(answer.records);
-            if count.get() < records {
+            if count.load(Relaxed) < records {
                 sleep_until(next).await;
             }
         }
     }))
     .await;
-    count.get()
+    count.load(Relaxed)
 }
 
 async fn by_source(source: Arc<dyn Source>, records: usize) -> Result<usize, Error> {
-    source::records(source).take(records).count().await.map(|count| count as usize)
+    source::records(source).take(records).count().await
 }
 
 async fn by_job(source: Arc<dyn Source>, records: usize) -> Result<usize, Error> {
