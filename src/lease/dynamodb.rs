@@ -1,10 +1,14 @@
 //! [`DynamoDbTable`]: leases in DynamoDB, in the form of the Kinesis Client Library 2.x.
 
 use std::collections::HashMap;
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::client::Waiters as _;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
@@ -222,15 +226,7 @@ impl DynamoDbTable {
             let call = self.client.client.put_item().table_name(&self.client.table).set_item(Some(item.clone()));
             call.condition_expression("attribute_not_exists(leaseKey)")
                 .send()
-                .map(|answer| match answer {
-                    Ok(_) => Ok(true),
-                    Err(error)
-                        if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-                    {
-                        Ok(false)
-                    }
-                    Err(error) => Err(self.client.trouble("cannot write a lease", &error)),
-                })
+                .map(|answer| self.happened(answer, PutItemError::is_conditional_check_failed_exception))
                 .boxed()
         };
         self.retry.call(put).await
@@ -243,18 +239,22 @@ impl DynamoDbTable {
             let call = call.condition_expression(update.condition).update_expression(&update.change);
             call.set_expression_attribute_values(Some(update.values.clone()))
                 .send()
-                .map(|answer| match answer {
-                    Ok(_) => Ok(true),
-                    Err(error)
-                        if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-                    {
-                        Ok(false)
-                    }
-                    Err(error) => Err(self.client.trouble("cannot write a lease", &error)),
-                })
+                .map(|answer| self.happened(answer, UpdateItemError::is_conditional_check_failed_exception))
                 .boxed()
         };
         self.retry.call(call).await
+    }
+
+    /// Whether a conditional write was done: not if its condition did not hold.
+    fn happened<T, E>(&self, answer: Result<T, SdkError<E>>, refused: fn(&E) -> bool) -> Result<bool, Trouble>
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+    {
+        match answer {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(refused) => Ok(false),
+            Err(error) => Err(self.client.trouble("cannot write a lease", &error)),
+        }
     }
 }
 
