@@ -26,6 +26,8 @@
 mod batch;
 mod board;
 mod demo;
+#[path = "../support/durations.rs"]
+mod durations;
 mod figures;
 #[path = "../support/messages.rs"]
 mod messages;
@@ -88,7 +90,7 @@ struct Options {
     auto_reshard: bool,
 
     /// Figures are committed this long after the first event in them.
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = positive)]
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = durations::positive)]
     epoch: Duration,
 
     /// Counts what is there, and ends.
@@ -142,14 +144,6 @@ fn check(board: &Board, workload: &Workload) -> Result<(), Error> {
     }
     Err(Error::new(ErrorKind::Invalid, "the figures are not those of the list of events")
         .cure("give --events, --seed, --orders, --drivers and --faults as they were given to what sent the events, and wait until all are sent; if that is so, please report it"))
-}
-
-fn positive(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(duration) if duration.is_zero() => Err("must be longer than no time".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}; write it as 10s, 500ms, 2m")),
-    }
 }
 
 #[tokio::main]

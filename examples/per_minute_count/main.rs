@@ -17,6 +17,8 @@
 //! ```
 
 mod demo;
+#[path = "../support/durations.rs"]
+mod durations;
 #[path = "../support/existing.rs"]
 mod existing;
 #[path = "../support/messages.rs"]
@@ -76,11 +78,11 @@ struct Options {
     key_column: String,
 
     /// A count is given when no event has come for it for so long, or with the end of its epoch: see --carry.
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = positive)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = durations::positive)]
     timeout: Duration,
 
     /// Counts are committed this long after the first event that they count.
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = positive)]
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = durations::positive)]
     epoch: Duration,
 
     /// Lets counts outlive their epochs: one for each type and minute and timeout, however short the epochs are. What is
@@ -120,7 +122,7 @@ struct Options {
     /// With --workers-table: another worker takes the shards of one that has not been heard of for so long. All workers should have the
     /// same.
     #[cfg(feature = "dynamodb")]
-    #[arg(long, value_name = "DURATION", default_value = "10s", requires = "workers_table", value_parser = positive)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", requires = "workers_table", value_parser = durations::positive)]
     failover: Duration,
 
     /// In the place of reading the source: puts the events once more that were set aside, and ends.
@@ -355,14 +357,6 @@ async fn run(options: Options) -> Result<(), Error> {
             .cure("use dir:PATH or s3://BUCKET/PREFIX, or leave them out"))
     } else {
         count_loosely(source, to, &options).await
-    }
-}
-
-fn positive(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(duration) if duration.is_zero() => Err("must be longer than no time".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}; write it as 10s, 500ms, 2m")),
     }
 }
 
