@@ -88,12 +88,12 @@ impl Stats {
             (&self.leases.taken, &lease::TAKEN, taken),
             (&self.leases.stolen, &lease::STOLEN, stolen),
             (&self.leases.lost, &lease::LOST, lost),
-            (&self.leases.given_up, &lease::GIVEN_UP, self.leases.given_up.get()),
         ] {
             let more = total.saturating_sub(counter.get());
             counter.add(more);
             metric.add(&self.labels, more);
         }
+        lease::GIVEN_UP.add(&self.labels, 0); // Shown from the start, like the others.
         self.leases.held.send_replace(held);
         lease::HELD.set(&self.labels, held as f64);
     }
