@@ -25,9 +25,7 @@ impl Minute {
         // Every minute was made of a time, and so is one.
         DateTime::from_timestamp(self.0 * 60, 0).unwrap_or_default()
     }
-}
 
-impl Minute {
     /// As it is printed, unless its year has not four digits.
     fn digits(self) -> Option<[u8; 12]> {
         let start = self.start();
