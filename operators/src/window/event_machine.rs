@@ -96,18 +96,19 @@ where
 
     /// Nothing more is expected for the windows that are open.
     pub(super) fn advance_to_last(&mut self) {
-        let last = match &self.windows {
-            Windows::Aligned(windows) => windows.last_due(),
-            Windows::Sessions(windows) => windows.last_due(),
-        };
-        last.into_iter().for_each(|end| self.rules.watermark.advance_to(end));
+        self.last_due().into_iter().for_each(|end| self.rules.watermark.advance_to(end));
     }
 
     /// Whether there are windows whose result has not been given.
     pub(super) fn has_due(&self) -> bool {
+        self.last_due().is_some()
+    }
+
+    /// The last end of windows whose results have not been given.
+    fn last_due(&self) -> Option<i64> {
         match &self.windows {
-            Windows::Aligned(windows) => windows.last_due().is_some(),
-            Windows::Sessions(windows) => windows.last_due().is_some(),
+            Windows::Aligned(windows) => windows.last_due(),
+            Windows::Sessions(windows) => windows.last_due(),
         }
     }
 
