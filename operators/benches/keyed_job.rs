@@ -5,6 +5,9 @@
 //! `cargo bench -p anabranch-operators --bench keyed_job`; a number says how often each way is run, and words choose ways.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[allow(dead_code, reason = "this bench has a clock of its own")]
+mod utils;
+
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::fs;
@@ -18,6 +21,7 @@ use anabranch_operators::{OperatorError, from_items};
 use futures::{TryFutureExt, stream};
 use hashbrown::{DefaultHashBuilder, HashMap};
 use tokio::runtime::Runtime;
+use utils::{Bench, Way};
 
 const RUNS: usize = 5;
 const LASTS: Duration = Duration::from_secs(64);
@@ -146,68 +150,46 @@ fn sub_streams(runtime: &Runtime, bytes: &[u8]) -> Tally {
 
 /// The time that this thread's turn on a processor has lasted, so that a busy machine makes little difference; the wall's,
 /// where there is no `/proc`.
-struct Clock(Wall, Option<f64>);
+struct Clock(Wall, Option<u64>);
 
 impl Clock {
     fn start() -> Self {
         Self(Wall::now(), Self::processor())
     }
 
-    fn nanos(self) -> f64 {
-        let processor = self.1.zip(Self::processor()).map(|(start, end)| end - start);
-        processor.unwrap_or_else(|| self.0.elapsed().as_secs_f64() * 1e9)
+    fn elapsed(self) -> Duration {
+        let processor = self.1.zip(Self::processor()).map(|(start, end)| Duration::from_nanos(end - start));
+        processor.unwrap_or_else(|| self.0.elapsed())
     }
 
-    fn processor() -> Option<f64> {
+    fn processor() -> Option<u64> {
         std::thread::yield_now(); // Brings the count up to date.
         fs::read_to_string("/proc/thread-self/schedstat").ok()?.split_whitespace().next()?.parse().ok()
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    let runs = words.iter().find_map(|word| word.parse().ok()).unwrap_or(RUNS);
-    let wants = |name: &str| words.iter().all(|word| word.parse::<usize>().is_ok() || name.contains(word.as_str()));
-
+    let bench = Bench::from_args();
     // Of the second job, ten million events would make a million groups: as many open at once, and as many events in each.
     for (job, types, minutes) in [("50 types", 50, 180), ("5,556 types", 5_556, 36)] {
         const EVENTS: usize = 2_000_000;
         let bytes = events(EVENTS, types, minutes);
         let expected = by_hand(&bytes);
         assert_eq!(expected.0, EVENTS);
-        let ways: [(&str, &dyn Fn() -> Tally); 3] = [
-            ("hand", &|| by_hand(&bytes)),
-            ("each", &|| each(&runtime, &bytes)),
-            ("sub", &|| sub_streams(&runtime, &bytes)),
+        let spent = |way: &dyn Fn() -> Tally| {
+            let begin = Clock::start();
+            let tally = way();
+            let elapsed = begin.elapsed();
+            // The flow looks at the clock every 256 events, so a late event may find its group still open.
+            assert!(tally.0 == EVENTS && tally.1.abs_diff(expected.1) * 20 < expected.1, "{tally:?}");
+            elapsed
+        };
+        let ways: [Way<'_>; 3] = [
+            ("hand", &|| spent(&|| by_hand(&bytes))),
+            ("each", &|| spent(&|| each(&runtime, &bytes))),
+            ("sub", &|| spent(&|| sub_streams(&runtime, &bytes))),
         ];
-        let mut spans = vec![Vec::new(); ways.len()];
-        for _ in 0..runs {
-            for ((name, way), spans) in ways.iter().zip(&mut spans) {
-                if wants(&format!("{job} {name}")) {
-                    let begin = Clock::start();
-                    let tally = way();
-                    spans.push(begin.nanos() / EVENTS as f64);
-                    // The flow looks at the clock every 256 events, so a late event may find its group still open.
-                    assert!(tally.0 == EVENTS && tally.1.abs_diff(expected.1) * 20 < expected.1, "{name}: {tally:?}");
-                }
-            }
-        }
-        if spans.iter().all(Vec::is_empty) {
-            continue;
-        }
-        print!("{job}, {} groups:", expected.1);
-        for ((name, _), times) in ways.iter().zip(&spans).filter(|(_, times)| !times.is_empty()) {
-            print!(" {name} {:.1} ns", median(times.clone()));
-            if spans[0].len() == times.len() {
-                print!(" ({:.2} x)", median(times.iter().zip(&spans[0]).map(|(one, hand)| one / hand).collect()));
-            }
-        }
-        println!();
+        bench.row(&format!("{job}, {} groups", expected.1), EVENTS, RUNS, &ways);
     }
 }
