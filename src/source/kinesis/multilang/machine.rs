@@ -106,18 +106,8 @@ impl Machine {
                     None => self.give(records, behind),
                 })
             }
-            (State::Idle, Call::ShardEnded(action)) => {
-                self.state = State::Ending(action, true);
-                let mut actions = vec![Do::End { closed: true }];
-                actions.extend(self.end()?);
-                Ok(actions)
-            }
-            (State::Idle, Call::ShutdownRequested) => {
-                self.state = State::Ending(Action::ShutdownRequested, false);
-                let mut actions = vec![Do::End { closed: false }];
-                actions.extend(self.end()?);
-                Ok(actions)
-            }
+            (State::Idle, Call::ShardEnded(action)) => self.begin_end(action, true),
+            (State::Idle, Call::ShutdownRequested) => self.begin_end(Action::ShutdownRequested, false),
             (State::Idle | State::Stopped, Call::LeaseLost(action)) => {
                 self.state = State::Over;
                 Ok(vec![Do::Abandon, say(action)])
@@ -250,6 +240,14 @@ impl Machine {
         }
         self.state = State::Giving;
         vec![Do::Give { records, behind }]
+    }
+
+    /// Nothing more comes: the pipeline is to commit what it has and end.
+    fn begin_end(&mut self, action: Action, closed: bool) -> Result<Vec<Do>, Error> {
+        self.state = State::Ending(action, closed);
+        let mut actions = vec![Do::End { closed }];
+        actions.extend(self.end()?);
+        Ok(actions)
     }
 
     /// Goes on where something waits for the end of the pipeline.
