@@ -193,8 +193,8 @@ pub enum Layout {
 /// Bytes with their partition, position, arrival time and partition key, as a source gives them. Cheap to clone, and small:
 /// it goes through many hands.
 ///
-/// The lines of one block of a file share the block, so a record that is kept keeps the block, of 256 KiB. Records of a Kinesis
-/// stream share their memory with up to 255 others, of 64 KiB.
+/// The lines of one block of a file share the block, so a record that is kept keeps the block, of 256 KiB. Of a
+/// Kinesis stream, one keeps up to 255 others, of 64 KiB in all, and its aggregate if it came in one.
 ///
 /// ```
 /// # use std::sync::Arc;

@@ -68,7 +68,11 @@ impl Packer {
         self.packed.push(record);
     }
 
-    fn close(&mut self) {
+    /// What comes from now on shares nothing with what came before.
+    pub(crate) fn close(&mut self) {
+        if self.own.is_empty() {
+            return;
+        }
         let mut own = std::mem::take(&mut self.own);
         own.shrink_to_fit();
         let count = own.len() as u32;

@@ -89,7 +89,11 @@ impl Unpacker {
                         subs += 1;
                         records.push(sub);
                     }
-                    None => self.open = None,
+                    None => {
+                        // Whoever keeps a record keeps its aggregate, and is not to keep others.
+                        records.close();
+                        self.open = None;
+                    }
                 }
                 continue;
             }
