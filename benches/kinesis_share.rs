@@ -2,9 +2,9 @@
 //!
 //! The server runs in this process, and the worker in another, so that only the worker's time counts. It reads the same
 //! records in four ways. Two have nothing of the engine: calls of `GetRecords` whose answers are dropped, and the same with
-//! a loop that reads each record's JSON with serde and counts in a hash map. Two are those through the engine: its source,
-//! and the job of the `per_minute_count` example. All ask all shards at the same time, keep the pace that a real stream
-//! asks for, and have made their connection before anything counts. Two things count: the time that the worker's one thread has
+//! a loop that reads each record's JSON with serde and counts in a hash map. Two are those of the engine: its source, and
+//! the job of the `per_minute_count` example. All ask all shards at the same time, keep the pace that a real stream asks
+//! for, and have made their connection before anything counts. Two things count: the time that the worker's one thread has
 //! spent on the processor, and its instructions, if there is valgrind: what a stream of 60,000 records takes more than one
 //! of 20,000. Run it with `cargo bench --bench kinesis_share`.
 #![allow(clippy::unwrap_used, missing_docs)]
