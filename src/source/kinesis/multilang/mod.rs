@@ -116,14 +116,13 @@ impl MultiLang {
     where
         W: Future<Output = Result<T, Error>>,
     {
-        let lines = stdio::lines().map_err(|error| broken("standard input cannot be read", error))?;
-        self.run_on(lines, tokio::io::stdout(), work).await
+        self.run_on(stdio::lines()?, tokio::io::stdout(), work).await
     }
 
     /// The same over other lines.
     async fn run_on<T, W>(
         self,
-        lines: impl Stream<Item = io::Result<Vec<u8>>> + Unpin,
+        lines: impl Stream<Item = Result<Vec<u8>, Error>> + Unpin,
         output: impl AsyncWrite + Unpin,
         work: impl FnOnce(Arc<dyn Source>) -> W,
     ) -> Result<(), Error>
@@ -176,20 +175,16 @@ impl MultiLang {
                     standing = now;
                     actions.extend(daemon.machine.look(standing.clone())?);
                 }
-                line = lines.try_next() => match line.map_err(|error| broken("standard input cannot be read", error))? {
+                Some(()) = deadline, if until.is_some() => {
+                    let within = until.map_or(Duration::ZERO, |(_, within)| within);
+                    return Err(daemon.machine.late(within));
+                }
+                line = lines.try_next() => match line? {
                     Some(line) => if let Some(call) = Call::parse(&line)? {
                         actions.extend(daemon.machine.call(call)?);
                     },
                     None => return daemon.machine.end_of_input(),
                 },
-                Some(()) = deadline, if until.is_some() => {
-                    let within = until.map_or(Duration::ZERO, |(_, within)| within);
-                    return Err(Error::new(
-                        ErrorKind::Unavailable,
-                        format!("what the daemon has given could not be committed within {within:?}"),
-                    )
-                    .cure("start the daemon again when the store answers: it gives the records once more"));
-                }
             }
         }
     }

@@ -43,6 +43,12 @@ impl ShardSource {
     async fn list(&self) -> Result<Vec<Listed>, Error> {
         let all = self.stream.partitions().await?;
         let Some(own) = all.iter().find(|listed| listed.partition == self.partition) else {
+            // A shard that the stream has no more, since all its records have expired, is still in the daemon's table; the
+            // daemon gives nothing of it but its end, and its chain ends with what was lost.
+            if all.iter().any(|child| child.gone.contains(&self.partition)) {
+                let (parents, gone) = (Vec::new(), Vec::new());
+                return Ok(vec![Listed { partition: self.partition.clone(), parents, gone, keys: None }]);
+            }
             return Err(Error::new(ErrorKind::NotFound, "the daemon gives a shard that the stream does not have")
                 .at(&self.partition)
                 .cure("name the same stream as streamName in the daemon's properties and with --source"));
