@@ -283,7 +283,7 @@ mod tests {
             "{}",
             "{\"action\":\"leaseLost\"",
             r#"{"action":"dance"}"#,
-            r#"{"action":"initialize"}"#,
+            r#"{"action":"initialize","sequenceNumber":"TRIM_HORIZON"}"#,
             r#"{"action":"processRecords"}"#,
             r#"{"action":"processRecords","records":[{"data":"","sequenceNumber":"x"}]}"#,
             r#"{"action":"shutdown"}"#,

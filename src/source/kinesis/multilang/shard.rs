@@ -103,6 +103,7 @@ impl Source for ShardSource {
             feed: Arc::clone(&self.feed),
             start: Some(start),
             clock: None,
+            is_over: false,
         };
         let batches =
             stream::try_unfold(
@@ -127,10 +128,15 @@ struct Reader {
     /// Where to begin, until that was said.
     start: Option<Start>,
     clock: Option<Clock>,
+    /// The end of the shard was given.
+    is_over: bool,
 }
 
 impl Reader {
     async fn next(&mut self) -> Result<Option<Batch>, Error> {
+        if self.is_over {
+            return Ok(None);
+        }
         let clock = match self.clock {
             Some(clock) => clock,
             None => *self.clock.insert(Clock::begin(&self.shared).await?),
@@ -142,6 +148,7 @@ impl Reader {
         if over {
             return Ok(None);
         }
+        self.is_over = closed;
         let period = self.shared.watch.retention().await?;
         let now = clock.now(records.last().map(|last| last.arrived()), behind);
         let behind = if closed { Some(Duration::ZERO) } else { behind };
