@@ -325,7 +325,8 @@ async fn run(options: Options) -> Result<(), Error> {
         .check(&source.layout().await?)
         .map_err(|error| error.at(from))?;
     if to.starts_with("dir:") || to.starts_with("s3:") {
-        let store = match options.redrive {
+        // No directory is made before it is known that there is something to go on from.
+        let store = match options.redrive || options.continue_from.is_some() {
             true => existing(to).await?,
             false => store::open(to, store::Options::default()).await?,
         };
