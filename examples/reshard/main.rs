@@ -69,7 +69,7 @@ struct Options {
     simulate: bool,
 
     /// Draws the simulated day into this file, as SVG
-    #[arg(long, value_name = "FILE", requires = "simulate")]
+    #[arg(long, value_name = "FILE", requires = "simulate", conflicts_with = "stream")]
     plot: Option<PathBuf>,
 
     /// The stream, by name or ARN
