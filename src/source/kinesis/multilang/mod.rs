@@ -48,10 +48,12 @@ const STOP_WITHIN: Duration = Duration::from_secs(15);
 /// | goes on behind it | an error: what lies between would never be counted |
 /// | begins at `LATEST` or at an instant | an error: set `TRIM_HORIZON`, and say with the source where to begin |
 /// | gives a shard whose parents are not at their ends in the ledger | an error, likewise |
+/// | gives a shard that the stream has no more | its end is marked, if the ledger has it; else an error |
 /// | gives records faster than they are taken | it waits: its call is not answered before |
 /// | says `leaseLost` | what is not committed is dropped; no checkpoint |
 /// | says `shardEnded` | all is committed, with the end mark; then its checkpoint, and then the answer |
-/// | says `shutdownRequested` | all is committed; then a checkpoint |
+/// | says `shutdownRequested` | all is committed; then a checkpoint, if the table is not throttled |
+/// | says what is no message, or ends in the middle of one | an error |
 ///
 /// Records are held until they are committed, since the daemon gives them once, and who loses an epoch to another worker needs them
 /// again: those of two epochs, and of one message of the daemon.
