@@ -9,13 +9,12 @@
 //! of 20,000. Run it with `cargo bench --bench kinesis_share`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::cell::RefCell;
 use std::env;
 use std::fs;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anabranch::codec::{Event, EventDecoder};
@@ -74,7 +73,12 @@ fn message(number: usize) -> Message {
 }
 
 /// Calls, with nothing of the engine.
-async fn by_calls(client: &Client, shards: &[Shard], (name, records): Stream, look: impl Fn(&[Record])) -> usize {
+async fn by_calls(
+    client: &Client,
+    shards: &[Shard],
+    (name, records): Stream,
+    look: impl Fn(&[Record]) + Send + Sync,
+) -> usize {
     let count = AtomicUsize::new(0);
     let (count, look) = (&count, &look);
     join_all(shards.iter().map(async |shard| {
@@ -105,9 +109,9 @@ async fn by_hand(client: &Client, shards: &[Shard], stream: Stream) -> usize {
         departed_at: &'a str,
         carrier: &'a str,
     }
-    let counts = RefCell::new(HashMap::<(CompactString, CompactString), usize>::new());
+    let counts = Mutex::new(HashMap::<(CompactString, CompactString), usize>::new());
     let count = |records: &[Record]| {
-        let mut counts = counts.borrow_mut();
+        let mut counts = counts.lock().unwrap();
         for record in records {
             let line: Line<'_> = serde_json::from_slice(record.data.as_ref()).unwrap();
             let minute = line.departed_at.get(.."2013-01-01T10:00".len()).unwrap();
@@ -115,7 +119,7 @@ async fn by_hand(client: &Client, shards: &[Shard], stream: Stream) -> usize {
         }
     };
     by_calls(client, shards, stream, count).await;
-    counts.take().into_values().sum()
+    counts.into_inner().unwrap().into_values().sum()
 }
 
 async fn by_source(source: Arc<dyn Source>, records: usize) -> Result<usize, Error> {
