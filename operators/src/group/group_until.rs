@@ -352,8 +352,7 @@ where
         if let Some((_, oldest)) = self.groups.make_room()? {
             self.end(&oldest, &out.lanes);
         }
-        let Some(lane) = out.open(vacancy.key().clone()) else { return Ok(None) };
-        let mut inlet = Inlet::new(lane);
+        let mut inlet = self.gathering.open(vacancy.key().clone());
         let full = self.gathering.push(&out.lanes, &mut inlet, item);
         if let Some(last) = self.groups.open(vacancy, inlet) {
             self.end_last(last, &out.lanes);
@@ -404,7 +403,7 @@ where
             match fired {
                 Ok(()) => self.end(&inlet, &out.lanes),
                 Err(error) => {
-                    self.gathering.drop_one(&inlet);
+                    self.gathering.hand_over_one(&out.lanes, &inlet); // So that it is lost.
                     drop(inlet.lane().fail(&out.lanes, error));
                 }
             }
@@ -440,13 +439,12 @@ where
         self.gathering.len() < lanes.gathering(self.groups.len())
     }
 
-    fn hand_over(&mut self, lanes: &Lanes) {
-        self.gathering.hand_over(lanes);
+    fn hand_over(&mut self, out: &Out<K, T, E>) {
+        self.gathering.hand_over(out);
     }
 
     fn take_open(&mut self) -> Option<Arc<Lane<K, T, E>>> {
         let (_, inlet) = self.groups.close_oldest()?;
-        self.gathering.drop_one(&inlet);
         Some(Arc::clone(inlet.lane()))
     }
 

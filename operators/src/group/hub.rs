@@ -4,6 +4,7 @@
 //! is something in its own. While it does, the driver is out, so nobody waits for a lock: who finds it out waits to be
 //! woken. The source is always polled with the [`Baton`](super::baton::Baton) as its waker.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,6 +38,14 @@ impl<K, T, E> Out<K, T, E> {
             return None;
         }
         Some(lane)
+    }
+
+    /// Gives to the reader of the outer stream what has opened, and was [counted](Lanes::add) already.
+    pub(super) fn give(&self, opened: &mut VecDeque<Arc<Lane<K, T, E>>>) {
+        self.lanes.host.call(self.outer.append(&self.lanes, opened));
+        for unread in opened.drain(..) {
+            drop(unread.abandon(&self.lanes));
+        }
     }
 
     /// Whether sub-streams can still open: not when the outer stream is gone.
@@ -145,7 +154,7 @@ where
                     turn.over(Place::Done);
                 }
                 Err(panic) => {
-                    driver.route.hand_over(lanes); // What came before can be read.
+                    driver.route.hand_over(&self.out); // What came before can be read.
                     resume_unwind(panic);
                 }
             }
@@ -305,7 +314,7 @@ where
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => return self.fail(out, error),
                     Poll::Pending => {
-                        self.route.hand_over(&out.lanes);
+                        self.route.hand_over(out);
                         return if served() { Drove::Served } else { Drove::Waits };
                     }
                 }
@@ -333,7 +342,7 @@ where
                     match self.route.item(item, out) {
                         Ok(None) => steps -= 1,
                         Ok(full) => {
-                            self.route.hand_over(&out.lanes);
+                            self.route.hand_over(out);
                             self.full = full;
                             steps = 0;
                         }
@@ -342,7 +351,7 @@ where
                     items += 1;
                     if items == TURN {
                         if !self.route.gathers_on(&out.lanes) {
-                            self.route.hand_over(&out.lanes);
+                            self.route.hand_over(out);
                         }
                         if served() {
                             return Drove::Served;
@@ -352,7 +361,7 @@ where
                     }
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    self.route.hand_over(&out.lanes);
+                    self.route.hand_over(out);
                     if served() {
                         // What was read before goes first: the failure is for whoever reads next.
                         self.failure = Some(error);
@@ -362,7 +371,7 @@ where
                 }
                 Poll::Ready(None) => return self.end(out),
                 Poll::Pending => {
-                    self.route.hand_over(&out.lanes);
+                    self.route.hand_over(out);
                     steps = 0;
                     match self.route.deadline() {
                         Some(deadline) if self.timer.poll_at(&mut cx, deadline).is_ready() => now = clock::now(),
@@ -377,7 +386,7 @@ where
     #[inline]
     fn is_held(&mut self, out: &Out<K, S::Ok, S::Error>) -> bool {
         if self.is_full(out) {
-            self.route.hand_over(&out.lanes);
+            self.route.hand_over(out);
             out.lanes.hold(self.full.is_some());
             if self.is_full(out) {
                 return true;
@@ -428,7 +437,7 @@ where
     }
 
     fn end(&mut self, out: &Out<K, S::Ok, S::Error>) -> Drove {
-        self.route.hand_over(&out.lanes);
+        self.route.hand_over(out);
         while let Some(lane) = self.route.take_open() {
             lane.end(&out.lanes);
         }
@@ -437,6 +446,7 @@ where
     }
 
     fn fail(&mut self, out: &Out<K, S::Ok, S::Error>, error: S::Error) -> Drove {
+        self.route.hand_over(out); // So that it is lost with the rest.
         while let Some(lane) = self.route.take_open() {
             drop(lane.fail(&out.lanes, error.clone()));
         }

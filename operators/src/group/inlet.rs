@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::hub::Out;
 use super::lane::{Lane, Lanes};
 use crate::rota::Member;
 
@@ -14,7 +15,7 @@ pub(super) struct Inlet<K, T, E> {
 }
 
 impl<K, T, E> Inlet<K, T, E> {
-    pub(super) const fn new(lane: Arc<Lane<K, T, E>>) -> Self {
+    const fn new(lane: Arc<Lane<K, T, E>>) -> Self {
         Self { lane, pot: 0 }
     }
 
@@ -24,15 +25,17 @@ impl<K, T, E> Inlet<K, T, E> {
 }
 
 /// Items gather here while the source is polled, and are handed over to their lanes together: one lock and one wake for
-/// all of a lane. Only as many groups as get items in one turn have a buffer for that.
+/// all of a lane. So do groups that open, which their readers find filled then. Only as many groups as get items in one turn have a buffer for that.
 pub(super) struct Gathering<K, T, E> {
     pots: Vec<Pot<K, T, E>>,
     /// How many of them are in use: the first ones.
     used: usize,
     /// Which was the first of them, of all that were ever begun. Lanes begin with a pot that never was.
     first: u64,
-    /// Items in all of them together.
-    items: usize,
+    /// Groups that have opened.
+    opened: VecDeque<Arc<Lane<K, T, E>>>,
+    /// How many they are, with the items in all pots.
+    gathered: usize,
     /// Those streams of a merge that are to be called for what is handed over. Empty otherwise.
     calls: Vec<Member>,
 }
@@ -47,13 +50,21 @@ struct Pot<K, T, E> {
 
 impl<K, T, E> Gathering<K, T, E> {
     pub(super) const fn new() -> Self {
-        Self { pots: Vec::new(), used: 0, first: 1, items: 0, calls: Vec::new() }
+        Self { pots: Vec::new(), used: 0, first: 1, opened: VecDeque::new(), gathered: 0, calls: Vec::new() }
     }
 
-    /// Items that have gathered.
+    /// Groups and items that have gathered.
     #[inline]
     pub(super) const fn len(&self) -> usize {
-        self.items
+        self.gathered
+    }
+
+    /// Adds a group.
+    pub(super) fn open(&mut self, key: K) -> Inlet<K, T, E> {
+        let lane = Arc::new(Lane::new(key));
+        self.opened.push_back(Arc::clone(&lane));
+        self.gathered += 1;
+        Inlet::new(lane)
     }
 
     /// Adds an item; gives its lane if that may be full with it.
@@ -67,7 +78,7 @@ impl<K, T, E> Gathering<K, T, E> {
         pot.items.push_back(item);
         pot.room = pot.room.saturating_sub(1);
         let full = pot.room == 0;
-        self.items += 1;
+        self.gathered += 1;
         full.then(|| Arc::clone(&inlet.lane))
     }
 
@@ -91,17 +102,22 @@ impl<K, T, E> Gathering<K, T, E> {
         at
     }
 
-    /// Hands over to the lanes all that has gathered.
-    pub(super) fn hand_over(&mut self, lanes: &Lanes) {
-        lanes.add(std::mem::take(&mut self.items));
+    /// Hands over to the lanes, and to the outer stream, all that has gathered.
+    pub(super) fn hand_over(&mut self, out: &Out<K, T, E>) {
+        let lanes = &out.lanes;
+        lanes.add(std::mem::take(&mut self.gathered));
         self.first += self.used as u64;
         for pot in &mut self.pots[..std::mem::take(&mut self.used)] {
             if let Some(lane) = pot.lane.take() {
                 self.calls.extend(lane.append(lanes, &mut pot.items));
+                pot.items.clear();
             }
         }
         if !self.calls.is_empty() {
             lanes.host.call(self.calls.drain(..));
+        }
+        if !self.opened.is_empty() {
+            out.give(&mut self.opened);
         }
     }
 
@@ -109,19 +125,12 @@ impl<K, T, E> Gathering<K, T, E> {
     pub(super) fn hand_over_one(&mut self, lanes: &Lanes, inlet: &Inlet<K, T, E>) {
         if let Some(at) = self.find(inlet) {
             let items = &mut self.pots[at].items;
-            self.items -= items.len();
+            self.gathered -= items.len();
             lanes.add(items.len());
             if let Some(member) = inlet.lane.append(lanes, items) {
                 lanes.host.call([member]);
             }
-        }
-    }
-
-    /// Drops what has gathered for one lane.
-    pub(super) fn drop_one(&mut self, inlet: &Inlet<K, T, E>) {
-        if let Some(at) = self.find(inlet) {
-            let items = std::mem::take(&mut self.pots[at].items);
-            self.items -= items.len();
+            items.clear();
         }
     }
 }

@@ -230,8 +230,8 @@ impl<K, T, E> Lane<K, T, E> {
         self.is_full(lanes).then(|| Arc::clone(self))
     }
 
-    /// Adds items that have been [counted](Lanes::add) already, or drops them if nobody will read them. Gives the stream of the
-    /// merge that is to be called for that.
+    /// Adds items that have been [counted](Lanes::add) already, or leaves them to be dropped if nobody will read them. Gives the
+    /// stream of the merge that is to be called for that.
     #[must_use = "nobody else calls it"]
     pub(super) fn append(&self, lanes: &Lanes, items: &mut VecDeque<T>) -> Option<Member> {
         let count = items.len();
@@ -242,7 +242,6 @@ impl<K, T, E> Lane<K, T, E> {
         if state.abandoned {
             drop(state);
             lanes.taken(count);
-            items.clear();
             None
         } else if state.items.is_empty() {
             // The buffers change places, so that none is made anew.
