@@ -19,7 +19,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 pub(crate) const RUN: usize = 64;
 
 /// The streams of a merge. A wake-up costs the same however many there are, since only those that were woken are polled,
-/// each with a waker of its own that is made once.
+/// each with a waker of its own: it is lent to the stream that has its turn, which owns it from when it has kept a clone of it.
 pub(crate) struct MergeSet<S: TryStream> {
     /// `None` in the place of the current one.
     streams: Slab<Option<Running<S>>>,
@@ -29,7 +29,9 @@ pub(crate) struct MergeSet<S: TryStream> {
     turns: VecDeque<Member>,
     /// The one that gave the last item. It is polled on, because a stream that gave one often has more, until it has not
     /// or has had its run.
-    current: Option<Running<S>>,
+    current: Option<(Member, Running<S>)>,
+    /// The waker of a stream that has none of its own, while it is the current one. Nobody else has it before its turn begins.
+    lent: Arc<Call>,
     /// How many items are left of its run.
     left: usize,
     /// Whether a sub-stream among them has given way to others, so that this is to be settled.
@@ -43,8 +45,8 @@ type Polled<S> = Poll<Option<Result<<S as TryStream>::Ok, <S as TryStream>::Erro
 
 struct Running<S> {
     stream: Pin<Box<S>>,
-    /// Its waker too.
-    call: Arc<Call>,
+    /// Its waker, once it has kept it: a sub-stream waits without.
+    call: Option<Arc<Call>>,
 }
 
 /// What wakes one stream.
@@ -56,6 +58,10 @@ struct Call {
 }
 
 impl Call {
+    fn new(member: Member, woken: &Arc<Rota>) -> Arc<Self> {
+        Arc::new(Self { member, made: AtomicBool::new(false), woken: Arc::clone(woken) })
+    }
+
     fn make(&self) {
         if !self.made.swap(true, Ordering::AcqRel) {
             self.woken.call([self.member]);
@@ -70,20 +76,23 @@ impl ArcWake for Call {
 }
 
 impl<S: TryStream> Running<S> {
-    /// Polls it, beside others of `merge` if that is given.
+    /// Polls it, with the waker that it is lent if it has none of its own, and beside others of `merge` if that is given.
     #[inline]
-    fn poll_next(&mut self, merge: Option<&Arc<Rota>>) -> Poll<Option<Result<S::Ok, S::Error>>> {
-        let waker = waker_ref(&self.call);
-        let _visiting = merge.map(|merge| Visiting::member(merge, self.call.member, &waker));
+    fn poll_next(&mut self, lent: &Arc<Call>, merge: Option<&Arc<Rota>>) -> Poll<Option<Result<S::Ok, S::Error>>> {
+        let call = self.call.as_ref().unwrap_or(lent);
+        let waker = waker_ref(call);
+        let _visiting = merge.map(|merge| Visiting::member(merge, call.member, &waker));
         self.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker))
     }
 }
 
 impl<S: TryStream> MergeSet<S> {
     pub(crate) fn new() -> Self {
+        let woken = Arc::default();
         Self {
             streams: Slab::new(),
-            woken: Arc::default(),
+            lent: Call::new(Member::new(0), &woken),
+            woken,
             turns: VecDeque::new(),
             current: None,
             left: 0,
@@ -108,9 +117,8 @@ impl<S: TryStream> MergeSet<S> {
     /// Makes `stream` the current one, which is the next to be polled; the one before goes back to the others.
     pub(crate) fn start(&mut self, stream: S) {
         self.park();
-        let at = self.add(stream);
-        self.current = self.streams.get_mut(at).and_then(Option::take);
-        self.left = RUN;
+        let member = Member::new(self.streams.insert(None));
+        self.begin(member, Running { stream: Box::pin(stream), call: None });
     }
 
     /// Notes whether others were given way, so that this is to be [settled](Self::settle).
@@ -176,7 +184,10 @@ impl<S: TryStream> MergeSet<S> {
     fn poll_current(&mut self, others: Option<bool>) -> Polled<S> {
         let others = others.filter(|others| *others || !self.turns.is_empty()).map(|_| Others::wait());
         let merge = self.host.as_ref().filter(|_| others.is_some()).map(|_| &self.woken);
-        let polled = self.current.as_mut().map_or(Poll::Ready(None), |current| current.poll_next(merge));
+        let polled = match &mut self.current {
+            Some((_, current)) => current.poll_next(&self.lent, merge),
+            None => Poll::Ready(None),
+        };
         self.owe(others);
         polled
     }
@@ -210,13 +221,8 @@ impl<S: TryStream> MergeSet<S> {
         loop {
             if let Some(at) = self.turns.pop_front() {
                 // One that has ended may have been woken once more.
-                if let Some(member) = self.streams.get_mut(at.at()).and_then(Option::take) {
-                    // Before it is polled: what calls from now on is not covered by this turn.
-                    if member.call.made.load(Ordering::Acquire) {
-                        member.call.made.swap(false, Ordering::AcqRel);
-                    }
-                    self.current = Some(member);
-                    self.left = RUN;
+                if let Some(running) = self.streams.get_mut(at.at()).and_then(Option::take) {
+                    self.begin(at, running);
                     return Poll::Ready(true);
                 }
                 continue;
@@ -227,39 +233,53 @@ impl<S: TryStream> MergeSet<S> {
         }
     }
 
-    fn add(&mut self, stream: S) -> usize {
-        let entry = self.streams.vacant_entry();
-        let at = entry.key();
-        let call =
-            Arc::new(Call { member: Member::new(at), made: AtomicBool::new(false), woken: Arc::clone(&self.woken) });
-        entry.insert(Some(Running { stream: Box::pin(stream), call }));
-        at
+    /// Begins the turn of a stream.
+    fn begin(&mut self, member: Member, running: Running<S>) {
+        // Before it is polled: what calls from now on is not covered by this turn.
+        match (&running.call, Arc::get_mut(&mut self.lent)) {
+            (Some(call), _) if call.made.load(Ordering::Acquire) => _ = call.made.swap(false, Ordering::AcqRel),
+            (Some(_), _) => {}
+            (None, Some(lent)) => {
+                lent.member = member;
+                lent.made = AtomicBool::new(false);
+            }
+            (None, None) => self.lent = Call::new(member, &self.woken), // One that is gone has left it with somebody.
+        }
+        self.current = Some((member, running));
+        self.left = RUN;
     }
 
     /// Sends the current stream back to wait for its turn.
     #[cold]
     #[inline(never)]
     fn park(&mut self) {
-        if let Some(member) = self.rest() {
-            member.call.make();
+        let woken = Arc::clone(&self.woken);
+        match self.rest() {
+            Some((_, Running { call: Some(call), .. })) => call.make(),
+            Some((member, _)) => woken.call([member]),
+            None => {}
         }
     }
 
     /// Puts the current stream back among the others.
     #[cold]
     #[inline(never)]
-    fn rest(&mut self) -> Option<&Running<S>> {
-        let member = self.current.take()?;
-        let place = self.streams.get_mut(member.call.member.at())?;
-        Some(place.insert(member))
+    fn rest(&mut self) -> Option<(Member, &Running<S>)> {
+        let (member, mut running) = self.current.take()?;
+        if running.call.is_none() && Arc::strong_count(&self.lent) > 1 {
+            let lent = Call::new(member, &self.woken);
+            running.call = Some(std::mem::replace(&mut self.lent, lent));
+        }
+        let place = self.streams.get_mut(member.at())?;
+        Some((member, place.insert(running)))
     }
 
     /// Drops the current stream.
     #[cold]
     #[inline(never)]
     fn end(&mut self) {
-        if let Some(member) = self.current.take() {
-            self.streams.try_remove(member.call.member.at());
+        if let Some((member, _)) = self.current.take() {
+            self.streams.try_remove(member.at());
         }
     }
 }
@@ -268,7 +288,7 @@ impl<S: TryStream> FromIterator<S> for MergeSet<S> {
     fn from_iter<I: IntoIterator<Item = S>>(streams: I) -> Self {
         let mut set = Self::new();
         for stream in streams {
-            let at = set.add(stream);
+            let at = set.streams.insert(Some(Running { stream: Box::pin(stream), call: None }));
             set.turns.push_back(Member::new(at));
         }
         set
