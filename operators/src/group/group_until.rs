@@ -312,7 +312,7 @@ where
     W: GroupSignal<K, E>,
 {
     key: F,
-    groups: Groups<K, Inlet<K, T, E>, W, E>,
+    groups: Groups<K, Inlet, W, E>,
     gathering: Gathering<K, T, E>,
     /// When it was last looked for what is due.
     looked: Option<Instant>,
@@ -323,21 +323,33 @@ where
     K: Hash + Eq,
     W: GroupSignal<K, E>,
 {
-    const fn new(key: F, groups: Groups<K, Inlet<K, T, E>, W, E>) -> Self {
+    const fn new(key: F, groups: Groups<K, Inlet, W, E>) -> Self {
         Self { key, groups, gathering: Gathering::new(), looked: None }
-    }
-
-    fn end(&mut self, inlet: &Inlet<K, T, E>, lanes: &Lanes) {
-        self.gathering.hand_over_one(lanes, inlet);
-        inlet.lane().end(lanes);
     }
 
     /// Ends a group that has had its last item.
     #[inline(never)]
     fn end_last(&mut self, id: Id, lanes: &Lanes) {
         if let Some((_, inlet)) = self.groups.close(id) {
-            self.end(&inlet, lanes);
+            self.gathering.end(lanes, &inlet);
+            self.gathering.call(lanes);
         }
+    }
+
+    /// Ends and fails what is due by now. Pending when the budget is used up before that.
+    fn end_due(&mut self, cx: &mut Context<'_>, lanes: &Lanes, budget: &mut Budget) -> Poll<()> {
+        while let Some((_, inlet)) = self.groups.close_due() {
+            self.gathering.end(lanes, &inlet);
+            ready!(budget.swallow(cx));
+        }
+        while let Poll::Ready((_, inlet, fired)) = self.groups.poll_fired(cx) {
+            match fired {
+                Ok(()) => self.gathering.end(lanes, &inlet),
+                Err(error) => drop(self.gathering.remove(&inlet).map(|lane| lane.fail(lanes, error))),
+            }
+            ready!(budget.swallow(cx));
+        }
+        Poll::Ready(())
     }
 
     /// Opens a group with its first item, if anybody could read it.
@@ -350,9 +362,10 @@ where
             return Ok(None);
         }
         if let Some((_, oldest)) = self.groups.make_room()? {
-            self.end(&oldest, &out.lanes);
+            self.gathering.end(&out.lanes, &oldest);
+            self.gathering.call(&out.lanes);
         }
-        let mut inlet = self.gathering.open(vacancy.key().clone());
+        let mut inlet = self.gathering.open(&out.lanes, vacancy.key().clone());
         let full = self.gathering.push(&out.lanes, &mut inlet, item);
         if let Some(last) = self.groups.open(vacancy, inlet) {
             self.end_last(last, &out.lanes);
@@ -395,20 +408,9 @@ where
             return Poll::Ready(Ok(())); // What ends groups is time alone, and none has passed.
         }
         self.groups.set_now(now);
-        while let Some((_, inlet)) = self.groups.close_due() {
-            self.end(&inlet, &out.lanes);
-            ready!(budget.swallow(cx));
-        }
-        while let Poll::Ready((_, inlet, fired)) = self.groups.poll_fired(cx) {
-            match fired {
-                Ok(()) => self.end(&inlet, &out.lanes),
-                Err(error) => {
-                    self.gathering.hand_over_one(&out.lanes, &inlet); // So that it is lost.
-                    drop(inlet.lane().fail(&out.lanes, error));
-                }
-            }
-            ready!(budget.swallow(cx));
-        }
+        let ended = self.end_due(cx, &out.lanes, budget);
+        self.gathering.call(&out.lanes);
+        ready!(ended);
         self.looked = Some(now);
         Poll::Ready(Ok(()))
     }
@@ -444,12 +446,11 @@ where
     }
 
     fn take_open(&mut self) -> Option<Arc<Lane<K, T, E>>> {
-        let (_, inlet) = self.groups.close_oldest()?;
-        Some(Arc::clone(inlet.lane()))
+        self.groups.close_oldest().and_then(|(_, inlet)| self.gathering.remove(&inlet))
     }
 
     fn fullest(&self) -> Option<&Arc<Lane<K, T, E>>> {
-        self.groups.values().map(Inlet::lane).max_by_key(|lane| lane.len())
+        self.gathering.lanes().max_by_key(|lane| lane.len())
     }
 
     fn name(key: &K) -> String {

@@ -42,7 +42,7 @@ impl<K, T, E> Out<K, T, E> {
 
     /// Gives to the reader of the outer stream what has opened, and was [counted](Lanes::add) already.
     pub(super) fn give(&self, opened: &mut VecDeque<Arc<Lane<K, T, E>>>) {
-        self.lanes.host.call(self.outer.append(&self.lanes, opened));
+        self.lanes.host.call(self.outer.append(&self.lanes, opened, false));
         for unread in opened.drain(..) {
             drop(unread.abandon(&self.lanes));
         }

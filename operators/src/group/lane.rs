@@ -45,8 +45,8 @@ pub(crate) struct Lane<K, T, E> {
     ready: AtomicBool,
     /// Whether it has failed, so that its reader is not to give what it has taken before.
     failed: AtomicBool,
-    /// Items in it, and those that its reader has taken and not yet given.
-    unread: AtomicUsize,
+    /// How many of the items that were [added](State::added) its reader has given. Written by that alone.
+    given: AtomicUsize,
     state: Mutex<State<T, E>>,
 }
 
@@ -87,6 +87,8 @@ impl<T> Taken<T> {
 
 struct State<T, E> {
     items: VecDeque<T>,
+    /// How many there have been, without those that were lost.
+    added: usize,
     /// Whether no more items come.
     ended: bool,
     /// With what it ended, until that is taken. In a box, because few fail and all have the room.
@@ -143,6 +145,8 @@ impl Lanes {
     /// more after this: an item taken before it does not let the source go on.
     pub(crate) fn hold(&self, by_one: bool) {
         self.held.store(if by_one { usize::MAX } else { self.resume() }, Ordering::SeqCst);
+        // Who counted items as read before, and so did not see it, is seen to have done so.
+        self.buffered();
     }
 
     /// The source goes on.
@@ -151,6 +155,11 @@ impl Lanes {
         if self.is_held() {
             self.held.store(0, Ordering::SeqCst);
         }
+    }
+
+    /// How many items a lane with so many has room for, or fewer.
+    pub(super) fn room(&self, items: usize) -> u32 {
+        u32::try_from(self.bounds.each.saturating_sub(items)).unwrap_or(u32::MAX)
     }
 
     /// Counts items that are about to be added to lanes.
@@ -179,6 +188,7 @@ impl<K, T, E> Lane<K, T, E> {
     pub(crate) const fn with_seat(key: K, seat: Option<Seat>) -> Self {
         let state = State {
             items: VecDeque::new(),
+            added: 0,
             ended: false,
             error: None,
             seat,
@@ -187,7 +197,7 @@ impl<K, T, E> Lane<K, T, E> {
             abandoned: false,
         };
         let (ready, failed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { key, ready, failed, unread: AtomicUsize::new(0), state: Mutex::new(state) }
+        Self { key, ready, failed, given: AtomicUsize::new(0), state: Mutex::new(state) }
     }
 
     /// Whether its reader would get something now.
@@ -198,17 +208,17 @@ impl<K, T, E> Lane<K, T, E> {
 
     /// Whether it may not get another item.
     pub(crate) fn is_full(&self, lanes: &Lanes) -> bool {
-        self.len() >= lanes.bounds.each && !self.lock().ended
+        let state = self.lock();
+        self.unread(&state) >= lanes.bounds.each && !state.ended
     }
 
     /// Items that wait for the reader, or that it has not yet given.
     pub(crate) fn len(&self) -> usize {
-        self.unread.load(Ordering::SeqCst)
+        self.unread(&self.lock())
     }
 
-    /// How many items may still be added.
-    pub(super) fn room(&self, lanes: &Lanes) -> usize {
-        lanes.bounds.each.saturating_sub(self.len())
+    fn unread(&self, state: &State<T, E>) -> usize {
+        state.added - self.given.load(Ordering::Acquire)
     }
 
     /// Adds an item, or gives it back if nobody will read it.
@@ -231,23 +241,23 @@ impl<K, T, E> Lane<K, T, E> {
     }
 
     /// Adds items that have been [counted](Lanes::add) already, or leaves them to be dropped if nobody will read them. Gives the
-    /// stream of the merge that is to be called for that.
+    /// stream of the merge that is to be called for that, or for the end of the lane, if these are its last.
     #[must_use = "nobody else calls it"]
-    pub(super) fn append(&self, lanes: &Lanes, items: &mut VecDeque<T>) -> Option<Member> {
+    pub(super) fn append(&self, lanes: &Lanes, items: &mut VecDeque<T>, last: bool) -> Option<Member> {
         let count = items.len();
-        if count == 0 {
-            return None;
-        }
         let mut state = self.lock();
         if state.abandoned {
             drop(state);
             lanes.taken(count);
-            None
-        } else if state.items.is_empty() {
-            // The buffers change places, so that none is made anew.
+            return None;
+        }
+        if state.items.is_empty() && state.items.capacity() >= count {
             std::mem::swap(&mut state.items, items);
-            self.added(lanes, state, count)
         } else {
+            // What gathers next finds a buffer, and this one is no larger than it must be, as lanes are many.
+            if state.items.capacity() == 0 {
+                state.items.reserve_exact(count);
+            }
             if count <= FEW {
                 while let Some(item) = items.pop_front() {
                     state.items.push_back(item);
@@ -255,12 +265,13 @@ impl<K, T, E> Lane<K, T, E> {
             } else {
                 state.items.append(items);
             }
-            self.added(lanes, state, count)
         }
+        state.ended |= last;
+        self.added(lanes, state, count)
     }
 
-    fn added(&self, lanes: &Lanes, state: MutexGuard<'_, State<T, E>>, items: usize) -> Option<Member> {
-        self.unread.fetch_add(items, Ordering::SeqCst);
+    fn added(&self, lanes: &Lanes, mut state: MutexGuard<'_, State<T, E>>, items: usize) -> Option<Member> {
+        state.added += items;
         if self.is_ready() { None } else { self.wake(lanes, state) }
     }
 
@@ -300,7 +311,7 @@ impl<K, T, E> Lane<K, T, E> {
         state.ended = true;
         state.error = Some(Box::new(error));
         let lost = std::mem::take(&mut state.items);
-        self.unread.fetch_sub(lost.len(), Ordering::SeqCst);
+        state.added -= lost.len();
         self.failed.store(true, Ordering::Release);
         let member = self.wake(lanes, state);
         call(lanes, member);
@@ -438,7 +449,7 @@ impl<K, T, E> Lane<K, T, E> {
     }
 
     fn read(&self, lanes: &Lanes, items: usize) {
-        self.unread.fetch_sub(items, Ordering::SeqCst);
+        self.given.store(self.given.load(Ordering::Relaxed) + items, Ordering::Release);
         lanes.taken(items);
     }
 
@@ -450,7 +461,8 @@ impl<K, T, E> Lane<K, T, E> {
         }
         state.abandoned = true;
         let unread = std::mem::take(&mut state.items);
-        let count = self.unread.swap(0, Ordering::SeqCst);
+        let count = self.unread(&state);
+        self.given.store(state.added, Ordering::Release);
         let seat = state.seat.take();
         drop(state);
         lanes.taken(count);
