@@ -13,7 +13,7 @@ use slab::Slab;
 use crate::budget::Budget;
 use crate::group::{Host, Others, Visiting};
 use crate::rota::{Member, Rota};
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 /// How many items of one stream are taken before another's turn comes.
 pub(crate) const RUN: usize = 64;
@@ -30,7 +30,7 @@ pub(crate) struct MergeSet<S: TryStream> {
     /// The one that gave the last item. It is polled on, because a stream that gave one often has more, until it has not
     /// or has had its run.
     current: Option<(Member, Running<S>)>,
-    /// The waker of a stream that has none of its own, while it is the current one. Nobody else has it before its turn begins.
+    /// The waker of a stream that has none of its own, during its turn. Nobody else has it before that begins.
     lent: Arc<Call>,
     /// How many items are left of its run.
     left: usize,
@@ -51,21 +51,29 @@ struct Running<S> {
 
 /// What wakes one stream.
 struct Call {
-    member: Member,
+    /// The [`Member`] that is called.
+    at: AtomicUsize,
     /// Whether it has put itself among the woken: it does once at most.
     made: AtomicBool,
     woken: Arc<Rota>,
 }
 
 impl Call {
-    fn new(member: Member, woken: &Arc<Rota>) -> Arc<Self> {
-        Arc::new(Self { member, made: AtomicBool::new(false), woken: Arc::clone(woken) })
+    fn new(woken: &Arc<Rota>) -> Arc<Self> {
+        Arc::new(Self { at: AtomicUsize::new(0), made: AtomicBool::new(false), woken: Arc::clone(woken) })
     }
 
     fn make(&self) {
         if !self.made.swap(true, Ordering::AcqRel) {
-            self.woken.call([self.member]);
+            self.woken.call([Member::new(self.at.load(Ordering::Acquire))]);
         }
+    }
+
+    /// Whether nobody has kept the waker that was lent, and so nobody will.
+    fn is_back(lent: &Arc<Self>) -> bool {
+        let back = Arc::strong_count(lent) == 1;
+        fence(Ordering::Acquire); // What others did with it comes before what is done with it next.
+        back
     }
 }
 
@@ -76,12 +84,38 @@ impl ArcWake for Call {
 }
 
 impl<S: TryStream> Running<S> {
-    /// Polls it, with the waker that it is lent if it has none of its own, and beside others of `merge` if that is given.
+    /// Begins its turn: what calls from now on is not covered by that. It is lent a waker if it has none of its own.
     #[inline]
-    fn poll_next(&mut self, lent: &Arc<Call>, merge: Option<&Arc<Rota>>) -> Poll<Option<Result<S::Ok, S::Error>>> {
-        let call = self.call.as_ref().unwrap_or(lent);
-        let waker = waker_ref(call);
-        let _visiting = merge.map(|merge| Visiting::member(merge, call.member, &waker));
+    fn begin(&self, member: Member, lent: &Arc<Call>) {
+        match &self.call {
+            Some(call) if call.made.load(Ordering::Acquire) => _ = call.made.swap(false, Ordering::AcqRel),
+            Some(_) => {}
+            None => {
+                lent.at.store(member.at(), Ordering::Release);
+                lent.made.store(false, Ordering::Release);
+            }
+        }
+    }
+
+    /// Its turn is over: if it has kept the waker that it was lent, it owns that from now on.
+    #[inline]
+    fn keep(&mut self, lent: &mut Arc<Call>) {
+        if self.call.is_none() && !Call::is_back(lent) {
+            let next = Call::new(&lent.woken);
+            self.call = Some(std::mem::replace(lent, next));
+        }
+    }
+
+    /// Polls it, beside others of `merge` if that is given.
+    #[inline]
+    fn poll_next(
+        &mut self,
+        member: Member,
+        lent: &Arc<Call>,
+        merge: Option<&Arc<Rota>>,
+    ) -> Poll<Option<Result<S::Ok, S::Error>>> {
+        let waker = waker_ref(self.call.as_ref().unwrap_or(lent));
+        let _visiting = merge.map(|merge| Visiting::member(merge, member, &waker));
         self.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker))
     }
 }
@@ -91,7 +125,7 @@ impl<S: TryStream> MergeSet<S> {
         let woken = Arc::default();
         Self {
             streams: Slab::new(),
-            lent: Call::new(Member::new(0), &woken),
+            lent: Call::new(&woken),
             woken,
             turns: VecDeque::new(),
             current: None,
@@ -118,7 +152,10 @@ impl<S: TryStream> MergeSet<S> {
     pub(crate) fn start(&mut self, stream: S) {
         self.park();
         let member = Member::new(self.streams.insert(None));
-        self.begin(member, Running { stream: Box::pin(stream), call: None });
+        let running = Running { stream: Box::pin(stream), call: None };
+        running.begin(member, &self.lent);
+        self.current = Some((member, running));
+        self.left = RUN;
     }
 
     /// Notes whether others were given way, so that this is to be [settled](Self::settle).
@@ -185,78 +222,59 @@ impl<S: TryStream> MergeSet<S> {
         let others = others.filter(|others| *others || !self.turns.is_empty()).map(|_| Others::wait());
         let merge = self.host.as_ref().filter(|_| others.is_some()).map(|_| &self.woken);
         let polled = match &mut self.current {
-            Some((_, current)) => current.poll_next(&self.lent, merge),
+            Some((member, current)) => current.poll_next(*member, &self.lent, merge),
             None => Poll::Ready(None),
         };
         self.owe(others);
         polled
     }
 
-    /// The next item of any stream but the current one, of which there is none.
+    /// The next item of any stream but the current one, of which there is none. The stream that gives it is the current one then.
     #[cold]
     #[inline(never)]
     fn poll_others(&mut self, cx: &Context<'_>, others: Option<bool>) -> Polled<S> {
         let mut budget = Budget::new();
-        while ready!(self.poll_turn(cx)) {
-            match self.poll_current(others) {
+        while let Some(member) = ready!(self.poll_turn(cx)) {
+            // One that has ended may have been woken once more.
+            let Some(Some(running)) = self.streams.get_mut(member.at()) else { continue };
+            let others = others.filter(|others| *others || !self.turns.is_empty()).map(|_| Others::wait());
+            let merge = self.host.as_ref().filter(|_| others.is_some()).map(|_| &self.woken);
+            running.begin(member, &self.lent);
+            let polled = running.poll_next(member, &self.lent, merge);
+            self.owes |= others.is_some_and(Others::were_given_way);
+            match polled {
                 Poll::Ready(Some(item)) => {
-                    self.left -= 1;
+                    self.current = std::mem::take(&mut self.streams[member.at()]).map(|running| (member, running));
+                    self.left = RUN - 1;
                     return Poll::Ready(Some(item));
                 }
-                Poll::Ready(None) => self.end(),
-                Poll::Pending => _ = self.rest(),
+                Poll::Ready(None) => self.remove(member),
+                Poll::Pending => running.keep(&mut self.lent),
             }
             ready!(budget.swallow(cx));
         }
         Poll::Ready(None)
     }
 
-    /// Makes the one whose turn it is the current one, if there are any streams left.
-    #[cold]
-    #[inline(never)]
-    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<bool> {
+    /// Whose turn it is, if there are any streams left.
+    #[inline]
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Option<Member>> {
         if self.is_empty() {
-            return Poll::Ready(false);
+            return Poll::Ready(None);
         }
-        loop {
-            if let Some(at) = self.turns.pop_front() {
-                // One that has ended may have been woken once more.
-                if let Some(running) = self.streams.get_mut(at.at()).and_then(Option::take) {
-                    self.begin(at, running);
-                    return Poll::Ready(true);
-                }
-                continue;
-            }
-            if !self.woken.take(&mut self.turns, cx.waker()) {
-                return Poll::Pending;
-            }
+        if self.turns.is_empty() && !self.woken.take(&mut self.turns, cx.waker()) {
+            return Poll::Pending;
         }
-    }
-
-    /// Begins the turn of a stream.
-    fn begin(&mut self, member: Member, running: Running<S>) {
-        // Before it is polled: what calls from now on is not covered by this turn.
-        match (&running.call, Arc::get_mut(&mut self.lent)) {
-            (Some(call), _) if call.made.load(Ordering::Acquire) => _ = call.made.swap(false, Ordering::AcqRel),
-            (Some(_), _) => {}
-            (None, Some(lent)) => {
-                lent.member = member;
-                lent.made = AtomicBool::new(false);
-            }
-            (None, None) => self.lent = Call::new(member, &self.woken), // One that is gone has left it with somebody.
-        }
-        self.current = Some((member, running));
-        self.left = RUN;
+        Poll::Ready(self.turns.pop_front())
     }
 
     /// Sends the current stream back to wait for its turn.
     #[cold]
     #[inline(never)]
     fn park(&mut self) {
-        let woken = Arc::clone(&self.woken);
         match self.rest() {
             Some((_, Running { call: Some(call), .. })) => call.make(),
-            Some((member, _)) => woken.call([member]),
+            Some((member, _)) => self.woken.call([member]),
             None => {}
         }
     }
@@ -266,10 +284,7 @@ impl<S: TryStream> MergeSet<S> {
     #[inline(never)]
     fn rest(&mut self) -> Option<(Member, &Running<S>)> {
         let (member, mut running) = self.current.take()?;
-        if running.call.is_none() && Arc::strong_count(&self.lent) > 1 {
-            let lent = Call::new(member, &self.woken);
-            running.call = Some(std::mem::replace(&mut self.lent, lent));
-        }
+        running.keep(&mut self.lent);
         let place = self.streams.get_mut(member.at())?;
         Some((member, place.insert(running)))
     }
@@ -278,8 +293,17 @@ impl<S: TryStream> MergeSet<S> {
     #[cold]
     #[inline(never)]
     fn end(&mut self) {
-        if let Some((member, _)) = self.current.take() {
-            self.streams.try_remove(member.at());
+        if let Some((member, ended)) = self.current.take() {
+            drop(ended);
+            self.remove(member);
+        }
+    }
+
+    /// Drops a stream that has ended.
+    fn remove(&mut self, member: Member) {
+        drop(self.streams.try_remove(member.at()));
+        if !Call::is_back(&self.lent) {
+            self.lent = Call::new(&self.woken); // It has left it with somebody.
         }
     }
 }

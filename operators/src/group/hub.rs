@@ -109,6 +109,9 @@ where
             return Poll::Ready(Some(Ok(item)));
         }
         let member = lanes.host.member(cx);
+        if lane.is_ready() {
+            return Poll::Ready(lane.take_all(lanes, taken, false, member));
+        }
         if member.is_some_and(|member| lane.waits_in_merge(lanes, taken, member)) {
             return Poll::Pending;
         }
