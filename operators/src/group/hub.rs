@@ -317,7 +317,7 @@ where
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => return self.fail(out, error),
                     Poll::Pending => {
-                        self.route.hand_over(out);
+                        self.pause(out);
                         return if served() { Drove::Served } else { Drove::Waits };
                     }
                 }
@@ -353,9 +353,7 @@ where
                     }
                     items += 1;
                     if items == TURN {
-                        if !self.route.gathers_on(&out.lanes) {
-                            self.route.hand_over(out);
-                        }
+                        self.pause(out);
                         if served() {
                             return Drove::Served;
                         }
@@ -382,6 +380,13 @@ where
                     }
                 }
             }
+        }
+    }
+
+    /// Others have their turn. What has gathered is handed over if it is enough.
+    fn pause(&mut self, out: &Out<K, S::Ok, S::Error>) {
+        if !self.route.gathers_on(&out.lanes) {
+            self.route.hand_over(out);
         }
     }
 
