@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hint::black_box;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::TryStream;
 use futures::task::{ArcWake, waker_ref};
+use pin_project::pin_project;
 use slab::Slab;
 
 use crate::budget::Budget;
@@ -18,18 +20,21 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 /// How many items of one stream are taken before another's turn comes.
 pub(crate) const RUN: usize = 64;
 
+/// How many streams are looked at together before their turns come.
+const AT_ONCE: usize = 16;
+
 /// The streams of a merge. A wake-up costs the same however many there are, since only those that were woken are polled,
 /// each with a waker of its own: it is lent to the stream that has its turn, which owns it from when it has kept a clone of it.
 pub(crate) struct MergeSet<S: TryStream> {
     /// `None` in the place of the current one.
-    streams: Slab<Option<Running<S>>>,
+    streams: Slab<Option<Pin<Box<Running<S>>>>>,
     /// Those that were woken, or wait for their turn; looked at when `turns` is empty.
     woken: Arc<Rota>,
     /// Whose turn comes, in this order.
     turns: VecDeque<Member>,
     /// The one that gave the last item. It is polled on, because a stream that gave one often has more, until it has not
     /// or has had its run.
-    current: Option<(Member, Running<S>)>,
+    current: Option<(Member, Pin<Box<Running<S>>>)>,
     /// The waker of a stream that has none of its own, during its turn. Nobody else has it before that begins.
     lent: Arc<Call>,
     /// How many items are left of its run.
@@ -43,10 +48,12 @@ pub(crate) struct MergeSet<S: TryStream> {
 /// What a poll of the streams gives.
 type Polled<S> = Poll<Option<Result<<S as TryStream>::Ok, <S as TryStream>::Error>>>;
 
+#[pin_project]
 struct Running<S> {
-    stream: Pin<Box<S>>,
     /// Its waker, once it has kept it: a sub-stream waits without.
     call: Option<Arc<Call>>,
+    #[pin]
+    stream: S,
 }
 
 /// What wakes one stream.
@@ -99,24 +106,25 @@ impl<S: TryStream> Running<S> {
 
     /// Its turn is over: if it has kept the waker that it was lent, it owns that from now on.
     #[inline]
-    fn keep(&mut self, lent: &mut Arc<Call>) {
+    fn keep(self: Pin<&mut Self>, lent: &mut Arc<Call>) {
         if self.call.is_none() && !Call::is_back(lent) {
             let next = Call::new(&lent.woken);
-            self.call = Some(std::mem::replace(lent, next));
+            *self.project().call = Some(std::mem::replace(lent, next));
         }
     }
 
     /// Polls it, beside others of `merge` if that is given.
     #[inline]
     fn poll_next(
-        &mut self,
+        self: Pin<&mut Self>,
         member: Member,
         lent: &Arc<Call>,
         merge: Option<&Arc<Rota>>,
     ) -> Poll<Option<Result<S::Ok, S::Error>>> {
-        let waker = waker_ref(self.call.as_ref().unwrap_or(lent));
+        let this = self.project();
+        let waker = waker_ref(this.call.as_ref().unwrap_or(lent));
         let _visiting = merge.map(|merge| Visiting::member(merge, member, &waker));
-        self.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker))
+        this.stream.try_poll_next(&mut Context::from_waker(&waker))
     }
 }
 
@@ -152,7 +160,7 @@ impl<S: TryStream> MergeSet<S> {
     pub(crate) fn start(&mut self, stream: S) {
         self.park();
         let member = Member::new(self.streams.insert(None));
-        let running = Running { stream: Box::pin(stream), call: None };
+        let running = Box::pin(Running { call: None, stream });
         running.begin(member, &self.lent);
         self.current = Some((member, running));
         self.left = RUN;
@@ -222,7 +230,7 @@ impl<S: TryStream> MergeSet<S> {
         let others = others.filter(|others| *others || !self.turns.is_empty()).map(|_| Others::wait());
         let merge = self.host.as_ref().filter(|_| others.is_some()).map(|_| &self.woken);
         let polled = match &mut self.current {
-            Some((member, current)) => current.poll_next(*member, &self.lent, merge),
+            Some((member, current)) => current.as_mut().poll_next(*member, &self.lent, merge),
             None => Poll::Ready(None),
         };
         self.owe(others);
@@ -240,7 +248,7 @@ impl<S: TryStream> MergeSet<S> {
             let others = others.filter(|others| *others || !self.turns.is_empty()).map(|_| Others::wait());
             let merge = self.host.as_ref().filter(|_| others.is_some()).map(|_| &self.woken);
             running.begin(member, &self.lent);
-            let polled = running.poll_next(member, &self.lent, merge);
+            let polled = running.as_mut().poll_next(member, &self.lent, merge);
             self.owes |= others.is_some_and(Others::were_given_way);
             match polled {
                 Poll::Ready(Some(item)) => {
@@ -249,7 +257,7 @@ impl<S: TryStream> MergeSet<S> {
                     return Poll::Ready(Some(item));
                 }
                 Poll::Ready(None) => self.remove(member),
-                Poll::Pending => running.keep(&mut self.lent),
+                Poll::Pending => running.as_mut().keep(&mut self.lent),
             }
             ready!(budget.swallow(cx));
         }
@@ -265,7 +273,17 @@ impl<S: TryStream> MergeSet<S> {
         if self.turns.is_empty() && !self.woken.take(&mut self.turns, cx.waker()) {
             return Poll::Pending;
         }
+        if self.turns.len() % AT_ONCE == 0 {
+            self.look_ahead();
+        }
         Poll::Ready(self.turns.pop_front())
+    }
+
+    /// Looks at those whose turn comes next before anything is done with the first, so that the waits for their memory overlap.
+    fn look_ahead(&self) {
+        for member in self.turns.iter().take(AT_ONCE) {
+            black_box(matches!(self.streams.get(member.at()), Some(Some(running)) if running.call.is_some()));
+        }
     }
 
     /// Sends the current stream back to wait for its turn.
@@ -273,8 +291,8 @@ impl<S: TryStream> MergeSet<S> {
     #[inline(never)]
     fn park(&mut self) {
         match self.rest() {
+            Some((member, Running { call: None, .. })) => self.woken.call([member]),
             Some((_, Running { call: Some(call), .. })) => call.make(),
-            Some((member, _)) => self.woken.call([member]),
             None => {}
         }
     }
@@ -284,9 +302,9 @@ impl<S: TryStream> MergeSet<S> {
     #[inline(never)]
     fn rest(&mut self) -> Option<(Member, &Running<S>)> {
         let (member, mut running) = self.current.take()?;
-        running.keep(&mut self.lent);
+        running.as_mut().keep(&mut self.lent);
         let place = self.streams.get_mut(member.at())?;
-        Some((member, place.insert(running)))
+        Some((member, &**place.insert(running)))
     }
 
     /// Drops the current stream.
@@ -312,7 +330,7 @@ impl<S: TryStream> FromIterator<S> for MergeSet<S> {
     fn from_iter<I: IntoIterator<Item = S>>(streams: I) -> Self {
         let mut set = Self::new();
         for stream in streams {
-            let at = set.streams.insert(Some(Running { stream: Box::pin(stream), call: None }));
+            let at = set.streams.insert(Some(Box::pin(Running { call: None, stream })));
             set.turns.push_back(Member::new(at));
         }
         set

@@ -54,9 +54,9 @@ pub(crate) struct Lane<K, T, E> {
 pub(crate) struct Taken<T> {
     items: VecDeque<T>,
     /// How many of them there were when it was last counted what was given.
-    counted: usize,
+    counted: u32,
     /// It is counted when there are no more than these.
-    few: usize,
+    few: u32,
     /// Which stream of a merge the lane calls when there is something to take again, unless it has done so since.
     called: Option<Member>,
 }
@@ -69,14 +69,20 @@ impl<T> Taken<T> {
     /// Whether what was given is counted with the next item.
     #[inline(always)]
     fn is_due(&self, lanes: &Lanes) -> bool {
-        self.items.len() <= self.few + 1 || lanes.is_held()
+        self.items.len() <= self.few as usize + 1 || lanes.is_held()
+    }
+
+    /// Begins to count, with nothing given.
+    fn begin(&mut self, uncounted: usize) {
+        self.counted = self.items.len() as u32;
+        self.count(uncounted);
     }
 
     /// Gives how many were given and not yet counted, and counts again when `uncounted` more are, or none are left.
     fn count(&mut self, uncounted: usize) -> usize {
-        let left = self.items.len();
-        self.few = left.saturating_sub(uncounted);
-        std::mem::replace(&mut self.counted, left) - left
+        let left = self.items.len() as u32;
+        self.few = left.saturating_sub(uncounted as u32);
+        (std::mem::replace(&mut self.counted, left) - left) as usize
     }
 
     /// The reader will wait for itself, if at all.
@@ -107,6 +113,8 @@ struct State<T, E> {
 impl Lanes {
     pub(crate) fn new(bounds: Bounds) -> Self {
         let uncounted = (bounds.each / 64).min(bounds.all / 256).max(1);
+        // Readers count in 32 bits what they have, since they are many.
+        let bounds = Bounds { each: bounds.each.min(u32::MAX as usize), ..bounds };
         let baton = Arc::<Baton>::default();
         let host = Arc::new(Host::new(Arc::clone(&baton)));
         Self { baton, host, bounds, uncounted, buffered: AtomicUsize::new(0), held: AtomicUsize::new(0) }
@@ -407,20 +415,31 @@ impl<K, T, E> Lane<K, T, E> {
         member: Option<Member>,
     ) -> Option<Result<T, E>> {
         let mut state = self.lock();
-        std::mem::swap(&mut state.items, &mut taken.items);
         state.member = member;
         taken.called = member;
-        taken.counted = taken.items.len();
-        taken.count(lanes.uncounted);
-        let error = self.was_taken(lanes, state, taken.items.is_empty(), polled);
+        if state.items.len() <= 1 {
+            // One that comes alone is given at once, so that the reader needs no buffer for it.
+            return self.take_first(lanes, state, polled);
+        }
+        std::mem::swap(&mut state.items, &mut taken.items);
+        taken.begin(lanes.uncounted);
+        self.was_taken(lanes, state, false, polled);
         // Not looking for a failure that has come meanwhile: it is for the next call.
         let first = if taken.is_due(lanes) { self.give_and_count(lanes, taken) } else { taken.items.pop_front() };
-        first.map(Ok).or_else(|| error.map(|error| Err(*error)))
+        first.map(Ok)
     }
 
     /// Takes an item, or the end.
     pub(crate) fn take_one(&self, lanes: &Lanes, polled: bool) -> Option<Result<T, E>> {
-        let mut state = self.lock();
+        self.take_first(lanes, self.lock(), polled)
+    }
+
+    fn take_first(
+        &self,
+        lanes: &Lanes,
+        mut state: MutexGuard<'_, State<T, E>>,
+        polled: bool,
+    ) -> Option<Result<T, E>> {
         let item = state.items.pop_front();
         let error = self.was_taken(lanes, state, item.is_none(), polled);
         if item.is_some() {
