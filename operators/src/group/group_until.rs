@@ -22,7 +22,8 @@ use tokio::time::Instant;
 use super::groups::{Groups, Limit};
 use super::hub::Out;
 use super::inlet::{Gathering, Inlet};
-use super::lane::{Bounds, Lane, Lanes};
+use super::lane::Lane;
+use super::lanes::{Bounds, Lanes};
 use super::route::{Filled, Route};
 use super::substream::{Group, SubStreams};
 use super::table::{Id, Lookup, Vacancy};
@@ -97,7 +98,7 @@ impl<S: TryStream> Flow<S> {
     /// | Ends | with upstream; all open groups end at the same instant, and can still be read to their end |
     /// | Errors | end it at once, and all open groups with it; what they hold is lost. A failing signal of [`Until::when`] fails its group alone |
     /// | Holds | key and buffer of each open group. At most [`max_groups`](Flow::max_groups) are open (1,048,576 unless set); beyond, the oldest is closed early, as if `until` had fired. At most 1,024 unread items a group and 65,536 in all, groups not yet taken included, unless set by [`buffers`](Flow::buffers); then upstream is held back |
-    /// | Ahead | up to those bounds: while one reader waits for its item, those for others are buffered; and as long as upstream gives items without waiting, they gather before their readers are woken: 256, or more where many groups are open, up to 32 for each and seven eighths of what may be buffered; other tasks run after every 256. Behind a merge, groups are read as far as they are filled before upstream is read on |
+    /// | Ahead | up to those bounds: while one reader waits for its item, those for others are buffered; and as long as upstream gives items without waiting, these and the groups that open gather before they are handed over: 256, or more where many groups are open, up to 32 for each and seven eighths of what may be buffered; a group that ends gets its last ones at once, and other tasks run after every 256. Behind a merge, groups are read as far as they are filled before upstream is read on |
     /// | Dropped | a dropped group discards its items until it ends. When the outer stream is dropped, groups that it gave live on, and no more open |
     /// | Time | tokio's clock, read once a poll, and a poll reads at most 256 items; an item's time is when it was read from upstream. Deadlines are looked at even if upstream is always ready. Nothing runs unpolled: a consumer that polls late sees groups end late, with the items that were read before their deadline |
     ///

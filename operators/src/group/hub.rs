@@ -15,7 +15,8 @@ use futures::TryStream;
 use tokio::time::Instant;
 
 use super::baton::{Baton, Seat};
-use super::lane::{Bounds, Lane, Lanes, Taken};
+use super::lane::{self, Lane, Taken};
+use super::lanes::{Bounds, Lanes};
 use super::route::Route;
 use super::way::gives_way;
 use crate::OperatorError;
@@ -42,7 +43,7 @@ impl<K, T, E> Out<K, T, E> {
 
     /// Gives to the reader of the outer stream what has opened, and was [counted](Lanes::add) already.
     pub(super) fn give(&self, opened: &mut VecDeque<Arc<Lane<K, T, E>>>) {
-        self.lanes.host.call(self.outer.append(&self.lanes, opened, false));
+        lane::call(&self.lanes, self.outer.append(&self.lanes, opened, false));
         for unread in opened.drain(..) {
             drop(unread.abandon(&self.lanes));
         }

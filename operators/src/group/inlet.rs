@@ -7,7 +7,8 @@ use std::sync::Arc;
 use slab::Slab;
 
 use super::hub::Out;
-use super::lane::{Lane, Lanes};
+use super::lane::Lane;
+use super::lanes::Lanes;
 use crate::rota::Member;
 
 /// What is kept of an open group: where its lane is, and where its items gather.

@@ -4,38 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Context;
 
-use super::baton::{Baton, Seat};
-use super::host::Host;
+use super::baton::Seat;
+use super::lanes::Lanes;
 use crate::rota::Member;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{Mutex, MutexGuard, TURN, lock};
-
-/// How many items a lane is to get at once, if they come fast: each time costs as much as about ten items do.
-const RUN: usize = TURN / 8;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// So few items are moved faster one by one than as slices.
 const FEW: usize = 4;
-
-/// A sub-stream that nobody reads is buffered up to these bounds; then the source is held back.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) each: usize,
-    pub(crate) all: usize,
-}
-
-/// What all lanes of one operator share.
-pub(crate) struct Lanes {
-    pub(crate) baton: Arc<Baton>,
-    pub(super) host: Arc<Host>,
-    bounds: Bounds,
-    /// How many items a reader may be given before they are counted as read: few beside the bounds, or what it has been
-    /// given could hold back the source while it waits for another lane.
-    uncounted: usize,
-    /// Items in all lanes together.
-    buffered: AtomicUsize,
-    /// While the source is held back, it goes on when fewer items than this are buffered; otherwise zero.
-    held: AtomicUsize,
-}
 
 /// Items that wait for their reader, and how the sub-stream ended. Locked for a few instructions at a time; nothing of
 /// the user's is called or dropped under the lock.
@@ -110,84 +86,6 @@ struct State<T, E> {
     abandoned: bool,
 }
 
-impl Lanes {
-    pub(crate) fn new(bounds: Bounds) -> Self {
-        let uncounted = (bounds.each / 64).min(bounds.all / 256).max(1);
-        // Readers count in 32 bits what they have, since they are many.
-        let bounds = Bounds { each: bounds.each.min(u32::MAX as usize), ..bounds };
-        let baton = Arc::<Baton>::default();
-        let host = Arc::new(Host::new(Arc::clone(&baton)));
-        Self { baton, host, bounds, uncounted, buffered: AtomicUsize::new(0), held: AtomicUsize::new(0) }
-    }
-
-    /// Whether no more items may be buffered beside those that have gathered: from when the bound is reached until a
-    /// 256th of it is free again, so that the source is not polled for an item at a time.
-    #[inline]
-    pub(crate) fn is_full(&self, gathered: usize) -> bool {
-        let buffered = self.buffered() + gathered;
-        buffered >= self.bounds.all || buffered >= self.resume() && self.held.load(Ordering::SeqCst) == self.resume()
-    }
-
-    const fn resume(&self) -> usize {
-        self.bounds.all - self.bounds.all / 256
-    }
-
-    /// How many items may gather before they are handed over: no more than a reader that waits for its own can do without,
-    /// and most of the bound for all, where many are open.
-    pub(super) fn gathering(&self, open: usize) -> usize {
-        open.saturating_mul(RUN).min(self.bounds.all - self.bounds.all / 8)
-    }
-
-    /// How many items may come until it is to be looked whether the lanes are full: each may open a lane, which counts too.
-    pub(crate) fn steps(&self, gathered: usize) -> usize {
-        (self.bounds.all.saturating_sub(self.buffered() + gathered) / 2).max(1)
-    }
-
-    /// Items in all lanes together.
-    #[inline]
-    pub(crate) fn buffered(&self) -> usize {
-        self.buffered.load(Ordering::SeqCst)
-    }
-
-    /// The source is held back from now on: by one full lane, or by the bound for all. Buffers are to be looked at once
-    /// more after this: an item taken before it does not let the source go on.
-    pub(crate) fn hold(&self, by_one: bool) {
-        self.held.store(if by_one { usize::MAX } else { self.resume() }, Ordering::SeqCst);
-        // Who counted items as read before, and so did not see it, is seen to have done so.
-        self.buffered();
-    }
-
-    /// The source goes on.
-    #[inline]
-    pub(crate) fn release(&self) {
-        if self.is_held() {
-            self.held.store(0, Ordering::SeqCst);
-        }
-    }
-
-    /// How many items a lane with so many has room for, or fewer.
-    pub(super) fn room(&self, items: usize) -> u32 {
-        u32::try_from(self.bounds.each.saturating_sub(items)).unwrap_or(u32::MAX)
-    }
-
-    /// Counts items that are about to be added to lanes.
-    pub(super) fn add(&self, items: usize) {
-        self.buffered.fetch_add(items, Ordering::SeqCst);
-    }
-
-    #[inline]
-    fn is_held(&self) -> bool {
-        self.held.load(Ordering::SeqCst) > 0
-    }
-
-    fn taken(&self, items: usize) {
-        let left = self.buffered.fetch_sub(items, Ordering::SeqCst) - items;
-        if left < self.held.load(Ordering::SeqCst) && self.held.swap(0, Ordering::SeqCst) > 0 {
-            self.baton.call();
-        }
-    }
-}
-
 impl<K, T, E> Lane<K, T, E> {
     pub(crate) const fn new(key: K) -> Self {
         Self::with_seat(key, None)
@@ -217,7 +115,7 @@ impl<K, T, E> Lane<K, T, E> {
     /// Whether it may not get another item.
     pub(crate) fn is_full(&self, lanes: &Lanes) -> bool {
         let state = self.lock();
-        self.unread(&state) >= lanes.bounds.each && !state.ended
+        self.unread(&state) >= lanes.bounds().each && !state.ended
     }
 
     /// Items that wait for the reader, or that it has not yet given.
@@ -401,7 +299,7 @@ impl<K, T, E> Lane<K, T, E> {
 
     /// Counts as read what was given.
     fn count_given(&self, lanes: &Lanes, taken: &mut Taken<T>) {
-        let given = taken.count(lanes.uncounted);
+        let given = taken.count(lanes.uncounted());
         self.read(lanes, given);
     }
 
@@ -422,7 +320,7 @@ impl<K, T, E> Lane<K, T, E> {
             return self.take_first(lanes, state, polled);
         }
         std::mem::swap(&mut state.items, &mut taken.items);
-        taken.begin(lanes.uncounted);
+        taken.begin(lanes.uncounted());
         self.was_taken(lanes, state, false, polled);
         // Not looking for a failure that has come meanwhile: it is for the next call.
         let first = if taken.is_due(lanes) { self.give_and_count(lanes, taken) } else { taken.items.pop_front() };
@@ -434,12 +332,7 @@ impl<K, T, E> Lane<K, T, E> {
         self.take_first(lanes, self.lock(), polled)
     }
 
-    fn take_first(
-        &self,
-        lanes: &Lanes,
-        mut state: MutexGuard<'_, State<T, E>>,
-        polled: bool,
-    ) -> Option<Result<T, E>> {
+    fn take_first(&self, lanes: &Lanes, mut state: MutexGuard<'_, State<T, E>>, polled: bool) -> Option<Result<T, E>> {
         let item = state.items.pop_front();
         let error = self.was_taken(lanes, state, item.is_none(), polled);
         if item.is_some() {
@@ -513,7 +406,7 @@ impl<T, E> State<T, E> {
     }
 }
 
-fn call(lanes: &Lanes, member: Option<Member>) {
+pub(super) fn call(lanes: &Lanes, member: Option<Member>) {
     if member.is_some() {
         lanes.host.call(member);
     }

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 use super::hub::Out;
-use super::lane::{Lane, Lanes};
+use super::lane::Lane;
+use super::lanes::Lanes;
 use crate::budget::Budget;
 
 /// Decides which sub-streams there are and which item goes where: by key, by count, by time.
