@@ -273,7 +273,7 @@ impl<S: TryStream> MergeSet<S> {
         if self.turns.is_empty() && !self.woken.take(&mut self.turns, cx.waker()) {
             return Poll::Pending;
         }
-        if self.turns.len() % AT_ONCE == 0 {
+        if self.turns.len().is_multiple_of(AT_ONCE) {
             self.look_ahead();
         }
         Poll::Ready(self.turns.pop_front())
