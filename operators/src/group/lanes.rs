@@ -64,9 +64,11 @@ impl Lanes {
     }
 
     /// How many items may gather before they are handed over: no more than a reader that waits for its own can do without,
-    /// and most of the bound for all, where many are open.
+    /// and most of the bound for all, where many are open. Where even more are, hardly any would get two of them: then few gather,
+    /// so that lanes are still in the processor's cache when what was handed over is read.
     pub(super) fn gathering(&self, open: usize) -> usize {
-        open.saturating_mul(RUN).min(self.bounds.all - self.bounds.all / 8)
+        let most = self.bounds.all - self.bounds.all / 8;
+        if open > most { most / 16 } else { open.saturating_mul(RUN).min(most) }
     }
 
     /// How many items may come until it is to be looked whether the lanes are full: each may open a lane, which counts too.
