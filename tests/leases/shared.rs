@@ -58,7 +58,9 @@ impl Process {
     /// Stops all that it does at once, in the middle of whatever that is.
     fn stop(&mut self) {
         let (stopped, goes_on) = mpsc::channel::<()>();
-        self.runtime.spawn(async move { drop(goes_on.recv()) });
+        self.runtime.spawn(async move {
+            let _ = goes_on.recv();
+        });
         self.stopped = Some(stopped);
     }
 
