@@ -116,6 +116,12 @@ const RULES: &[Rule] = &[
         never: &["tokio", "futures", "std::future", "std::time::Instant", "std::time::SystemTime", "chrono"],
     },
     Rule {
+        says: "`lease` never uses the time of day.",
+        rooms: &["src/lease/"],
+        except: &[],
+        never: &["std::time::SystemTime", "chrono"],
+    },
+    Rule {
         says: "Sources never use sinks, stores, leases or the ledger.",
         rooms: &["src/source/"],
         except: &[],

@@ -198,7 +198,11 @@ impl DynamoDbTable {
             Some(AT_TIMESTAMP) => Checkpoint::AtTimestamp,
             Some(SHARD_END) => Checkpoint::End,
             Some(sequence) => {
-                let position = Position::from_digits(sequence, number(SUB_SEQUENCE).unwrap_or_default());
+                let sub_sequence = match item.get(SUB_SEQUENCE) {
+                    Some(_) => number(SUB_SEQUENCE).ok_or_else(|| wrong("sub-sequence number that is a number"))?,
+                    None => 0,
+                };
+                let position = Position::from_digits(sequence, sub_sequence);
                 Checkpoint::At(position.map_err(|error| wrong("checkpoint that is a sequence number").because(error))?)
             }
             None => return Err(wrong(CHECKPOINT)),

@@ -83,8 +83,10 @@ impl Keeper {
 
     /// Tells which partitions there are, and what the row of each says if it is made now.
     pub(crate) fn list(&self, shards: impl IntoIterator<Item = (Shard, Checkpoint)>) {
-        self.view().list(shards);
-        self.looks.notify_one();
+        let is_new = self.view().list(shards);
+        if is_new {
+            self.looks.notify_one();
+        }
     }
 
     /// A partition that is held is committed up to there.

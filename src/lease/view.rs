@@ -99,11 +99,13 @@ impl View {
         }
     }
 
-    /// Which partitions there are, and what the row of each says when it is made.
-    pub(super) fn list(&mut self, shards: impl IntoIterator<Item = (Shard, Checkpoint)>) {
-        self.expired.extend(std::mem::take(&mut self.shards).into_keys());
+    /// Which partitions there are, and what the row of each says when it is made. Whether that is new.
+    pub(super) fn list(&mut self, shards: impl IntoIterator<Item = (Shard, Checkpoint)>) -> bool {
+        let before = std::mem::take(&mut self.shards);
         (self.shards, self.first) =
             shards.into_iter().map(|(shard, first)| ((shard.key.clone(), shard.clone()), (shard.key, first))).unzip();
+        let is_new = before != self.shards;
+        self.expired.extend(before.into_keys());
         self.expired.retain(|key| !self.shards.contains_key(key));
         self.children.clear();
         for shard in self.shards.values() {
@@ -112,6 +114,7 @@ impl View {
             }
         }
         self.find_removed();
+        is_new
     }
 
     /// All rows, as they were at some time between `sent` and `received`.

@@ -132,7 +132,11 @@ async fn keeps_what_others_have_put_there(config: &SdkConfig) {
     assert_eq!(row["throughputKBps"], AttributeValue::N("17.5".to_owned()));
     assert_eq!((&row["something"], &row["entityType"]), (&AttributeValue::Bool(true), &s("LEASE")));
 
-    // What is no lease is said to be none.
+    // What is no lease is said to be none, and half a position is none.
+    let half = [("checkpoint", s(SEQUENCE)), ("checkpointSubSequenceNumber", s("2"))];
+    put(&[&[("leaseKey", s("odd")), ("leaseCounter", n(1))][..], &half].concat()).await;
+    let error = table.list().await.unwrap_err();
+    assert!(error.to_string().contains("no sub-sequence number"), "{error}");
     put(&[("leaseKey", s("odd")), ("leaseCounter", n(1)), ("checkpoint", s("yesterday"))]).await;
     let error = table.list().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
