@@ -1,6 +1,8 @@
 //! [`View`]: what one worker knows of a lease table, and what it does about it. Pure: times are given, in durations since
 //! the worker began, by its own clock that never goes back.
 
+mod lineage;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use rand::Rng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 
+use self::lineage::Lineage;
 use super::{Change, Checkpoint, Lease, Shard};
 
 /// What is to be done to the row of a key.
@@ -24,13 +27,7 @@ pub(super) struct View {
     me: String,
     failover: Duration,
     random: StdRng,
-    shards: BTreeMap<String, Shard>,
-    /// The partitions that came of others, by those.
-    children: BTreeMap<String, Vec<String>>,
-    /// Those that were listed some day and are not any more.
-    expired: BTreeSet<String>,
-    /// What a row that is made says of how far the partition is.
-    first: BTreeMap<String, Checkpoint>,
+    lineage: Lineage,
     rows: BTreeMap<String, Row>,
     /// Those that are listed and whose rows were removed, which is done when what came of them is being read.
     removed: BTreeSet<String>,
@@ -84,10 +81,7 @@ impl View {
             me: me.into(),
             failover,
             random,
-            shards: BTreeMap::new(),
-            children: BTreeMap::new(),
-            expired: BTreeSet::new(),
-            first: BTreeMap::new(),
+            lineage: Lineage::default(),
             rows: BTreeMap::new(),
             removed: BTreeSet::new(),
             held: BTreeMap::new(),
@@ -101,19 +95,8 @@ impl View {
 
     /// Which partitions there are, and what the row of each says when it is made. Whether that is new.
     pub(super) fn list(&mut self, shards: impl IntoIterator<Item = (Shard, Checkpoint)>) -> bool {
-        let before = std::mem::take(&mut self.shards);
-        (self.shards, self.first) =
-            shards.into_iter().map(|(shard, first)| ((shard.key.clone(), shard.clone()), (shard.key, first))).unzip();
-        let is_new = before != self.shards;
-        self.expired.extend(before.into_keys());
-        self.expired.retain(|key| !self.shards.contains_key(key));
-        self.children.clear();
-        for shard in self.shards.values() {
-            for parent in &shard.parents {
-                self.children.entry(parent.clone()).or_default().push(shard.key.clone());
-            }
-        }
-        self.find_removed();
+        let is_new = self.lineage.list(shards);
+        self.removed = self.lineage.removed(&self.rows);
         is_new
     }
 
@@ -136,23 +119,7 @@ impl View {
             let free = row.lease.owner.is_none() || is_expired(row, sent, self.failover);
             row.free_since = if free && !self.held.contains_key(key) { row.free_since.or(Some(sent)) } else { None };
         }
-        self.find_removed();
-    }
-
-    /// Finds what has no row any more. What came of a partition has none before that is read to its end.
-    fn find_removed(&mut self) {
-        self.removed.clear();
-        let mut known: Vec<&String> = self.rows.keys().collect();
-        while let Some(key) = known.pop() {
-            for parent in self.shards.get(key).into_iter().flat_map(|shard| &shard.parents) {
-                if let Some((parent, _)) = self.shards.get_key_value(parent)
-                    && !self.rows.contains_key(parent)
-                    && self.removed.insert(parent.clone())
-                {
-                    known.push(parent);
-                }
-            }
-        }
+        self.removed = self.lineage.removed(&self.rows);
     }
 
     /// A row as it is now, or was just now.
@@ -171,7 +138,7 @@ impl View {
             Some(held) if is_mine => held.counter = counter,
             Some(_) => self.lose(&key),
             // The answer to a write of ours was lost; or this is the work of one before us who had our name.
-            None if is_mine && !ended && self.shards.contains_key(&key) => self.hold(&key, counter, received),
+            None if is_mine && !ended && self.lineage.contains(&key) => self.hold(&key, counter, received),
             None => {}
         }
     }
@@ -200,7 +167,8 @@ impl View {
         match &held.to_say {
             // The end is said with the partitions that came of it, and those are known when the lease is given back.
             Some(to) if *to != Checkpoint::End || held.leaves => {
-                Some(Change::Checkpoint(held.counter, to.clone(), self.children_of(key, to)))
+                let children = if *to == Checkpoint::End { self.lineage.children(key) } else { &[] };
+                Some(Change::Checkpoint(held.counter, to.clone(), children.to_vec()))
             }
             _ if held.leaves => Some(Change::Evict),
             _ if now.saturating_sub(held.renewed) >= self.renewal() => Some(Change::Renew(held.counter)),
@@ -218,7 +186,7 @@ impl View {
     /// expires.
     pub(super) fn looks_in(&self, now: Duration, part: f64) -> Duration {
         let others = self.rows.iter().filter(|(key, row)| {
-            self.shards.contains_key(*key) && !self.held.contains_key(*key) && row.free_since.is_none() && !at_end(row)
+            self.lineage.contains(key) && !self.held.contains_key(*key) && row.free_since.is_none() && !at_end(row)
         });
         let expires = others.map(|(_, row)| row.since.saturating_add(self.failover).saturating_sub(now)).min();
         expires.unwrap_or(Duration::MAX).min(self.look_interval().mul_f64(part))
@@ -232,14 +200,6 @@ impl View {
         self.renewal().min(LOOK)
     }
 
-    /// The partitions that came of one that is at its end.
-    fn children_of(&self, key: &str, checkpoint: &Checkpoint) -> Vec<String> {
-        if *checkpoint != Checkpoint::End {
-            return Vec::new();
-        }
-        self.children.get(key).cloned().unwrap_or_default()
-    }
-
     /// What is to be done to leases that are not held, after a look: rows are made, free leases are taken up to an even
     /// share, and if there are none, one is stolen from who has the most.
     pub(super) fn plan(&mut self) -> Vec<Step> {
@@ -247,7 +207,7 @@ impl View {
             return Vec::new();
         }
         let ready: Vec<String> =
-            self.shards.values().filter(|shard| self.is_ready(shard)).map(|s| s.key.clone()).collect();
+            self.lineage.shards().filter(|shard| self.is_ready(shard)).map(|s| s.key.clone()).collect();
         let (there, missing): (Vec<_>, Vec<_>) = ready.into_iter().partition(|key| self.rows.contains_key(key));
         let mut steps: Vec<Step> = missing.iter().filter_map(|key| Some((key.clone(), self.create(key)?))).collect();
         steps.extend(self.done_with());
@@ -294,7 +254,7 @@ impl View {
     pub(super) fn waits(&self) -> bool {
         let could =
             |shard: &Shard| !self.shunned.contains_key(&shard.key) && self.rows.get(&shard.key).is_some_and(is_free);
-        self.shards.values().any(|shard| could(shard) && self.is_ready(shard))
+        self.lineage.shards().any(|shard| could(shard) && self.is_ready(shard))
     }
 
     /// Whether a partition can be worked on: it is not at its end, and what it came from is.
@@ -302,8 +262,8 @@ impl View {
         let done = |parent: &String| match self.rows.get(parent) {
             Some(row) if at_end(row) => true,
             // What the source has no more is done with when nobody holds it.
-            Some(row) => !self.shards.contains_key(parent) && is_free(row),
-            None => !self.shards.contains_key(parent) || self.removed.contains(parent),
+            Some(row) => !self.lineage.contains(parent) && is_free(row),
+            None => !self.lineage.contains(parent) || self.removed.contains(parent),
         };
         let is_open = self.rows.get(&shard.key).is_none_or(|row| !at_end(row)) && !self.removed.contains(&shard.key);
         is_open && shard.parents.iter().all(done)
@@ -316,12 +276,14 @@ impl View {
             let begun = |row: &Row| matches!(row.lease.checkpoint, Checkpoint::At(_) | Checkpoint::End);
             self.rows.get(key).is_some_and(begun)
         };
-        let is_done_with = move |key: &String| match self.shards.get(key) {
+        let is_done_with = move |key: &String| match self.lineage.get(key) {
             Some(shard) => {
-                self.children.get(key).is_some_and(|children| children.iter().all(is_begun))
+                let children = self.lineage.children(key);
+                !children.is_empty()
+                    && children.iter().all(is_begun)
                     && !shard.parents.iter().any(|parent| self.rows.contains_key(parent))
             }
-            None => self.expired.contains(key),
+            None => self.lineage.has_expired(key),
         };
         let ended = self.rows.iter().filter(|(_, row)| at_end(row) && is_free(row));
         let done_with = ended.filter(move |(key, _)| is_done_with(key));
@@ -334,7 +296,7 @@ impl View {
     }
 
     fn create(&self, key: &str) -> Option<Change> {
-        Some(Change::Create(self.shards.get(key)?.clone(), self.first.get(key)?.clone()))
+        Some(Change::Create(self.lineage.get(key)?.clone(), self.lineage.first(key)?.clone()))
     }
 
     fn take(&self, key: &str) -> Option<Change> {
@@ -416,6 +378,10 @@ impl View {
                 self.see(lease, received);
                 if let Some(row) = self.rows.get_mut(key) {
                     row.written = received;
+                }
+                // A lease that is being handed over by others is not renewed, however often that is tried.
+                if let Some(held) = self.held.get_mut(key).filter(|held| *change == Change::Renew(held.counter)) {
+                    held.renewed = sent;
                 }
             }
             None => {

@@ -106,6 +106,10 @@ fn a_refused_renewal_is_looked_into() {
     let mut view = held(4);
     view.refused(&renew, Some(row("a", Some("me"), 5)), secs(4), secs(4));
     assert_eq!(due(&view, 8), [("a".to_owned(), Change::Renew(5))]);
+    // Nobody's: others of the library forbid it for a while.
+    let mut view = held(4);
+    view.refused(&renew, Some(row("a", Some("me"), 4)), secs(4), secs(4));
+    assert_eq!((due(&view, 4), view.renews_in(secs(4))), (Vec::new(), FAILOVER / 3));
     // Another worker's.
     let mut view = held(4);
     view.refused(&renew, Some(row("a", Some("other"), 5)), secs(4), secs(4));
