@@ -43,7 +43,8 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Sums up each partition: epochs, records, rows, dead letters, from where to where, and when it last moved.
+    /// Sums up each partition: epochs, records, rows and how many of them are expired, dead letters, from where to where, and when it
+    /// last moved.
     Show(Place),
     /// Looks for gaps, overlaps, objects that are gone, damaged or in no chain; changes nothing. Exit code 1 if there are any.
     Verify {
@@ -123,6 +124,7 @@ fn table(partitions: &[Summary]) -> Table {
         "epochs",
         "records",
         "rows",
+        "expired",
         "letters",
         "gaps",
         "from",
@@ -140,6 +142,7 @@ fn table(partitions: &[Summary]) -> Table {
             of.epochs.to_string(),
             of.records.to_string(),
             of.rows.to_string(),
+            of.expired_rows.to_string(),
             of.dead_letters.to_string(),
             of.gaps.to_string(),
             position(of.first.as_ref()),
@@ -157,10 +160,11 @@ fn table(partitions: &[Summary]) -> Table {
         total(|of| of.epochs),
         total(|of| of.records),
         total(|of| of.rows),
+        total(|of| of.expired_rows),
         total(|of| of.dead_letters),
         total(|of| of.gaps),
     ]);
-    for column in table.column_iter_mut().skip(1).take(5) {
+    for column in table.column_iter_mut().skip(1).take(6) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table

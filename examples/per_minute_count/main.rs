@@ -287,6 +287,14 @@ fn partition_key(kind: &str) -> CompactString {
     kind.chars().take(MAX_KEY_CHARS).collect()
 }
 
+/// Where counts are kept. No directory is made before it is known that there is something to go on from.
+async fn sink_store(to: &str, options: &Options) -> Result<Arc<dyn Store>, Error> {
+    match options.redrive || options.continue_from.is_some() {
+        true => existing(to).await,
+        false => store::open(to, store::Options::default()).await,
+    }
+}
+
 /// Counts the shard that a MultiLangDaemon gives, until it says that this is done.
 async fn count_for_daemon(options: &Options, from: &str, to: &str) -> Result<(), Error> {
     let stream = match from.strip_prefix("kinesis:") {
@@ -300,7 +308,7 @@ async fn count_for_daemon(options: &Options, from: &str, to: &str) -> Result<(),
             .cure("use --source kinesis:STREAM, and --sink s3://BUCKET/PREFIX or dir:PATH"));
         }
     };
-    let store = store::open(to, store::Options::default()).await?;
+    let store = sink_store(to, options).await?;
     // The daemon says when to stop. A signal may reach both of them, and it would miss the end of the conversation.
     let ignored = async {
         loop {
@@ -325,10 +333,7 @@ async fn run(options: Options) -> Result<(), Error> {
         .check(&source.layout().await?)
         .map_err(|error| error.at(from))?;
     if to.starts_with("dir:") || to.starts_with("s3:") {
-        let store = match options.redrive {
-            true => existing(to).await?,
-            false => store::open(to, store::Options::default()).await?,
-        };
+        let store = sink_store(to, &options).await?;
         let report = count_exactly(source, Arc::clone(&store), &options, shutdown("committing what was read")).await?;
         tokio::select! {
             shown = view::show(store, report) => shown,

@@ -26,6 +26,8 @@
 //! usage.
 
 mod demo;
+#[path = "../support/durations.rs"]
+mod durations;
 #[path = "../support/existing.rs"]
 mod existing;
 #[path = "../support/messages.rs"]
@@ -38,7 +40,9 @@ mod plot;
 mod shutdown;
 mod simulate;
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,11 +65,11 @@ use self::simulate::Day;
 #[command(version)]
 struct Options {
     /// Shows what a simulated day comes to by each rule, and ends
-    #[arg(long, conflicts_with = "stream")]
+    #[arg(long, conflicts_with_all = ["stream", "min_shards", "max_shards", "window"])]
     simulate: bool,
 
     /// Draws the simulated day into this file, as SVG
-    #[arg(long, value_name = "FILE", requires = "simulate")]
+    #[arg(long, value_name = "FILE", requires = "simulate", conflicts_with = "stream")]
     plot: Option<PathBuf>,
 
     /// The stream, by name or ARN
@@ -85,21 +89,21 @@ struct Options {
     show: bool,
 
     /// The least number of shards
-    #[arg(long, value_name = "N", default_value_t = Policy::default().min_shards)]
+    #[arg(long, value_name = "N", requires = "stream", default_value_t = Policy::default().min_shards)]
     min_shards: usize,
 
     /// The greatest number of shards
-    #[arg(long, value_name = "N", default_value_t = Policy::default().max_shards)]
+    #[arg(long, value_name = "N", requires = "stream", default_value_t = Policy::default().max_shards)]
     max_shards: usize,
 
     /// How often the traffic is looked at: shards are split after 5 of these, merged after 30
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", requires = "stream", default_value = "1m", value_parser = durations::positive)]
     window: Duration,
 }
 
 async fn run(options: Options) -> Result<(), Error> {
     if options.simulate {
-        return simulated(options.plot);
+        return simulated(options.plot.as_deref());
     }
     let Some(stream) = &options.stream else { return demo::run().await };
     if let (true, Some(uri)) = (options.show, &options.journal) {
@@ -176,7 +180,9 @@ fn table(view: &View) -> Table {
     table
 }
 
-fn simulated(plot: Option<PathBuf>) -> Result<(), Error> {
+fn simulated(plot: Option<&Path>) -> Result<(), Error> {
+    // Nobody should wait for a day before that is known.
+    plot.map_or(Ok(()), writable)?;
     say!("{}", simulate::table(&simulate::outcomes(Day::Spread)?));
     let outcomes = simulate::outcomes(Day::Close)?;
     say!("{}", simulate::table(&outcomes).trim_end());
@@ -184,11 +190,21 @@ fn simulated(plot: Option<PathBuf>) -> Result<(), Error> {
         outcome.stuck.iter().for_each(|stuck| say!("\n{}: {stuck}", outcome.name()));
     }
     if let Some(path) = plot {
-        std::fs::write(&path, plot::svg(&outcomes)).map_err(|error| {
-            Error::new(ErrorKind::Unavailable, "cannot write the picture").at(path.display()).because(error)
-        })?;
+        std::fs::write(path, plot::svg(&outcomes)).map_err(|error| unwritable(path, error))?;
     }
     Ok(())
+}
+
+/// Checks that a picture can be written there. What is there stays until there is one.
+fn writable(path: &Path) -> Result<(), Error> {
+    OpenOptions::new().append(true).create(true).open(path).map(drop).map_err(|error| unwritable(path, error))
+}
+
+fn unwritable(path: &Path, error: io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "cannot write the picture")
+        .at(path.display())
+        .cure("name a file in a directory that can be written to")
+        .because(error)
 }
 
 #[tokio::main]
@@ -217,6 +233,36 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("no journal of the stream orders here") && error.to_string().contains(&uri));
         assert!(!dir.path().join("none").exists());
+    }
+
+    #[test]
+    fn options_that_would_do_nothing_are_refused() {
+        for words in [
+            "--simulate --stream s",
+            "--simulate --window 5m",
+            "--simulate --min-shards 2",
+            "--simulate --max-shards 5",
+            "--max-shards 5",
+            "--window 5m",
+            "--stream s --window 0s",
+            "--stream s --plot day.svg",
+        ] {
+            assert!(Options::try_parse_from(format!("reshard {words}").split(' ')).is_err(), "{words}");
+        }
+        for words in ["--simulate --plot day.svg", "--stream s --window 5m --min-shards 2 --max-shards 5"] {
+            Options::try_parse_from(format!("reshard {words}").split(' ')).unwrap();
+        }
+    }
+
+    #[test]
+    fn where_a_picture_can_be_written_nothing_is_lost_by_asking() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = writable(&dir.path().join("none/day.svg")).unwrap_err();
+        assert!(error.to_string().contains("none/day.svg"), "{error}");
+        let path = dir.path().join("day.svg");
+        std::fs::write(&path, "an older picture").unwrap();
+        writable(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "an older picture");
     }
 
     /// `DRAW_PICTURES=1 cargo test --example reshard` draws the picture anew, and shows the table for the page.

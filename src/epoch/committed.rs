@@ -15,7 +15,7 @@ use super::dead::DeadLine;
 use super::format::{Encoding, Reading};
 use super::header::{Header, Root};
 use super::objects::{head, header_of, place, root_of};
-use super::retry::retried;
+use super::retry::{Patience, retried};
 use crate::store::Store;
 use crate::{BoxFlow, Error, ErrorKind, FlowExt, Partition};
 
@@ -79,17 +79,30 @@ pub fn committed(store: Arc<dyn Store>) -> BoxFlow<'static, Epoch, Error> {
 ///
 /// As [`committed`].
 pub fn headers(store: Arc<dyn Store>) -> BoxFlow<'static, (String, Header), Error> {
-    walk(store, HEADERS_AT_ONCE, |store, key| async move { head(&*store, &key).await })
-        .map(|(key, header, ..)| (key, header))
-        .boxed()
+    heads(store).map(|(key, header, ..)| (key, header)).boxed()
 }
 
-/// All keys that begin with `prefix`, in order, page by page.
-pub(super) fn keys(store: Arc<dyn Store>, prefix: String) -> BoxStream<'static, Result<String, Error>> {
-    let pages = stream::try_unfold(None::<String>, move |last| {
-        let (store, prefix) = (Arc::clone(&store), prefix.clone());
+/// The same, with as much of each object as has its header.
+pub(super) fn heads(store: Arc<dyn Store>) -> BoxFlow<'static, Found, Error> {
+    walk(store, HEADERS_AT_ONCE, |store, key| async move { head(&*store, &key).await })
+}
+
+/// All keys that begin with `prefix`, in order.
+pub(super) fn keys(store: Arc<dyn Store>, prefix: &'static str) -> BoxStream<'static, Result<String, Error>> {
+    keys_behind(Patience::default(), store, prefix, None)
+}
+
+/// Those that come behind `last`, if that is set, page by page.
+pub(super) fn keys_behind(
+    patience: Patience,
+    store: Arc<dyn Store>,
+    prefix: &'static str,
+    last: Option<String>,
+) -> BoxStream<'static, Result<String, Error>> {
+    let pages = stream::try_unfold(last, move |last| {
+        let (patience, store) = (patience.clone(), Arc::clone(&store));
         async move {
-            let page = retried(|| store.list_after(&prefix, last.as_deref())).await?;
+            let page = patience.retried("a listing", || store.list_after(prefix, last.as_deref())).await?;
             let behind = page.last().cloned();
             let page = stream::iter(page.into_iter().map(Ok::<_, Error>));
             Ok::<_, Error>(behind.map(|last| (page, Some(last))))
@@ -106,7 +119,7 @@ where
     T: Send + 'static,
 {
     let of = Arc::clone(store);
-    keys(Arc::clone(store), "dt=".to_owned())
+    keys(Arc::clone(store), "dt=")
         .map_ok(move |key| {
             let read = read(Arc::clone(&of), key.clone());
             async move { Ok((key, read.await?)) }
@@ -126,7 +139,7 @@ struct Walk {
     left: HashSet<Partition>,
 }
 
-type Found = (String, Header, Encoding, Bytes);
+pub(super) type Found = (String, Header, Encoding, Bytes);
 
 fn walk<F, Fut>(store: Arc<dyn Store>, at_once: usize, read: F) -> BoxFlow<'static, Found, Error>
 where

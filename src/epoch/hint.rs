@@ -1,12 +1,16 @@
 //! [`Hint`]: where a chain was last seen to end, so that nobody needs to follow it from its beginning.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::TryStreamExt as _;
+use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
 
+use super::committed::keys_behind;
 use super::header::{Root, SCHEMA};
 use super::keys::{self, Hour};
 use super::ledger::{Head, JSON, Ledger};
@@ -113,17 +117,18 @@ impl Ledger {
 
     /// The key of an epoch of a partition that lies behind another.
     async fn later(&self, partition: &Partition, key: &str) -> Result<Option<String>, Error> {
-        let mut last = key.to_owned();
-        loop {
-            let page = || self.store().list_after("dt=", Some(&last));
-            let page = self.patience.retried("a listing", page).await?;
-            let is_of = |key: &&String| keys::partition_of(key).is_some_and(|name| keys::is_name_of(name, partition));
-            if let Some(later) = page.iter().find(is_of) {
-                return Ok(Some(later.clone()));
+        let mut later = self.epochs_behind(Some(key.to_owned()));
+        while let Some(key) = later.try_next().await? {
+            if keys::partition_of(&key).is_some_and(|name| keys::is_name_of(name, partition)) {
+                return Ok(Some(key));
             }
-            let Some(end) = page.into_iter().next_back() else { return Ok(None) };
-            last = end;
         }
+        Ok(None)
+    }
+
+    /// The keys of all epochs, or of those behind a key.
+    fn epochs_behind(&self, key: Option<String>) -> BoxStream<'static, Result<String, Error>> {
+        keys_behind(self.patience.clone(), Arc::clone(self.store()), "dt=", key)
     }
 
     /// What is behind the epoch that the hint names, if that epoch is there.
@@ -168,17 +173,14 @@ impl Ledger {
     async fn names(&self) -> Result<HashSet<String>, Error> {
         tracing::info!(store = self.store().uri(), "listing all epochs, since a partition seems to have none");
         let mut names = HashSet::new();
-        let mut last = None::<String>;
-        loop {
-            let page = || self.store().list_after("dt=", last.as_deref());
-            let page = self.patience.retried("a listing", page).await?;
-            let Some(end) = page.last() else { return Ok(names) };
-            for name in page.iter().filter_map(|key| keys::partition_of(key)) {
-                if !names.contains(name) {
-                    names.insert(name.to_owned());
-                }
+        let mut epochs = self.epochs_behind(None);
+        while let Some(key) = epochs.try_next().await? {
+            if let Some(name) = keys::partition_of(&key)
+                && !names.contains(name)
+            {
+                names.insert(name.to_owned());
             }
-            last = Some(end.clone());
         }
+        Ok(names)
     }
 }

@@ -47,7 +47,7 @@ impl Redrive {
     pub(super) async fn new(ledger: Ledger, root: Root, cut: Counter) -> Result<Self, Error> {
         let store = Arc::clone(ledger.store());
         let mut folders = BTreeMap::<String, Letters>::new();
-        let mut listing = keys(Arc::clone(&store), DEAD.to_owned());
+        let mut listing = keys(Arc::clone(&store), DEAD);
         while let Some(key) = listing.try_next().await? {
             let Some((folder, n)) = names::of_dead(&key) else { continue };
             if let Some(letters) = folders.get_mut(folder) {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use futures::TryStreamExt as _;
 use serde::Serialize;
 
-use super::committed::{headers, root};
+use super::committed::{heads, root};
 use super::header::{Gap, Header};
 use crate::store::Store;
 use crate::{Error, Partition, Position};
@@ -20,10 +20,14 @@ pub struct Summary {
     pub partition: Partition,
     /// How many epochs it has.
     pub epochs: u64,
+    /// How many of them have no rows and dead letters any more, since they are expired.
+    pub expired: u64,
     /// How many records they count.
     pub records: u64,
     /// How many rows came of them, expired ones included.
     pub rows: u64,
+    /// How many of the rows are expired.
+    pub expired_rows: u64,
     /// How many dead letters, expired ones included.
     pub dead_letters: u64,
     /// Behind which position the chain begins; unset for the start of the partition.
@@ -51,8 +55,10 @@ impl Summary {
         Self {
             partition,
             epochs: 0,
+            expired: 0,
             records: 0,
             rows: 0,
+            expired_rows: 0,
             dead_letters: 0,
             last: first.clone(),
             first,
@@ -66,8 +72,12 @@ impl Summary {
         }
     }
 
-    fn add(&mut self, header: Header) {
+    fn add(&mut self, header: Header, expired: bool) {
         self.epochs += 1;
+        if expired {
+            self.expired += 1;
+            self.expired_rows += header.rows;
+        }
         self.records += header.records;
         self.rows += header.rows;
         self.dead_letters += header.dead.map_or(0, |dead| dead.letters);
@@ -99,12 +109,12 @@ pub async fn summary(store: Arc<dyn Store>) -> Result<Vec<Summary>, Error> {
     for end in root.imported.into_iter().flat_map(|imported| imported.ends) {
         partitions.insert(end.partition.clone(), Summary::new(end.partition, end.to, end.end));
     }
-    let mut headers = headers(store);
-    while let Some((_, header)) = headers.try_next().await? {
+    let mut heads = heads(store);
+    while let Some((_, header, encoding, head)) = heads.try_next().await? {
         let partition = header.partition.clone();
         let of =
             partitions.entry(partition.clone()).or_insert_with(|| Summary::new(partition, header.from.clone(), false));
-        of.add(header);
+        of.add(header, encoding.emptied(&head).is_some());
     }
     Ok(partitions.into_values().collect())
 }

@@ -89,7 +89,7 @@ impl Verify {
             }
             inspected.tell(&mut audit);
         }
-        let mut letters = keys(Arc::clone(&store), DEAD.to_owned());
+        let mut letters = keys(Arc::clone(&store), DEAD);
         while let Some(key) = letters.try_next().await? {
             audit.letters(&key);
         }

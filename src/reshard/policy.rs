@@ -70,24 +70,39 @@ impl Policy {
     /// Refuses what cannot settle.
     pub(super) fn check(&self) -> Result<(), Error> {
         let Limits { bytes, records, read_bytes } = self.limits;
-        let wrong = if self.window.is_zero() {
-            ("the window is zero", "give it a length, such as a minute")
-        } else if self.split_after == 0 || self.merge_after == 0 {
-            ("shards are to be changed after no window at all", "ask for one window at least")
-        } else if self.split_after.max(self.merge_after) > MAX_WINDOWS {
+        let (split_after, merge_after) = (self.split_after, self.merge_after);
+        let after = || format!("split_after {split_after}, merge_after {merge_after}");
+        let (what, at, cure) = if self.window.is_zero() {
+            ("the window is zero", "window 0s".to_owned(), "give it a length, such as a minute")
+        } else if split_after == 0 || merge_after == 0 {
+            ("shards are to be changed after no window at all", after(), "ask for one window at least")
+        } else if split_after.max(merge_after) > MAX_WINDOWS {
             (
                 "shards are to be changed after more windows than are remembered",
+                after(),
                 "ask for 10,080 at most; max_shards keeps shards from being split, and a long rest from being merged",
             )
         } else if !(0.0..self.split_above).contains(&self.merge_below) {
-            ("shards are split as soon as they are merged", "set merge_below to less than split_above")
+            (
+                "shards are split as soon as they are merged",
+                format!("split_above {}, merge_below {}", self.split_above, self.merge_below),
+                "set merge_below to less than split_above",
+            )
         } else if self.min_shards == 0 || self.min_shards > self.max_shards {
-            ("no number of shards will do", "set min_shards to 1 or more, and max_shards to no less than that")
+            (
+                "no number of shards will do",
+                format!("min_shards {}, max_shards {}", self.min_shards, self.max_shards),
+                "set min_shards to 1 or more, and max_shards to no less than that",
+            )
         } else if !(bytes > 0.0 && records > 0.0 && read_bytes > 0.0) {
-            ("a shard that takes nothing", "give each limit, per second")
+            (
+                "a shard that takes nothing",
+                format!("bytes {bytes}, records {records}, read_bytes {read_bytes}"),
+                "give each limit, per second",
+            )
         } else {
             return Ok(());
         };
-        Err(Error::new(ErrorKind::Usage, wrong.0).at(format!("{self:?}")).cure(wrong.1))
+        Err(Error::new(ErrorKind::Usage, what).at(at).cure(cure))
     }
 }

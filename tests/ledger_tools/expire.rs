@@ -60,7 +60,8 @@ async fn keeps_keys_headers_and_chains() {
     let verdict = Verify::new().deep(true).run(store(&dir)).await.unwrap();
     assert!(verdict.is_sound(), "{verdict:?}");
     assert_eq!((verdict.rows, verdict.expired), (6, 1));
-    assert_eq!(summary(store(&dir)).await.unwrap()[0].rows, 6);
+    let summary = &summary(store(&dir)).await.unwrap()[0];
+    assert_eq!((summary.epochs, summary.rows, summary.expired, summary.expired_rows), (3, 6, 1, 2));
 
     // The pipeline goes on, and so does the next expiry.
     source.edit(|script| script.steps.insert("p".to_owned(), vec![Batch(12)]));
@@ -129,6 +130,8 @@ async fn other_formats_keep_their_columns() {
         }
         let verdict = Verify::new().deep(true).run(store(&dir)).await.unwrap();
         assert!(verdict.is_sound() && verdict.expired == 3, "{verdict:?}");
+        let summary = &summary(store(&dir)).await.unwrap()[0];
+        assert_eq!((summary.expired, summary.expired_rows), (3, summary.rows));
         if after[0].key.ends_with(".csv.gz") {
             let mut text = String::new();
             GzDecoder::new(fs::File::open(dir.path().join(&after[0].key)).unwrap()).read_to_string(&mut text).unwrap();

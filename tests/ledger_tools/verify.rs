@@ -173,6 +173,29 @@ async fn rows_that_cannot_be_read_or_are_not_as_many() {
     assert_eq!(verdict.problems, 2);
 }
 
+/// A second member of gzip is text to those who query the files, and not to the readers of the ledger.
+#[tokio::test(start_paused = true)]
+async fn what_stands_behind_the_rows() {
+    let mut member = GzBuilder::new().write(Vec::new(), Compression::default());
+    member.write_all(b"[\"p\",\"one more\"]\n").unwrap();
+    for junk in [&b"\0"[..], b"junk", &member.finish().unwrap()] {
+        let dir = made().await;
+        let (file, letters) = (chain(&dir, "p").await.remove(0), keys(&store(&dir), "_dead/").await.remove(0));
+        for file in [&file, &dir.path().join(&letters)] {
+            fs::write(file, [&*fs::read(file).unwrap(), junk].concat()).unwrap();
+        }
+        assert!(verify(&dir).await.is_sound());
+        let verdict = deep(&dir).await;
+        let says = format!("{} bytes stand behind the end", junk.len());
+        let of = |finding: &Finding| match finding {
+            Finding::Rows { key, why } | Finding::Letters { key, why } if why.contains(&says) => key.clone(),
+            other => panic!("{other:?}"),
+        };
+        let found: Vec<_> = verdict.findings.iter().map(of).collect();
+        assert_eq!(found, [key(&dir, &file), letters]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn partitions_that_do_not_move() {
     let dir = made().await;

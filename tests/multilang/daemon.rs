@@ -97,9 +97,13 @@ impl Child {
     }
 
     fn say(&mut self, message: &Value) {
-        let line = format!("{message}\n");
+        self.write(&format!("{message}\n"));
+    }
+
+    /// Writes what may be no message.
+    pub(crate) fn write(&mut self, text: &str) {
         // A child that has ended says so by its output.
-        let _ = self.input.as_mut().unwrap().write_all(line.as_bytes());
+        let _ = self.input.as_mut().unwrap().write_all(text.as_bytes());
     }
 
     pub(crate) fn initialize(&mut self, lease: &Lease) -> Said {

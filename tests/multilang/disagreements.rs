@@ -61,6 +61,25 @@ async fn a_daemon_that_dies_is_an_error_and_a_signal_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_no_daemon_says_ends_the_child_and_half_a_message_is_not_said() {
+    let place = Place::new(1).await;
+    let (shard, _) = shards(&place.cloud).await.pop_first().unwrap();
+    for (text, says) in [
+        ("hello\n", "no message of a MultiLangDaemon"),
+        ("{\"action\":\"dance\"}\n", "no message of a MultiLangDaemon"),
+        ("{\"action\":\"processRecords\"}\n", "no message of a MultiLangDaemon"),
+        ("{\"action\":\"initialize\",\"shardId\":\"s\"", "the daemon is gone"),
+        ("{\"action\":\"leaseLost\"}", "the daemon is gone"),
+    ] {
+        let mut child = place.child();
+        assert_eq!(child.initialize(&Lease::new(&shard)), Said::Status);
+        child.write(text);
+        let (status, log) = child.close();
+        assert!(status.code() == Some(1) && log.contains(says), "{text}: {status}: {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_a_daemon_cannot_give_is_wrong_usage() {
     let place = Place::new(1).await;
     for (more, code) in [(&["--multilang", "--once"][..], 2), (&["--multilang", "--redrive"], 2)] {

@@ -67,11 +67,15 @@ impl Place {
         self.dir.path()
     }
 
-    /// The example on the stream.
+    /// The example on the stream, with short epochs.
     fn command(&self, more: &[&str]) -> Command {
+        self.command_with("30ms", more)
+    }
+
+    fn command_with(&self, epoch: &str, more: &[&str]) -> Command {
         let mut command = Command::new(example("per_minute_count"));
         command.env("HOME", "/nonexistent").envs(self.cloud.env());
-        command.args(["--source", &format!("kinesis:{STREAM}"), "--sink", &self.sink(), "--epoch", "30ms"]).args(more);
+        command.args(["--source", &format!("kinesis:{STREAM}"), "--sink", &self.sink(), "--epoch", epoch]).args(more);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -236,6 +240,28 @@ async fn the_end_of_a_shard_is_committed_and_then_marked() {
         are_same(&place.cells().await, &expected);
         lease = Lease::new(&shard);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_long_epoch_lets_no_call_wait() {
+    let mut dice = StdRng::seed_from_u64(1);
+    let place = Place::new(1).await;
+    let expected = fill(&place.cloud, 0..1_000, true, &mut dice).await;
+    let (shard, records) = shards(&place.cloud).await.pop_first().unwrap();
+    let mut lease = Lease::new(&shard);
+    let mut child = Child::start(place.command_with("1h", &["--multilang"]));
+    assert_eq!(child.initialize(&lease), Said::Status);
+    for batch in records.chunks(100) {
+        // Nothing is committed yet, so no checkpoint is permitted.
+        assert_eq!(child.call(&process(batch), &mut lease, None), Said::Status);
+        assert_eq!(child.call(&process(&[]), &mut lease, None), Said::Status);
+    }
+    let last = records.last().map(|record| record.position());
+    assert_eq!(child.call(&json!({ "action": "shutdownRequested" }), &mut lease, last.as_ref()), Said::Status);
+    assert_eq!(lease.position(), last.as_ref());
+    assert_eq!(child.call(&json!({ "action": "leaseLost" }), &mut lease, None), Said::Status);
+    child.end();
+    are_same(&place.cells().await, &expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

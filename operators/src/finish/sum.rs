@@ -62,7 +62,8 @@ impl<S: TryStream> Flow<S> {
     ///
     /// # Panics
     ///
-    /// Where `+` does: if integers overflow, in builds with debug assertions.
+    /// Where `+` does: if integers overflow, in builds with debug assertions. Without them, as in release builds, the sum wraps
+    /// around. Where that may happen, add in a wider type, as behind `map(u128::from)`, or with a check, as in the example.
     ///
     /// # Examples
     ///
@@ -70,6 +71,11 @@ impl<S: TryStream> Flow<S> {
     /// # futures::executor::block_on(async {
     /// let Ok(letters) = anabranch_operators::from_iter(["reed", "mud"]).map(str::len).sum::<usize>().await;
     /// assert_eq!(letters, 7);
+    ///
+    /// // A sum that has no room is none.
+    /// let add = |sum: Option<u8>, n| sum?.checked_add(n);
+    /// let Ok(sum) = anabranch_operators::from_iter([200, 100]).fold(Some(0), add).await;
+    /// assert_eq!(sum, None);
     /// # });
     /// ```
     ///

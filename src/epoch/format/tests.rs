@@ -128,6 +128,33 @@ fn reading_ends_with_the_first_row_that_cannot_be_read() {
 }
 
 #[test]
+fn lines_that_are_blank_are_no_rows() {
+    let mut lines = gzip::Gzip::new();
+    lines
+        .push(|text| {
+            text.extend_from_slice(b"\n1\n\n \r\n2\n\n");
+            Ok(())
+        })
+        .unwrap();
+    let object = Bytes::from(lines.finish(b"{}").unwrap());
+    let rows: Vec<u64> = Reading::new(Encoding::JsonLines, object).collect::<Result<_, _>>().unwrap();
+    assert_eq!(rows, [1, 2]);
+}
+
+#[test]
+fn bytes_behind_the_text_are_an_error_behind_the_rows() {
+    for format in [Format::json_lines(), Format::csv(&example()).unwrap()] {
+        for rows in [&[][..], &[example()]] {
+            let whole = object(&format, rows, "{}");
+            let mut read = Reading::<Row>::new(format.encoding(), [&*whole, &whole].concat().into());
+            assert!(read.by_ref().take(rows.len()).map(Result::unwrap).eq(rows.iter().cloned()));
+            let error = read.next().unwrap().unwrap_err().to_string();
+            assert!(error.contains(&format!("{} bytes", whole.len())) && read.next().is_none(), "{error}");
+        }
+    }
+}
+
+#[test]
 fn csv_names_its_columns_also_without_rows() {
     let text = |rows: &[Row]| {
         let mut text = String::new();

@@ -36,6 +36,11 @@ const HEAD: u64 = 64 << 10;
 /// not make it smaller is **not** noticed, nor is the time of the last change looked at, which is a new one whenever a
 /// file grows.
 ///
+/// A last line without a line's end is a record like the others, since many files end so. **A line that is half written when it is
+/// read is therefore taken for a whole one**, and if it is continued later, reading on is refused: what is new belongs to that
+/// record, and only a new sink begins anew. So whoever appends to a file that is read in between has to append whole lines,
+/// each with its line's end, in one write; or write a file under another name, and rename it when it is whole.
+///
 /// If a file ends inside quotes that are never closed, all behind the opening quote is its last record, whose position has
 /// no line. Such a file is read, but must not grow: reading on is refused, since the new text belongs to that record.
 ///

@@ -115,9 +115,7 @@ impl Machine {
             (State::Checkpointing { sent, then }, Call::Checkpointed(error)) => self.checkpointed(sent, then, error),
             (state, call) => {
                 let what = "the daemon says something that it cannot say now";
-                let mut said = format!("{call:?}");
-                said.truncate(said.find([' ', '(', '{']).unwrap_or(said.len()));
-                let at = format!("{said} where the conversation is at {}", state.name());
+                let at = format!("{} where the conversation is at {}", call.name(), state.name());
                 self.state = state;
                 Err(Error::new(ErrorKind::Invalid, what).at(at).cure("report it, with the daemon's version"))
             }
@@ -149,8 +147,8 @@ impl Machine {
         let mut actions = self.look(standing)?;
         self.finished = true;
         actions.extend(self.end()?);
-        let expected = self.standing.ended || matches!(self.state, State::Stopped | State::Checkpointing { .. });
-        if expected {
+        let stopping = matches!(self.state, State::Stopped | State::Checkpointing { then: Then::Stop, .. });
+        if self.standing.ended || stopping {
             return Ok(actions);
         }
         Err(Error::new(ErrorKind::Usage, "the pipeline has ended before the daemon has told it to")
@@ -181,6 +179,21 @@ impl Machine {
         }
     }
 
+    /// What waits for the end has waited for so long, and shall not wait longer.
+    pub(super) fn late(&self, within: Duration) -> Error {
+        let (what, cure) = match &self.state {
+            State::Checkpointing { .. } => (
+                "the daemon has not made a checkpoint of what is committed",
+                "see the daemon's log; the ledger has all of it, so the next daemon's child leaves it out",
+            ),
+            _ => (
+                "what the daemon has given could not be committed",
+                "start the daemon again when the store answers: it gives the records once more",
+            ),
+        };
+        Error::new(ErrorKind::Unavailable, format!("{what} within {within:?}")).cure(cure)
+    }
+
     /// The checkpoint that can be made: what is committed, as far as it was given to this child.
     fn due(&self) -> Option<Position> {
         if self.lost {
@@ -200,8 +213,9 @@ impl Machine {
         match error.as_deref() {
             None => self.checkpointed = sent.or(self.checkpointed.take()),
             Some(error @ ("ThrottlingException" | "KinesisClientLibDependencyException")) => {
-                tracing::warn!(error, "the daemon could not make a checkpoint; it is asked once more");
-                if !matches!(then, Then::Give(..)) {
+                tracing::warn!(error, "the daemon could not make a checkpoint");
+                // Only the end of a shard has to be marked. Of the rest, the ledger knows.
+                if matches!(then, Then::End(_)) {
                     return Ok(self.checkpoint(sent, then, RETRY));
                 }
             }

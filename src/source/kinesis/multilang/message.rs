@@ -38,7 +38,7 @@ pub(super) enum Action {
     LeaseLost,
     ShardEnded,
     ShutdownRequested,
-    /// What older daemons say in the place of `leaseLost` and `shardEnded`.
+    /// What daemons before 2.1 say in the place of `leaseLost` and `shardEnded`.
     Shutdown,
 }
 
@@ -136,14 +136,21 @@ impl Call {
         if line.is_empty() {
             return Ok(None);
         }
-        let heard: Heard<'_> = serde_json::from_slice(line).map_err(|error| wrong(line).because(error))?;
+        let text = str::from_utf8(line).map_err(|error| {
+            Error::new(ErrorKind::Invalid, "standard input has a line that is not UTF-8")
+                .at(shown(line))
+                .cure("start the daemon with java -Dfile.encoding=UTF-8: else a Java before 18 writes keys as its locale does")
+                .because(error)
+        })?;
+        let heard: Heard<'_> = serde_json::from_str(text).map_err(|error| wrong(line).because(error))?;
         let call = match &*heard.action {
             "initialize" => {
                 let at = At::parse(heard.sequence_number.as_deref(), heard.sub_sequence_number)?;
                 Self::Initialize { shard: heard.shard_id.ok_or_else(|| wrong(line))?, at }
             }
             "processRecords" => {
-                let records = heard.records.unwrap_or_default().into_iter().map(Given::parse);
+                let records = heard.records.ok_or_else(|| wrong(line))?.into_iter();
+                let records = records.map(|record| Given::parse(record, line));
                 let behind = heard.millis_behind_latest.map(Duration::from_millis);
                 Self::Process { records: records.collect::<Result<_, _>>()?, behind }
             }
@@ -151,8 +158,9 @@ impl Call {
             "shardEnded" => Self::ShardEnded(Action::ShardEnded),
             "shutdownRequested" => Self::ShutdownRequested,
             "shutdown" => match heard.reason.as_deref() {
-                Some("TERMINATE") => Self::ShardEnded(Action::Shutdown),
-                Some("ZOMBIE") => Self::LeaseLost(Action::Shutdown),
+                // The first is the word of 1.x, the second that of 2.0.
+                Some("TERMINATE" | "SHARD_END") => Self::ShardEnded(Action::Shutdown),
+                Some("ZOMBIE" | "LEASE_LOST") => Self::LeaseLost(Action::Shutdown),
                 _ => return Err(wrong(line)),
             },
             "checkpoint" => Self::Checkpointed(heard.error),
@@ -160,14 +168,30 @@ impl Call {
         };
         Ok(Some(call))
     }
+
+    /// In the daemon's words.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Initialize { .. } => "initialize",
+            Self::Process { .. } => "processRecords",
+            Self::LeaseLost(_) => "leaseLost",
+            Self::ShardEnded(_) => "shardEnded",
+            Self::ShutdownRequested => "shutdownRequested",
+            Self::Checkpointed(_) => "checkpoint",
+        }
+    }
 }
 
 fn wrong(line: &[u8]) -> Error {
-    const SHOWN: usize = 200;
-    let shown = String::from_utf8_lossy(line.get(..SHOWN).unwrap_or(line));
     Error::new(ErrorKind::Invalid, "standard input has a line that is no message of a MultiLangDaemon")
-        .at(shown)
+        .at(shown(line))
         .cure("let a MultiLangDaemon start this program: see docs/multilang.md")
+}
+
+/// As much of a line as a message has room for.
+fn shown(line: &[u8]) -> Cow<'_, str> {
+    const SHOWN: usize = 200;
+    String::from_utf8_lossy(line.get(..SHOWN).unwrap_or(line))
 }
 
 impl At {
@@ -180,7 +204,8 @@ impl At {
             }
             other => {
                 let what = "the daemon does not begin at the oldest record, so what it leaves out would be lost unseen";
-                Err(Error::new(ErrorKind::Usage, what).at(format!("it begins at {}", other.unwrap_or("null"))).cure(
+                let other = shown(other.unwrap_or("null").as_bytes());
+                Err(Error::new(ErrorKind::Usage, what).at(format!("it begins at {other}")).cure(
                     "set initialPositionInStream = TRIM_HORIZON in its properties, and delete its table if it has such a \
                      checkpoint; where to begin, say with the source: kinesis:STREAM?start=latest",
                 ))
@@ -190,8 +215,9 @@ impl At {
 }
 
 impl Given {
-    fn parse(heard: HeardRecord<'_>) -> Result<Self, Error> {
-        let position = Position::from_digits(&heard.sequence_number, heard.sub_sequence_number.unwrap_or(0))?;
+    fn parse(heard: HeardRecord<'_>, line: &[u8]) -> Result<Self, Error> {
+        let sub = heard.sub_sequence_number.unwrap_or(0);
+        let position = Position::from_digits(&heard.sequence_number, sub).map_err(|_| wrong(line))?;
         let data = BASE64_STANDARD.decode(&*heard.data).map_err(|error| {
             Error::new(ErrorKind::Invalid, "a record's data is not Base64").at(&position).because(error)
         })?;
@@ -241,21 +267,60 @@ mod tests {
     #[test]
     fn older_daemons_say_shutdown() {
         let of = |reason| parse(&format!(r#"{{"action":"shutdown","reason":"{reason}"}}"#));
-        assert_eq!(of("TERMINATE"), Call::ShardEnded(Action::Shutdown));
-        assert_eq!(of("ZOMBIE"), Call::LeaseLost(Action::Shutdown));
+        for reason in ["TERMINATE", "SHARD_END"] {
+            assert_eq!(of(reason), Call::ShardEnded(Action::Shutdown));
+        }
+        for reason in ["ZOMBIE", "LEASE_LOST"] {
+            assert_eq!(of(reason), Call::LeaseLost(Action::Shutdown));
+        }
     }
 
     #[test]
     fn what_is_no_message_is_an_error_that_shows_it() {
-        for line in ["x", "[]", "{}", r#"{"action":"dance"}"#, r#"{"action":"initialize"}"#, r#"{"action":"shutdown"}"#]
-        {
+        for line in [
+            "x",
+            "[]",
+            "{}",
+            "{\"action\":\"leaseLost\"",
+            r#"{"action":"dance"}"#,
+            r#"{"action":"initialize","sequenceNumber":"TRIM_HORIZON"}"#,
+            r#"{"action":"processRecords"}"#,
+            r#"{"action":"processRecords","records":[{"data":"","sequenceNumber":"x"}]}"#,
+            r#"{"action":"shutdown"}"#,
+            r#"{"action":"shutdown","reason":"REQUESTED"}"#,
+        ] {
             let error = Call::parse(line.as_bytes()).unwrap_err();
-            assert_ne!(error.to_string(), "", "{line}");
+            let text = error.to_string();
+            assert!(error.kind() == ErrorKind::Invalid && text.contains("MultiLangDaemon"), "{line}: {text}");
+            assert!(text.contains(line), "{line}: {text}");
         }
-        let text = Call::parse(&[b'x'; 10_000]).unwrap_err().to_string();
-        assert!(text.len() < 1000, "{text}");
+        let long = "x".repeat(10_000);
+        for line in [
+            long.clone(),
+            format!(r#"{{"action":"{long}"}}"#),
+            format!(r#"{{"action":"initialize","shardId":"s","sequenceNumber":"{long}"}}"#),
+            format!(r#"{{"action":"processRecords","records":[{{"data":"","sequenceNumber":"{long}"}}]}}"#),
+        ] {
+            let text = Call::parse(line.as_bytes()).unwrap_err().to_string();
+            assert!(text.len() < 1000, "{text}");
+        }
         let data = r#"{"action":"processRecords","records":[{"data":"?","sequenceNumber":"1"}]}"#;
         assert!(Call::parse(data.as_bytes()).unwrap_err().to_string().contains("Base64"));
+    }
+
+    /// As a Java writes it whose locale is Latin-1.
+    #[test]
+    fn what_is_not_utf_8_is_an_error_that_names_the_setting() {
+        let key = |key: &[u8]| {
+            let (before, behind) = (
+                &br#"{"action":"processRecords","records":[{"data":"","partitionKey":""#[..],
+                br#"","sequenceNumber":"1"}]}"#,
+            );
+            [before, key, behind].concat()
+        };
+        assert!(Call::parse(&key("é".as_bytes())).is_ok());
+        let text = Call::parse(&key(b"\xE9")).unwrap_err().to_string();
+        assert!(text.contains("-Dfile.encoding=UTF-8"), "{text}");
     }
 
     #[test]

@@ -48,10 +48,12 @@ const STOP_WITHIN: Duration = Duration::from_secs(15);
 /// | goes on behind it | an error: what lies between would never be counted |
 /// | begins at `LATEST` or at an instant | an error: set `TRIM_HORIZON`, and say with the source where to begin |
 /// | gives a shard whose parents are not at their ends in the ledger | an error, likewise |
+/// | gives a shard that the stream has no more | its end is marked, if the ledger has it; else an error |
 /// | gives records faster than they are taken | it waits: its call is not answered before |
 /// | says `leaseLost` | what is not committed is dropped; no checkpoint |
 /// | says `shardEnded` | all is committed, with the end mark; then its checkpoint, and then the answer |
-/// | says `shutdownRequested` | all is committed; then a checkpoint |
+/// | says `shutdownRequested` | all is committed; then a checkpoint, if the table is not throttled |
+/// | says what is no message, or ends in the middle of one | an error |
 ///
 /// Records are held until they are committed, since the daemon gives them once, and who loses an epoch to another worker needs them
 /// again: those of two epochs, and of one message of the daemon.
@@ -116,14 +118,13 @@ impl MultiLang {
     where
         W: Future<Output = Result<T, Error>>,
     {
-        let lines = stdio::lines().map_err(|error| broken("standard input cannot be read", error))?;
-        self.run_on(lines, tokio::io::stdout(), work).await
+        self.run_on(stdio::lines()?, tokio::io::stdout(), work).await
     }
 
     /// The same over other lines.
     async fn run_on<T, W>(
         self,
-        lines: impl Stream<Item = io::Result<Vec<u8>>> + Unpin,
+        lines: impl Stream<Item = Result<Vec<u8>, Error>> + Unpin,
         output: impl AsyncWrite + Unpin,
         work: impl FnOnce(Arc<dyn Source>) -> W,
     ) -> Result<(), Error>
@@ -176,20 +177,16 @@ impl MultiLang {
                     standing = now;
                     actions.extend(daemon.machine.look(standing.clone())?);
                 }
-                line = lines.try_next() => match line.map_err(|error| broken("standard input cannot be read", error))? {
+                Some(()) = deadline, if until.is_some() => {
+                    let within = until.map_or(Duration::ZERO, |(_, within)| within);
+                    return Err(daemon.machine.late(within));
+                }
+                line = lines.try_next() => match line? {
                     Some(line) => if let Some(call) = Call::parse(&line)? {
                         actions.extend(daemon.machine.call(call)?);
                     },
                     None => return daemon.machine.end_of_input(),
                 },
-                Some(()) = deadline, if until.is_some() => {
-                    let within = until.map_or(Duration::ZERO, |(_, within)| within);
-                    return Err(Error::new(
-                        ErrorKind::Unavailable,
-                        format!("what the daemon has given could not be committed within {within:?}"),
-                    )
-                    .cure("start the daemon again when the store answers: it gives the records once more"));
-                }
             }
         }
     }

@@ -30,19 +30,35 @@ pub(super) struct ShardSource {
     feed: Arc<Feed>,
     /// The root is made, or known.
     recognised: AtomicBool,
+    /// The stream has the shard no more.
+    gone: AtomicBool,
     listed: OnceCell<Vec<Listed>>,
 }
 
 impl ShardSource {
     pub(super) fn new(stream: KinesisSource, shard: &str, at: At, feed: Arc<Feed>) -> Self {
         let partition = shards::partition(stream.stream.name(), shard);
-        Self { stream, partition, at, feed, recognised: AtomicBool::new(false), listed: OnceCell::new() }
+        Self {
+            stream,
+            partition,
+            at,
+            feed,
+            recognised: AtomicBool::default(),
+            gone: AtomicBool::default(),
+            listed: OnceCell::new(),
+        }
     }
 
     /// The shard, and its parents: those have to be at their ends in the ledger.
     async fn list(&self) -> Result<Vec<Listed>, Error> {
         let all = self.stream.partitions().await?;
         let Some(own) = all.iter().find(|listed| listed.partition == self.partition) else {
+            // All its records have expired, and the daemon's table still has it: if the ledger has its end, so shall the table.
+            if all.iter().any(|child| child.gone.contains(&self.partition)) {
+                self.gone.store(true, Ordering::Release);
+                let (parents, gone) = (Vec::new(), Vec::new());
+                return Ok(vec![Listed { partition: self.partition.clone(), parents, gone, keys: None }]);
+            }
             return Err(Error::new(ErrorKind::NotFound, "the daemon gives a shard that the stream does not have")
                 .at(&self.partition)
                 .cure("name the same stream as streamName in the daemon's properties and with --source"));
@@ -81,13 +97,18 @@ impl Source for ShardSource {
     }
 
     fn read(&self, partition: &Partition, start: Start) -> BoxFlow<'static, Batch, Error> {
-        let refused = if *partition == self.partition {
-            check(&self.at, &start)
-        } else {
+        let refused = if *partition != self.partition {
             let what = "the daemon has ended a shard that the ledger has not, and gives one that came of it";
             Err(Error::new(ErrorKind::Conflict, what)
                 .at(partition)
                 .cure("stop the daemon, and run this once with --once and without --multilang, which reads the rest"))
+        } else if self.gone.load(Ordering::Acquire) {
+            let what = "the stream has this shard no more, and the ledger not its end: what was not read of it is lost";
+            Err(Error::new(ErrorKind::NotFound, what).at(partition).cure(
+                "stop the daemon, and run this once with --once and without --multilang, which writes down what is lost",
+            ))
+        } else {
+            check(&self.at, &start)
         };
         if let Err(error) = refused {
             return from_results(stream::iter([Err(error)])).boxed();
@@ -97,6 +118,7 @@ impl Source for ShardSource {
             feed: Arc::clone(&self.feed),
             start: Some(start),
             clock: None,
+            is_over: false,
         };
         let batches =
             stream::try_unfold(
@@ -121,10 +143,15 @@ struct Reader {
     /// Where to begin, until that was said.
     start: Option<Start>,
     clock: Option<Clock>,
+    /// The end of the shard was given.
+    is_over: bool,
 }
 
 impl Reader {
     async fn next(&mut self) -> Result<Option<Batch>, Error> {
+        if self.is_over {
+            return Ok(None);
+        }
         let clock = match self.clock {
             Some(clock) => clock,
             None => *self.clock.insert(Clock::begin(&self.shared).await?),
@@ -136,6 +163,7 @@ impl Reader {
         if over {
             return Ok(None);
         }
+        self.is_over = closed;
         let period = self.shared.watch.retention().await?;
         let now = clock.now(records.last().map(|last| last.arrived()), behind);
         let behind = if closed { Some(Duration::ZERO) } else { behind };

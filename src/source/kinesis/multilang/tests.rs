@@ -21,18 +21,27 @@ use crate::aws::shards::{Page, Shard};
 use crate::source::{Batch, Start};
 use crate::{Partition, Position};
 
-/// A stream of one shard, which nobody may read but the daemon.
+/// A stream of these shards, which nobody may read but the daemon.
 #[derive(Debug)]
-struct Stream1;
+struct Shards(Vec<Shard>);
 
-impl Kinesis for Stream1 {
+impl Shards {
+    /// The first shard, or the one that came of it when it is gone.
+    fn of(id: &str, parents: &[&str]) -> Self {
+        let parents = parents.iter().map(|&parent| parent.into()).collect();
+        Self(vec![Shard { id: id.into(), parents, ..Shard::default() }])
+    }
+}
+
+impl Kinesis for Shards {
     fn describe(&self) -> BoxFuture<'_, Result<Described, Trouble>> {
         let retention = Duration::from_secs(24 * 3600);
         async move { Ok(Described { arn: "arn:s".into(), created: None, now: time(1_000), retention }) }.boxed()
     }
 
     fn list(&self, _: Option<String>) -> BoxFuture<'_, Result<Page, Trouble>> {
-        async { Ok(Page { shards: vec![Shard { id: "1".into(), ..Shard::default() }], next: None }) }.boxed()
+        let shards = self.0.clone();
+        async { Ok(Page { shards, next: None }) }.boxed()
     }
 
     fn iterator<'a>(&'a self, _: &'a str, _: &'a Cursor) -> BoxFuture<'a, Result<String, Trouble>> {
@@ -58,7 +67,7 @@ fn time(secs: i64) -> DateTime<Utc> {
 
 /// The daemon's side.
 struct Talk {
-    say: UnboundedSender<io::Result<Vec<u8>>>,
+    say: UnboundedSender<Result<Vec<u8>, Error>>,
     hear: Lines<BufReader<DuplexStream>>,
     run: JoinHandle<Result<(), Error>>,
     batches: Arc<Mutex<Vec<Batch>>>,
@@ -66,12 +75,9 @@ struct Talk {
 
 /// Begins with a pipeline that reads so many batches from there, and commits nothing.
 async fn begin(start: Start, most: usize) -> Talk {
-    let (say, lines) = unbounded();
-    let (output, hear) = duplex(1 << 16);
     let batches = Arc::new(Mutex::new(Vec::new()));
     let read = Arc::clone(&batches);
-    let stream = KinesisSource::builder("s").on("s".parse().unwrap(), Arc::new(Stream1));
-    let run = tokio::spawn(MultiLang::new(stream).run_on(lines, output, move |shard| async move {
+    let mut talk = begin_on(Shards::of("1", &[]), batches, move |shard| async move {
         let mut flow = shard.read(&Partition::new("s/1"), start);
         for _ in 0..most {
             match flow.try_next().await? {
@@ -79,11 +85,27 @@ async fn begin(start: Start, most: usize) -> Talk {
                 None => break,
             }
         }
-        pending::<Result<(), Error>>().await
-    }));
-    let mut talk = Talk { say, hear: BufReader::new(hear).lines(), run, batches };
-    talk.say(r#"{"action":"initialize","shardId":"1","sequenceNumber":"TRIM_HORIZON","subSequenceNumber":null}"#);
+        pending().await
+    });
     assert_eq!(talk.heard().await.as_deref(), Some(r#"{"action":"status","responseFor":"initialize"}"#));
+    talk
+}
+
+/// Begins with the first shard of a stream that has these.
+fn begin_on<W>(
+    shards: Shards,
+    batches: Arc<Mutex<Vec<Batch>>>,
+    work: impl FnOnce(Arc<dyn Source>) -> W + Send + 'static,
+) -> Talk
+where
+    W: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    let (say, lines) = unbounded();
+    let (output, hear) = duplex(1 << 16);
+    let stream = KinesisSource::builder("s").on("s".parse().unwrap(), Arc::new(shards));
+    let run = tokio::spawn(MultiLang::new(stream).run_on(lines, output, work));
+    let talk = Talk { say, hear: BufReader::new(hear).lines(), run, batches };
+    talk.say(r#"{"action":"initialize","shardId":"1","sequenceNumber":"TRIM_HORIZON","subSequenceNumber":null}"#);
     talk
 }
 
@@ -151,6 +173,49 @@ async fn what_cannot_be_committed_in_time_is_not_answered() {
         );
         let batches = talk.batches.lock().unwrap();
         assert_eq!(batches.iter().any(|batch| batch.closed), call == "shardEnded");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_the_daemon_cannot_mark_in_time_says_that_it_is_committed() {
+    let mut talk = begin_on(Shards::of("1", &[]), Arc::default(), |shard| async move {
+        let partition = Partition::new("s/1");
+        let mut flow = shard.read(&partition, Start::Beginning);
+        while flow.try_next().await?.is_some() {}
+        shard.committed(&partition, None, true);
+        Ok(())
+    });
+    assert_eq!(talk.heard().await.as_deref(), Some(r#"{"action":"status","responseFor":"initialize"}"#));
+    talk.say(r#"{"action":"shardEnded"}"#);
+    let begun = Instant::now();
+    let mut asked = 0;
+    while let Some(line) = talk.heard().await {
+        assert_eq!(line, r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null}"#);
+        asked += 1;
+        let answer =
+            r#"{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null,"error":"ThrottlingException"}"#;
+        // It may be gone by then.
+        let _ = talk.say.unbounded_send(Ok(answer.into()));
+    }
+    assert!(asked > 100 && begun.elapsed() <= END_WITHIN + Duration::from_secs(2), "{asked}, {:?}", begun.elapsed());
+    let error = talk.run.await.unwrap().unwrap_err();
+    assert!(error.kind() == ErrorKind::Unavailable && error.to_string().contains("has not made"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_gone_from_the_stream_was_one_of_it_if_another_came_of_it() {
+    for (parent, is_known) in [("1", true), ("0", false)] {
+        let talk = begin_on(Shards::of("2", &[parent]), Arc::default(), |shard| async move {
+            shard.recognise(&shard.describe().await?).await?;
+            let listed = shard.partitions().await?;
+            let [own] = &*listed else { panic!("{listed:?}") };
+            assert!(own.partition == Partition::new("s/1") && own.gone.is_empty(), "{own:?}");
+            // It is only read where the ledger has not its end.
+            shard.read(&own.partition, Start::Beginning).try_next().await.map(drop)
+        });
+        let error = talk.run.await.unwrap().unwrap_err();
+        let says = if is_known { "writes down what is lost" } else { "a shard that the stream does not have" };
+        assert!(error.kind() == ErrorKind::NotFound && error.to_string().contains(says), "{error}");
     }
 }
 
