@@ -113,10 +113,12 @@ where
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.as_mut().project();
-        let reads = this.letter.is_none() && matches!(this.state, State::Reading | State::Unflushed);
-        match reads.then(|| this.stream.try_poll_next(cx)) {
-            Some(Poll::Ready(Some(Ok(Ok(item))))) => Poll::Ready(Some(Ok(item))),
-            read => self.poll_other(read, cx),
+        if this.letter.is_some() || matches!(this.state, State::Closing | State::Ended) {
+            return self.poll_other(None, cx);
+        }
+        match this.stream.try_poll_next(cx) {
+            Poll::Ready(Some(Ok(Ok(item)))) => Poll::Ready(Some(Ok(item))),
+            read => self.poll_other(Some(read), cx),
         }
     }
 
