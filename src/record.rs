@@ -281,10 +281,13 @@ impl Record {
         }
     }
 
-    /// Whether it is known that there are no quotes in it.
+    /// The bytes of a line that is known to have no quotes in it, and where it is from; nothing is said of others.
     #[inline]
-    pub(crate) fn is_unquoted(&self) -> bool {
-        matches!(&self.0, Place::Line { lines, .. } if lines.unquoted)
+    pub(crate) fn unquoted_line(&self) -> Option<(&[u8], &Arc<Origin>)> {
+        match &self.0 {
+            Place::Line { lines, line } if lines.unquoted => Some((lines.text.get(line.range())?, &lines.origin)),
+            _ => None,
+        }
     }
 
     /// The bytes, without a copy.
