@@ -155,12 +155,17 @@ impl Figures {
         regions.sort();
         regions.dedup();
         for region in regions {
-            match (self.regions.get(region), expected.regions.get(region)) {
-                (Some(counted), Some(expected)) if counted == expected => {}
-                (Some(counted), Some(expected)) => found.push(format!("{region}: {}", counted.differences(expected))),
-                (Some(_), None) => found.push(format!("{region}: counted, and no event of it is expected")),
-                (None, _) => found.push(format!("{region}: nothing counted, and events of it are expected")),
+            let (counted, expected) = (self.regions.get(region), expected.regions.get(region));
+            if counted == expected {
+                continue;
             }
+            let only = match (counted, expected) {
+                (_, None) => ", of which no event is expected",
+                (None, _) => ", of which nothing is counted",
+                (Some(_), Some(_)) => "",
+            };
+            let none = Figure::default();
+            found.push(format!("{region}{only}: {}", counted.unwrap_or(&none).differences(expected.unwrap_or(&none))));
         }
         found.truncate(SHOWN);
         found
