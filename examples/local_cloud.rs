@@ -22,6 +22,7 @@ use clap::{CommandFactory, Parser};
 
 /// Runs a Kinesis, an S3 and a DynamoDB on this machine, and prints the environment variables that lead to them.
 #[derive(Debug, Parser)]
+#[command(name = "local_cloud")]
 struct Args {
     /// Where streams, objects and tables are kept; unless given, in a temporary directory that is removed at the end.
     #[arg(long, value_name = "DIR")]
