@@ -110,10 +110,16 @@ const RULES: &[Rule] = &[
         never: &["crate::source", "crate::sink", "crate::store", "crate::codec", "crate::epoch"],
     },
     Rule {
-        says: "`lease/view.rs` never uses anything asynchronous or a clock.",
-        rooms: &["src/lease/view.rs"],
+        says: "`lease/view.rs` and `lease/view/lineage.rs` never use anything asynchronous or a clock.",
+        rooms: &["src/lease/view.rs", "src/lease/view/lineage.rs"],
         except: &[],
         never: &["tokio", "futures", "std::future", "std::time::Instant", "std::time::SystemTime", "chrono"],
+    },
+    Rule {
+        says: "`lease` never uses the time of day.",
+        rooms: &["src/lease/"],
+        except: &[],
+        never: &["std::time::SystemTime", "chrono"],
     },
     Rule {
         says: "Sources never use sinks, stores, leases or the ledger.",

@@ -49,8 +49,9 @@ pub struct Load {
 impl Load {
     /// What was written to the shard, by who wrote it, or else by who read it at the tip; none if that is not known.
     pub fn known(&self) -> Option<Usage> {
-        // That a reader was turned away says nothing of the writers.
-        self.written.or_else(|| (!self.late).then_some(Usage { throttled: 0, ..self.read }))
+        // That a reader was turned away says nothing of the writers; one that was all the time has seen nothing of them.
+        let has_seen = !self.late && (self.read.throttled == 0 || self.read.records > 0);
+        self.written.or_else(|| has_seen.then_some(Usage { throttled: 0, ..self.read }))
     }
 }
 
@@ -265,6 +266,8 @@ mod tests {
         traffic.read_late(SHARD);
         let load = traffic.take().remove(SHARD).unwrap();
         assert_eq!((load.known(), load.read.bytes), (None, 10), "old records say nothing about now");
+        traffic.read(SHARD, Usage { throttled: 3, ..Usage::default() });
+        assert_eq!(traffic.take().remove(SHARD).unwrap().known(), None, "who is always turned away is not silent");
         traffic.written(SHARD, bytes(1));
         traffic.read_late(SHARD);
         assert_eq!(traffic.take().remove(SHARD).unwrap().known(), Some(bytes(1)));

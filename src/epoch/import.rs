@@ -78,8 +78,8 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// Those of the run: [`Conflict`](ErrorKind::Conflict) if one of its workers still runs, or this ledger has been begun
-    /// without that table; [`NotFound`](ErrorKind::NotFound) if it has no lease.
+    /// Those of the run: [`Conflict`](ErrorKind::Conflict) if one of its workers still runs, if the table is that of another
+    /// source, or if this ledger has been begun without it; [`NotFound`](ErrorKind::NotFound) if it has no lease.
     #[must_use]
     pub fn continue_from_leases(mut self, table: Arc<dyn LeaseTable>) -> Self {
         self.continued = Some(Continued::Leases(table));
@@ -139,12 +139,22 @@ async fn ends(old: &Arc<dyn Store>, source: &dyn Source) -> Result<(Root, Import
 ///
 /// # Errors
 ///
-/// As [`lease::checkpoints`].
+/// As [`lease::checkpoints`]; [`Conflict`](ErrorKind::Conflict) if the table has a lease of no partition of the source.
 async fn checkpoints(table: &dyn LeaseTable, source: &dyn Source) -> Result<(Vec<Partition>, Imported), Error> {
     let rows = lease::checkpoints(table).await?;
     let listed: Vec<Listed> = source.partitions().await?;
     let keys: BTreeMap<Partition, String> =
         listed.iter().map(|listed| (listed.partition.clone(), source.lease_key(&listed.partition))).collect();
+    if let Some(some) = rows.keys().next()
+        && !keys.values().any(|key| rows.contains_key(key))
+    {
+        let what =
+            format!("the lease table to continue from has no row of this source; one of its rows is that of {some}");
+        return Err(Error::new(ErrorKind::Conflict, what).at(table.uri()).cure(
+            "name the table of the application that has read this stream; a table of an application that reads several streams \
+             cannot be continued from",
+        ));
+    }
     // The library removes the rows of what is done with, once the partitions that came of it have begun.
     let mut done = HashSet::new();
     let has_row = |partition: &Partition| keys.get(partition).is_some_and(|key| rows.contains_key(key));

@@ -110,6 +110,8 @@ struct Leased {
     table: String,
     listed: HashMap<String, Listed>,
     running: HashMap<String, Running>,
+    /// Partitions at their ends, whose leases are given back when it is listed what came of them.
+    ended: BTreeSet<String>,
     keys: HashMap<Id, String>,
     tasks: Tasks,
 }
@@ -150,6 +152,7 @@ where
             table: leases.table().uri(),
             listed: HashMap::new(),
             running: HashMap::new(),
+            ended: BTreeSet::new(),
             keys: HashMap::new(),
             tasks: JoinSet::new(),
         };
@@ -192,10 +195,14 @@ where
                 () = &mut stopped, if goes_on => {
                     goes_on = false;
                     listing = None;
+                    keeper.retire();
                     for running in leased.running.values() {
                         running.stop.send_replace(true);
                     }
                 }
+            }
+            if listing.is_none() {
+                leased.give_ended_back();
             }
             let now = held.borrow_and_update().clone();
             self.worker.limits.stats.leases(keeper, now.len());
@@ -224,7 +231,8 @@ where
 
     /// Begins the partitions whose leases have come.
     fn start_held(&self, leased: &mut Leased, held: &BTreeSet<String>) {
-        for key in held.iter().filter(|key| !leased.running.contains_key(*key)).cloned().collect::<Vec<_>>() {
+        let is_new = |key: &&String| !leased.running.contains_key(*key) && !leased.ended.contains(*key);
+        for key in held.iter().filter(is_new).cloned().collect::<Vec<_>>() {
             let Some(listed) = leased.listed.get(&key).cloned() else { continue };
             let (stop, stopped) = watch::channel(false);
             let mut worker = self.worker.clone();
@@ -289,9 +297,19 @@ impl Leased {
             return false;
         }
         let ended = matches!(outcome, Ok(true));
-        // One that has nothing more in this run is not begun again in it. If the table cannot be told of an end, somebody has
-        // to find it once more.
-        self.keeper.release(&key, if ended { Duration::ZERO } else { Duration::MAX });
+        if ended {
+            self.ended.insert(key);
+        } else {
+            // It has nothing more in this run, and is not begun again in it.
+            self.keeper.release(&key, Duration::MAX);
+        }
         ended
+    }
+
+    /// Gives the leases back of what is at its end. If the table cannot be told, somebody has to find it once more.
+    fn give_ended_back(&mut self) {
+        for key in std::mem::take(&mut self.ended) {
+            self.keeper.release(&key, Duration::ZERO);
+        }
     }
 }

@@ -247,6 +247,7 @@ where
         }
         let opened = async {
             if let Some(leases) = &self.leases {
+                leases.check()?;
                 leases.table().prepare().await?;
             }
             self.ledger.open(&*self.source).await

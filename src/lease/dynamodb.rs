@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::client::Waiters as _;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
@@ -48,10 +49,10 @@ type Item = HashMap<String, AttributeValue>;
 /// | permission | for |
 /// |---|---|
 /// | `dynamodb:Scan`, `dynamodb:GetItem` | looking |
-/// | `dynamodb:PutItem`, `dynamodb:UpdateItem` | leases and checkpoints |
+/// | `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem` | leases and checkpoints |
 /// | `dynamodb:DescribeTable`, `dynamodb:CreateTable` | the table, at the start; it is paid by request |
 ///
-/// A worker scans the table and renews its leases three times in the failover time.
+/// A worker scans the table every three seconds, and renews its leases three times in the failover time.
 #[derive(Debug)]
 pub struct DynamoDbTable {
     client: TableClient,
@@ -197,7 +198,11 @@ impl DynamoDbTable {
             Some(AT_TIMESTAMP) => Checkpoint::AtTimestamp,
             Some(SHARD_END) => Checkpoint::End,
             Some(sequence) => {
-                let position = Position::from_digits(sequence, number(SUB_SEQUENCE).unwrap_or_default());
+                let sub_sequence = match item.get(SUB_SEQUENCE) {
+                    Some(_) => number(SUB_SEQUENCE).ok_or_else(|| wrong("sub-sequence number that is a number"))?,
+                    None => 0,
+                };
+                let position = Position::from_digits(sequence, sub_sequence);
                 Checkpoint::At(position.map_err(|error| wrong("checkpoint that is a sequence number").because(error))?)
             }
             None => return Err(wrong(CHECKPOINT)),
@@ -245,6 +250,19 @@ impl DynamoDbTable {
         self.retry.call(call).await
     }
 
+    /// Removes a row; `false` if its counter is another, or it is not there.
+    async fn remove(&self, key: &str, counter: u64) -> Result<bool, Trouble> {
+        let delete = || {
+            let call = self.client.client.delete_item().table_name(&self.client.table).key(KEY, text(key));
+            let call =
+                call.condition_expression("leaseCounter = :n").expression_attribute_values(":n", number(counter));
+            call.send()
+                .map(|answer| self.happened(answer, DeleteItemError::is_conditional_check_failed_exception))
+                .boxed()
+        };
+        self.retry.call(delete).await
+    }
+
     /// Whether a conditional write was done: not if its condition did not hold.
     fn happened<T, E>(&self, answer: Result<T, SdkError<E>>, refused: fn(&E) -> bool) -> Result<bool, Trouble>
     where
@@ -278,42 +296,38 @@ impl Update {
         Self { condition, change: format!("SET leaseCounter = :next{change}"), values }
     }
 
-    /// What a change means in the library's terms; unset for a row that is to be made.
-    fn of(change: &Change, worker: &str) -> Option<Self> {
-        Some(match change {
-            Change::Create(..) => return None,
-            Change::Renew(counter) => {
-                Self::counted("leaseCounter = :n AND attribute_not_exists(checkpointOwner)", *counter, "", [])
-            }
-            Change::Take(counter, switched) => {
-                let change = if *switched {
-                    ", leaseOwner = :me REMOVE checkpointOwner ADD ownerSwitchesSinceCheckpoint :one"
-                } else {
-                    ", leaseOwner = :me REMOVE checkpointOwner"
-                };
-                let one = switched.then(|| (":one", number(1)));
-                Self::counted("leaseCounter = :n", *counter, change, [(":me", text(worker))].into_iter().chain(one))
-            }
-            Change::Evict => Self {
-                condition: "leaseOwner = :me",
-                change: "REMOVE leaseOwner ADD leaseCounter :one".to_owned(),
-                values: Item::from([(":me".to_owned(), text(worker)), (":one".to_owned(), number(1))]),
-            },
-            Change::Checkpoint(counter, to, children) => {
-                let (sequence, sub_sequence) = written(to);
-                let children = (!children.is_empty()).then(|| (":children", AttributeValue::Ss(children.clone())));
-                let mut change = ", checkpoint = :to, checkpointSubSequenceNumber = :sub, \
-                                  ownerSwitchesSinceCheckpoint = :zero"
-                    .to_owned();
-                if children.is_some() {
-                    change.push_str(", childShardIds = :children");
-                }
-                change
-                    .push_str(" REMOVE pendingCheckpoint, pendingCheckpointSubSequenceNumber, pendingCheckpointState");
-                let values = [(":to", text(sequence)), (":sub", number(sub_sequence)), (":zero", number(0))];
-                Self::counted("leaseCounter = :n", *counter, &change, values.into_iter().chain(children))
-            }
-        })
+    fn renew(counter: u64) -> Self {
+        Self::counted("leaseCounter = :n AND attribute_not_exists(checkpointOwner)", counter, "", [])
+    }
+
+    fn take(counter: u64, switched: bool, worker: &str) -> Self {
+        let change = if switched {
+            ", leaseOwner = :me REMOVE checkpointOwner ADD ownerSwitchesSinceCheckpoint :one"
+        } else {
+            ", leaseOwner = :me REMOVE checkpointOwner"
+        };
+        let one = switched.then(|| (":one", number(1)));
+        Self::counted("leaseCounter = :n", counter, change, [(":me", text(worker))].into_iter().chain(one))
+    }
+
+    fn evict(worker: &str) -> Self {
+        Self {
+            condition: "leaseOwner = :me",
+            change: "REMOVE leaseOwner ADD leaseCounter :one".to_owned(),
+            values: Item::from([(":me".to_owned(), text(worker)), (":one".to_owned(), number(1))]),
+        }
+    }
+
+    fn checkpoint(counter: u64, to: &Checkpoint, children: &[String]) -> Self {
+        let (sequence, sub_sequence) = written(to);
+        let children = (!children.is_empty()).then(|| (":children", AttributeValue::Ss(children.to_vec())));
+        let named = if children.is_some() { ", childShardIds = :children" } else { "" };
+        let change = format!(
+            ", checkpoint = :to, checkpointSubSequenceNumber = :sub, ownerSwitchesSinceCheckpoint = :zero{named} \
+             REMOVE pendingCheckpoint, pendingCheckpointSubSequenceNumber, pendingCheckpointState"
+        );
+        let values = [(":to", text(sequence)), (":sub", number(sub_sequence)), (":zero", number(0))];
+        Self::counted("leaseCounter = :n", counter, &change, values.into_iter().chain(children))
     }
 }
 
@@ -342,10 +356,15 @@ impl LeaseTable for DynamoDbTable {
 
     fn write<'a>(&'a self, key: &'a str, change: &'a Change, worker: &'a str) -> BoxFuture<'a, Result<bool, Error>> {
         Box::pin(async move {
-            let written = match (Update::of(change, worker), change) {
-                (Some(update), _) => self.update(key, update).await,
-                (None, Change::Create(shard, checkpoint)) => self.create(shard, checkpoint).await,
-                (None, _) => Ok(false),
+            let written = match change {
+                Change::Create(shard, checkpoint) => self.create(shard, checkpoint).await,
+                Change::Remove(counter) => self.remove(key, *counter).await,
+                Change::Renew(counter) => self.update(key, Update::renew(*counter)).await,
+                Change::Take(counter, switched) => self.update(key, Update::take(*counter, *switched, worker)).await,
+                Change::Evict => self.update(key, Update::evict(worker)).await,
+                Change::Checkpoint(counter, to, children) => {
+                    self.update(key, Update::checkpoint(*counter, to, children)).await
+                }
             };
             written.map_err(|trouble| trouble.error)
         })

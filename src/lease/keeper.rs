@@ -1,25 +1,35 @@
 //! [`Keeper`]: keeps one worker's leases, against a table.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use futures::stream;
+use futures::future::{BoxFuture, Either, select};
+use futures::stream::{self, FuturesUnordered};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::view::{Counts, RENEWALS, Step, View};
-use super::{Change, Checkpoint, LeaseTable, Leases, Shard};
+use super::view::{Counts, Step, View};
+use super::{Change, Checkpoint, Lease, LeaseTable, Leases, Shard};
 use crate::{Error, ErrorKind};
 
 /// How many rows are written at once.
 const WRITES_AT_ONCE: usize = 16;
 
-/// How many times in the failover time is looked while something is to be done soon.
+/// What is to be done soon is done after this part of the failover time, or of ten seconds if that is less.
 const SOON: u32 = 10;
+const AT_MOST_SOON: Duration = Duration::from_secs(1);
+
+/// How many times a call is made before it has failed.
+const TRIES: usize = 3;
+
+/// How many writes are made to a row in a turn: what is said of it, what was said of it meanwhile, and the end of the lease.
+const WRITES: usize = 3;
 
 /// For how long a worker that stops tries to give its leases back. Without that they are free after the failover time.
 const LEAVE: Duration = Duration::from_secs(3);
@@ -32,8 +42,12 @@ pub(crate) struct Keeper {
     failover: Duration,
     began: Instant,
     view: Mutex<View>,
-    /// Something has changed that is to be written, or looked at, at once.
-    wake: Notify,
+    /// Something is to be written to a lease that is held, at once.
+    settles: Notify,
+    /// Something is to be looked at, at once.
+    looks: Notify,
+    /// The table could not be reached.
+    away: AtomicBool,
     held: watch::Sender<BTreeSet<String>>,
     random: Mutex<StdRng>,
 }
@@ -51,7 +65,9 @@ impl Keeper {
             failover: leases.failover,
             began: Instant::now(),
             view: Mutex::new(view),
-            wake: Notify::new(),
+            settles: Notify::new(),
+            looks: Notify::new(),
+            away: AtomicBool::new(false),
             held: watch::Sender::default(),
             random: Mutex::new(random),
         }
@@ -67,8 +83,10 @@ impl Keeper {
 
     /// Tells which partitions there are, and what the row of each says if it is made now.
     pub(crate) fn list(&self, shards: impl IntoIterator<Item = (Shard, Checkpoint)>) {
-        self.view().list(shards);
-        self.wake.notify_one();
+        let is_new = self.view().list(shards);
+        if is_new {
+            self.looks.notify_one();
+        }
     }
 
     /// A partition that is held is committed up to there.
@@ -86,7 +104,12 @@ impl Keeper {
         let until = self.now().saturating_add(shun);
         self.view().release(key, Some(until));
         self.publish();
-        self.wake.notify_one();
+        self.settles.notify_one();
+    }
+
+    /// Takes no more leases.
+    pub(crate) fn retire(&self) {
+        self.view().retire();
     }
 
     /// For how long a lease that was given up is left to others, so that one of them can try.
@@ -104,77 +127,143 @@ impl Keeper {
     }
 
     /// Keeps, takes and loses leases, until something goes wrong that no patience helps against.
+    ///
+    /// Looking never holds up what is renewed or given back, however long it takes.
     pub(crate) async fn keep(&self) -> Error {
-        loop {
-            let turn = self.turn().await;
-            // A lease that is free, or a call that failed, is not left for a whole turn.
-            let soon = turn.is_err() || self.view().waits();
-            if let Err(error) = turn {
-                if !error.is_transient() {
-                    return error;
-                }
-                tracing::warn!(%error, "the lease table cannot be reached; this worker goes on with the leases that it has");
-            }
-            // Workers that began together do not go on together.
-            let pause = self.failover / if soon { SOON } else { RENEWALS };
-            let pause = pause.mul_f64(self.random().random_range(0.8..1.0));
-            let _ = timeout(pause, self.wake.notified()).await;
+        match select(pin!(self.go_on_settling()), pin!(self.go_on_looking())).await {
+            Either::Left((error, _)) | Either::Right((error, _)) => error,
         }
+    }
+
+    async fn go_on_settling(&self) -> Error {
+        loop {
+            let pause = match self.reached(self.settle().await) {
+                Ok(true) => self.view().renews_in(self.now()),
+                Ok(false) => self.soon(),
+                Err(error) => return error,
+            };
+            let _ = timeout(pause, self.settles.notified()).await;
+        }
+    }
+
+    async fn go_on_looking(&self) -> Error {
+        loop {
+            let reached = match self.reached(self.look().await) {
+                Ok(reached) => reached,
+                Err(error) => return error,
+            };
+            let pause = {
+                let view = self.view();
+                // A lease that is free, or a call that failed, is not left for long. Workers that began together do not
+                // go on together; but a lease that expires is looked for just then.
+                let jitter = self.random().random_range(0.8..1.0);
+                match (reached, view.waits()) {
+                    (false, _) => self.soon().mul_f64(jitter),
+                    (true, true) => view.looks_in(self.now(), jitter).min(self.soon().mul_f64(jitter)),
+                    (true, false) => view.looks_in(self.now(), jitter),
+                }
+            };
+            let _ = timeout(pause, self.looks.notified()).await;
+        }
+    }
+
+    fn soon(&self) -> Duration {
+        (self.failover / SOON).min(AT_MOST_SOON)
     }
 
     fn random(&self) -> MutexGuard<'_, StdRng> {
         self.random.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Renews, looks and takes. What fails of it is no reason to leave out the rest.
-    async fn turn(&self) -> Result<(), Error> {
-        let settled = self.settle().await;
+    /// Whether the table could be reached.
+    fn reached(&self, outcome: Result<(), Error>) -> Result<bool, Error> {
+        match outcome {
+            Ok(()) => {
+                if self.away.swap(false, Ordering::Relaxed) {
+                    tracing::info!(table = self.table.uri(), "the lease table can be reached again");
+                }
+                Ok(true)
+            }
+            Err(error) if error.is_transient() => {
+                if !self.away.swap(true, Ordering::Relaxed) {
+                    let what = "the lease table cannot be reached; this worker goes on with the leases that it has";
+                    tracing::warn!(%error, "{what}");
+                }
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the first of up to three calls answers. The next one is made when the last has failed, or has been silent for a
+    /// while: one answer that is lost must not cost a lease. A call may be made twice, since each write has a condition,
+    /// and who is refused looks why.
+    async fn ask<'a, T>(&self, call: impl Fn() -> BoxFuture<'a, Result<T, Error>>) -> Result<T, Error> {
+        let mut calls = FuturesUnordered::from_iter([call()]);
+        let mut left = TRIES - 1;
+        loop {
+            tokio::select! {
+                Some(answer) = calls.next() => match answer {
+                    Err(error) if error.is_transient() && left > 0 => {}
+                    Err(error) if error.is_transient() && !calls.is_empty() => continue,
+                    answer => return answer,
+                },
+                () = sleep(self.soon()), if left > 0 => {}
+            }
+            left -= 1;
+            calls.push(call());
+        }
+    }
+
+    /// Looks at the table, and takes what is to be taken.
+    async fn look(&self) -> Result<(), Error> {
         let sent = self.now();
-        let rows = self.table.list().await?;
+        let rows = self.ask(|| self.table.list()).await?;
         let steps = {
             let mut view = self.view();
             view.look(sent, self.now(), rows);
             view.plan()
         };
         self.publish();
-        settled.and(self.write_all(steps).await)
+        let written = stream::iter(steps).map(|step| self.write(step)).buffer_unordered(WRITES_AT_ONCE);
+        written.fold(Ok(()), async |outcome, written| outcome.and(written)).await
     }
 
-    /// Writes what is to be written to the leases that are held.
+    /// Writes what is to be written to the leases that are held. What fails of it is no reason to leave out the rest.
     async fn settle(&self) -> Result<(), Error> {
-        // A lease is given back when all is said of it, and what is said may meanwhile be more.
-        for _ in 0..3 {
-            let steps = self.view().due(self.now());
-            if steps.is_empty() {
-                break;
-            }
-            self.write_all(steps).await?;
+        let due = self.view().due(self.now());
+        let settled = stream::iter(due).map(|key| self.settle_one(key)).buffer_unordered(WRITES_AT_ONCE);
+        settled.fold(Ok(()), async |outcome, settled| outcome.and(settled)).await
+    }
+
+    async fn settle_one(&self, key: String) -> Result<(), Error> {
+        for _ in 0..WRITES {
+            let due = self.view().due_of(&key, self.now());
+            let Some(change) = due else { break };
+            self.write((key.clone(), change)).await?;
         }
         Ok(())
-    }
-
-    async fn write_all(&self, steps: Vec<Step>) -> Result<(), Error> {
-        let mut written = stream::iter(steps).map(|step| self.write(step)).buffer_unordered(WRITES_AT_ONCE);
-        let mut outcome = Ok(());
-        while let Some(done) = written.next().await {
-            outcome = outcome.and(done);
-        }
-        self.publish();
-        outcome
     }
 
     async fn write(&self, step: Step) -> Result<(), Error> {
         let (key, change) = &step;
         let sent = self.now();
-        if self.table.write(key, change, &self.worker).await? {
-            if let Change::Take(_, _) = change {
+        self.view().begin(&step);
+        if self.ask(|| self.table.write(key, change, &self.worker)).await? {
+            if let Change::Take(..) = change {
                 tracing::info!(key, worker = &*self.worker, "took a lease");
             }
             self.view().done(&step, sent, self.now());
-            return Ok(());
+        } else {
+            let lease = self.ask(|| self.table.get(key)).await?;
+            self.view().refused(&step, lease, sent, self.now());
         }
-        let lease = self.table.get(key).await?;
-        self.view().refused(&step, lease, sent, self.now());
+        match change {
+            // What comes of it may be taken now.
+            Change::Checkpoint(_, Checkpoint::End, _) | Change::Create(..) => self.looks.notify_one(),
+            Change::Renew(_) | Change::Take(..) | Change::Evict | Change::Checkpoint(..) | Change::Remove(_) => {}
+        }
+        self.publish();
         Ok(())
     }
 
@@ -190,10 +279,26 @@ impl Keeper {
     /// Gives all leases back, so that others need not wait until they expire.
     pub(crate) async fn leave(&self) {
         self.view().leave();
-        let settled = timeout(LEAVE, self.settle()).await;
-        if !matches!(settled, Ok(Ok(()))) {
-            tracing::warn!(worker = &*self.worker, "leases could not be given back; others take them when they expire");
-        }
+        let left = async {
+            while !self.view().has_left() {
+                match self.settle().await {
+                    Ok(()) => {}
+                    Err(error) if error.is_transient() => sleep(self.soon()).await,
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        };
+        let trouble = match timeout(LEAVE, left).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("it takes longer than {LEAVE:?}"),
+        };
+        tracing::warn!(
+            worker = &*self.worker,
+            trouble,
+            "leases could not be given back; others take them when they expire"
+        );
     }
 }
 
@@ -215,14 +320,20 @@ pub(crate) async fn checkpoints(table: &dyn LeaseTable) -> Result<BTreeMap<Strin
         sleep(super::FAILOVER).await;
     }
     let last = table.list().await?;
-    if let Some(moved) = last.iter().find(|lease| !first.contains(lease)) {
-        let owner = moved.owner.as_deref().unwrap_or("nobody now");
-        return Err(Error::new(
-            ErrorKind::Conflict,
-            format!("the lease of {} was written just now, by {owner}", moved.key),
+    let written = |lease: &Lease| {
+        format!(
+            "the lease of {} was written just now, by {}",
+            lease.key,
+            lease.owner.as_deref().unwrap_or("nobody now")
         )
-        .at(table.uri())
-        .cure("stop all workers of the application to continue from, and try again"));
+    };
+    let moved = last.iter().find(|lease| !first.contains(lease)).map(written);
+    let removed = first.iter().find(|lease| last.iter().all(|other| other.key != lease.key));
+    let removed = removed.map(|lease| format!("the row of {} was removed just now", lease.key));
+    if let Some(what) = moved.or(removed) {
+        return Err(Error::new(ErrorKind::Conflict, what)
+            .at(table.uri())
+            .cure("stop all workers of the application to continue from, and try again"));
     }
     Ok(last.into_iter().map(|lease| (lease.key, lease.checkpoint)).collect())
 }

@@ -28,10 +28,13 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use crate::{Error, Position};
+use crate::{Error, ErrorKind, Position};
 
 /// After what time without a renewal a lease is taken away.
 const FAILOVER: Duration = Duration::from_secs(10);
+
+/// A lease that lasts less is lost by a call or two that are slow.
+const SHORTEST_FAILOVER: Duration = Duration::from_secs(1);
 
 /// For how long a worker may hold a lease without a result.
 const GIVE_UP: Duration = Duration::from_secs(600);
@@ -75,19 +78,21 @@ pub enum Checkpoint {
     End,
 }
 
-/// What is done to a row. All but [`Create`](Self::Create) count up its counter.
+/// What is done to a row. All but [`Create`](Self::Create) and [`Remove`](Self::Remove) count up its counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Makes it, unless it is there.
     Create(Shard, Checkpoint),
     /// Renews it, if its counter is this.
     Renew(u64),
-    /// Makes the worker its owner, if its counter is this; `true` if another one was before, or none.
+    /// Makes the worker its owner, if its counter is this; `true` if another worker was before.
     Take(u64, bool),
     /// Leaves it without an owner, if the worker is its owner.
     Evict,
     /// Says how far it is committed, if its counter is this, and which partitions came of it.
     Checkpoint(u64, Checkpoint, Vec<String>),
+    /// Removes it, if its counter is this.
+    Remove(u64),
 }
 
 /// A table of leases.
@@ -147,9 +152,9 @@ impl Leases {
         self
     }
 
-    /// After what time without a renewal a lease is taken by another worker; 10 seconds unless set. Each worker measures it
-    /// by a clock of its own that never goes back; it renews its leases every third of it, and looks for others as often.
-    /// All workers should have the same.
+    /// After what time without a renewal a lease is taken by another worker; 10 seconds unless set, and a second at least. Each
+    /// worker measures it by a clock of its own that never goes back; it renews its leases every third of it, and looks for
+    /// others as often, but at least every three seconds. All workers should have the same.
     #[must_use]
     pub const fn failover(mut self, after: Duration) -> Self {
         self.failover = after;
@@ -162,6 +167,16 @@ impl Leases {
     pub const fn give_up_after(mut self, after: Duration) -> Self {
         self.give_up = after;
         self
+    }
+
+    /// Refuses what cannot work.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.failover < SHORTEST_FAILOVER {
+            return Err(Error::new(ErrorKind::Usage, "leases last too short a time to be kept")
+                .at(format!("a failover time of {:?}", self.failover))
+                .cure(format!("let them last {SHORTEST_FAILOVER:?} or longer; 10s is usual")));
+        }
+        Ok(())
     }
 
     pub(crate) const fn table(&self) -> &Arc<dyn LeaseTable> {

@@ -20,6 +20,8 @@ use crate::{Error, ErrorKind};
 pub(super) const PACE: Duration = Duration::from_millis(500);
 /// How long a change is tried that the service has no room for: an account has a limit of shards.
 pub(super) const PATIENCE: Duration = Duration::from_secs(600);
+/// For how long a list of shards may be older than a change that the service has taken.
+const STALE: Duration = Duration::from_secs(60);
 /// How long it may take to say that a controller ends.
 const END: Duration = Duration::from_secs(5);
 
@@ -55,6 +57,8 @@ pub struct Reshard {
 #[derive(Debug)]
 pub(super) struct Attempt {
     since: Instant,
+    /// When the service said last that it begins.
+    begun: Option<Instant>,
     /// Why the last call failed, and whether another one would fail as well.
     trouble: Option<Trouble>,
 }
@@ -212,14 +216,21 @@ impl Reshard {
 
     /// Begins a change, unless it has been tried for long enough.
     async fn attempt(&mut self, change: Change, left: Vec<Planned>) -> Result<(), Error> {
-        let attempt = self.attempt.get_or_insert_with(|| Attempt { since: Instant::now(), trouble: None });
+        let attempt = self.attempt.get_or_insert_with(|| Attempt { since: Instant::now(), begun: None, trouble: None });
         let over = attempt.since.elapsed() >= PATIENCE;
         if let Some(trouble) = attempt.trouble.take().filter(|trouble| over || trouble.class == Class::Fatal) {
             self.planner.forget(&change);
             return self.over(Event::Dropped { change, why: causes(&trouble.error) }, left).await;
         }
+        // The list does not show yet what has been made, and another call would be refused.
+        if attempt.begun.is_some_and(|begun| begun.elapsed() < STALE) {
+            return Ok(());
+        }
         match self.kinesis.begin(&change).await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                attempt.begun = Some(Instant::now());
+                Ok(())
+            }
             Err(trouble) if trouble.error.kind() == ErrorKind::Denied && trouble.class == Class::Fatal => {
                 Err(trouble.error)
             }

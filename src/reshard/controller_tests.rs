@@ -43,6 +43,10 @@ struct State {
     loses_answer: bool,
     /// How long it takes to list the shards.
     lists_in: Duration,
+    /// For how long a list does not show a change that was made.
+    lags: Duration,
+    /// What is listed until then.
+    before: Option<(Vec<Shard>, Instant)>,
 }
 
 fn trouble(class: Class, kind: ErrorKind) -> Trouble {
@@ -59,12 +63,15 @@ impl Service {
             refuses: None,
             loses_answer: false,
             lists_in: Duration::ZERO,
+            lags: Duration::ZERO,
+            before: None,
         })))
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         let mut state = self.0.lock().unwrap();
-        if let Some((change, _)) = state.changing.take_if(|(_, until)| Instant::now() >= *until) {
+        if let Some((change, until)) = state.changing.take_if(|(_, until)| Instant::now() >= *until) {
+            state.before = Some((state.model.listed.clone(), until + state.lags));
             state.model.apply(&change).unwrap();
             assert!(state.model.is_covered_once());
         }
@@ -89,7 +96,9 @@ impl Kinesis for Service {
         async {
             let lists_in = self.state().lists_in;
             sleep(lists_in).await;
-            Ok(self.state().model.listed.clone())
+            let state = self.state();
+            let before = state.before.as_ref().filter(|(_, until)| Instant::now() < *until);
+            Ok(before.map_or_else(|| state.model.listed.clone(), |(listed, _)| listed.clone()))
         }
         .boxed()
     }
@@ -245,6 +254,16 @@ async fn a_plan_is_written_down_before_it_is_made_and_each_change_waits_for_the_
     assert_eq!((view.splits, view.merges, view.leads, view.shards.len()), (2, 0, true, 4));
     assert!(view.shards.iter().all(|shard| shard.used.is_some_and(|used| (0.4..0.5).contains(&used))), "{view:?}");
     assert_eq!(view.last.as_ref(), entries.last());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_does_not_show_a_change_yet_makes_no_second_call() {
+    let bed = Bed::new(2);
+    bed.service.state().lags = Duration::from_secs(10);
+    bed.crash_after(bed.controller(), 1.8 * MIB, Duration::from_secs(500)).await;
+    let events = bed.events().await;
+    assert!(matches!(events[..], [Event::Began, Event::Planned, Event::Done { .. }, Event::Done { .. }]), "{events:?}");
+    assert_eq!(bed.service.calls().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,19 +1,15 @@
 //! The table of leases in DynamoDB: in the form of the Kinesis Client Library, against a real server.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use anabranch::lease::{Change, Checkpoint, DynamoDbTable, LeaseTable, Leases};
+use anabranch::lease::{Change, Checkpoint, DynamoDbTable, LeaseTable};
 use anabranch::{ErrorKind, Position};
 use anabranch_local_cloud::LocalCloud;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::scripted::Scripted;
-use crate::scripted::Step::{Batch, Forever};
 use crate::suite::{self, shard};
-use crate::{Worker, all, dir, is_even, store, texts, until};
 
 const TABLE: &str = "flights-workers";
 const SEQUENCE: &str = "49590338271490256608559692538361571095921575989136588898";
@@ -64,7 +60,8 @@ async fn has_the_librarys_form(config: &SdkConfig) {
         ("ownerSwitchesSinceCheckpoint", n(0)),
     ];
     is(&row).await;
-    write(Change::Take(0, true)).await;
+    // From nobody: no other owner.
+    write(Change::Take(0, false)).await;
     row.truncate(4);
     let counted = |counter, checkpoint: &str, sub, switches| {
         [
@@ -75,9 +72,8 @@ async fn has_the_librarys_form(config: &SdkConfig) {
         ]
     };
     let me = [("leaseOwner", s("me"))];
-    is(&[&row[..], &me, &counted(1, "TRIM_HORIZON", 0, 1)].concat()).await;
-    // Taken again by the same worker: no other owner.
-    write(Change::Take(1, false)).await;
+    is(&[&row[..], &me, &counted(1, "TRIM_HORIZON", 0, 0)].concat()).await;
+    write(Change::Take(1, true)).await;
     write(Change::Renew(2)).await;
     is(&[&row[..], &me, &counted(3, "TRIM_HORIZON", 0, 1)].concat()).await;
     let at = Position::from_digits(SEQUENCE, 3).unwrap();
@@ -136,7 +132,11 @@ async fn keeps_what_others_have_put_there(config: &SdkConfig) {
     assert_eq!(row["throughputKBps"], AttributeValue::N("17.5".to_owned()));
     assert_eq!((&row["something"], &row["entityType"]), (&AttributeValue::Bool(true), &s("LEASE")));
 
-    // What is no lease is said to be none.
+    // What is no lease is said to be none, and half a position is none.
+    let half = [("checkpoint", s(SEQUENCE)), ("checkpointSubSequenceNumber", s("2"))];
+    put(&[&[("leaseKey", s("odd")), ("leaseCounter", n(1))][..], &half].concat()).await;
+    let error = table.list().await.unwrap_err();
+    assert!(error.to_string().contains("no sub-sequence number"), "{error}");
     put(&[("leaseKey", s("odd")), ("leaseCounter", n(1)), ("checkpoint", s("yesterday"))]).await;
     let error = table.list().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -199,37 +199,6 @@ async fn a_name_that_is_none_is_refused() {
     for name in ["", "ab", "a/b", "arn:aws:dynamodb:eu-west-1:1:table/x"] {
         assert_eq!(DynamoDbTable::builder(name).build().await.unwrap_err().kind(), ErrorKind::Usage, "{name}");
     }
-}
-
-#[tokio::test]
-async fn workers_share_by_it() {
-    let cloud = LocalCloud::start().unwrap();
-    let dir = dir();
-    let store = store(&dir);
-    let source = Scripted::new();
-    for name in ["a", "b", "c", "d", "e"] {
-        source.add(name, &[], [Batch(20), Forever]);
-    }
-    let config = cloud.sdk_config();
-    let failover = std::time::Duration::from_millis(1_500);
-    let start = async |name: &str| {
-        let leases = Leases::new(Arc::new(table(&config).await)).worker(name).failover(failover);
-        Worker::start(&source, &store, leases)
-    };
-    let (one, two) = (start("one").await, start("two").await);
-    let looks = table(&config).await;
-    until("the table", async || looks.list().await.is_ok_and(|rows| rows.len() == 5)).await;
-    until("an even share", async || is_even(&looks, 5, &["one", "two"]).await).await;
-    let began = std::time::Instant::now();
-    two.kill().await;
-    until("the heir", async || is_even(&looks, 5, &["one"]).await).await;
-    println!("a worker that was killed was replaced after {:?}; a lease lasts {failover:?}", began.elapsed());
-    let three = start("three").await;
-    until("an even share", async || is_even(&looks, 5, &["one", "three"]).await).await;
-    until("all records", async || texts(&store).await == all(&source)).await;
-    one.stop().await.unwrap();
-    three.stop().await.unwrap();
-    assert!(looks.list().await.unwrap().iter().all(|row| row.owner.is_none()));
 }
 
 /// An implementation that is not that of the other tests: `pip install 'moto[server]'`, `moto_server -p 5000`.

@@ -88,6 +88,23 @@ async fn what_cannot_be_gone_on_from_is_refused() {
     assert!(error.to_string().contains("by theirs"), "{error}");
     // When it has stopped, without giving its lease back, its end is waited for.
     assert_eq!(continued(&source, &table, &store(&dir)).await.unwrap(), 0);
+    // A row that goes is a worker's doing, too.
+    let cleaned = Table::default();
+    cleaned.put("p", Some("theirs"), Checkpoint::At(position(1)));
+    cleaned.put("parent", None, Checkpoint::End);
+    let of_task = cleaned.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        of_task.remove("parent");
+    });
+    let error = continued(&source, &cleaned, &store(&crate::dir())).await.unwrap_err();
+    assert!(error.to_string().contains("the row of parent was removed"), "{error}");
+    // The table of another stream, or of an application that reads several: nothing of it fits.
+    let several = Table::default();
+    several.put("123456789012:flights:1700000000:p", None, Checkpoint::At(position(1)));
+    let error = continued(&source, &several, &store(&crate::dir())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    assert!(error.to_string().contains("123456789012:flights:1700000000:p"), "{error}");
     // A ledger that was begun without it.
     let other = Table::default();
     other.put("p", None, Checkpoint::TrimHorizon);

@@ -15,6 +15,8 @@ mod processes;
 #[allow(dead_code)]
 #[path = "../support/scripted.rs"]
 mod scripted;
+#[cfg(feature = "dynamodb")]
+mod shared;
 mod suite;
 mod workers;
 

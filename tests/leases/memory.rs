@@ -18,6 +18,10 @@ impl Table {
         self.0.lock().unwrap().insert(key.to_owned(), lease);
     }
 
+    pub(crate) fn remove(&self, key: &str) {
+        self.0.lock().unwrap().remove(key);
+    }
+
     pub(crate) fn rows(&self) -> BTreeMap<String, Lease> {
         self.0.lock().unwrap().clone()
     }
@@ -39,6 +43,7 @@ impl Table {
             (Some(row), Change::Checkpoint(counter, to, _)) if row.counter == *counter => {
                 (row.counter, row.checkpoint) = (row.counter + 1, to.clone());
             }
+            (Some(row), Change::Remove(counter)) if row.counter == *counter => drop(rows.remove(key)),
             _ => return false,
         }
         true

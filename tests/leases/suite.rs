@@ -26,9 +26,13 @@ pub(crate) async fn run(table: &dyn LeaseTable) {
     // Nothing but making it makes a row.
     let at =
         Checkpoint::At(Position::from_digits("49590338271490256608559692538361571095921575989136588898", 3).unwrap());
-    for change in
-        [Change::Renew(0), Change::Take(0, true), Change::Evict, Change::Checkpoint(0, at.clone(), Vec::new())]
-    {
+    for change in [
+        Change::Renew(0),
+        Change::Take(0, true),
+        Change::Evict,
+        Change::Checkpoint(0, at.clone(), Vec::new()),
+        Change::Remove(0),
+    ] {
         assert!(!write(change, "one").await);
     }
     assert!(write(Change::Create(shard("a", &["p", "q"]), Checkpoint::TrimHorizon), "one").await);
@@ -64,6 +68,11 @@ pub(crate) async fn run(table: &dyn LeaseTable) {
         lease("c", None, 0, Checkpoint::AtTimestamp),
     ];
     assert_eq!(all, expected);
+
+    assert!(!write(Change::Remove(5), "one").await);
+    assert!(write(Change::Remove(6), "one").await);
+    assert!(!write(Change::Remove(6), "one").await);
+    assert_eq!(table.get("a").await.unwrap(), None);
 }
 
 #[tokio::test(start_paused = true)]

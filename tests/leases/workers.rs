@@ -1,14 +1,20 @@
 //! 1, 2, 3 and 5 workers that come and go: in virtual time, with results in a directory.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use anabranch::epoch::{Every, Ledger, SourceExt};
+use anabranch::lease::Checkpoint;
+use anabranch::source::Source;
+use anabranch::{ErrorKind, Record};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use crate::memory::Table;
-use crate::scripted::Scripted;
 use crate::scripted::Step::{Batch, Close, Forever, Wait};
+use crate::scripted::{Scripted, position};
 use crate::{FAILOVER, Worker, all, dir, is_even, leases, store, texts, until};
 
 /// Two minutes of records in six partitions, of which two end, and leave children.
@@ -132,6 +138,63 @@ async fn what_is_committed_stands_in_the_table() {
     until("the child's records", async || texts(&store).await.len() == 10).await;
     worker.stop().await.unwrap();
     let rows = table.rows();
-    assert_eq!(rows["a"].checkpoint, anabranch::lease::Checkpoint::End);
-    assert_eq!(rows["child"].checkpoint, anabranch::lease::Checkpoint::At(crate::scripted::position(3)));
+    assert_eq!(rows["a"].checkpoint, Checkpoint::End);
+    assert_eq!(rows["child"].checkpoint, Checkpoint::At(position(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_what_is_done_with_are_removed_and_not_begun_anew() {
+    let (table, dir) = (Table::default(), dir());
+    let source = Scripted::new()
+        .with("a", &[], [Batch(5), Close(2)])
+        .with("b", &["a"], [Close(3)])
+        .with("c", &["a"], [Batch(1), Forever])
+        .with("d", &["b"], [Batch(4), Forever]);
+    let store = store(&dir);
+    for name in ["one", "two"] {
+        let worker = Worker::start(&source, &store, leases(&table, name));
+        until("the rows", async || table.rows().keys().eq(["c", "d"])).await;
+        sleep(FAILOVER * 2).await;
+        assert_eq!(worker.held(), 2);
+        worker.stop().await.unwrap();
+        assert!(table.rows().keys().eq(["c", "d"]));
+    }
+    assert_eq!(texts(&store).await, all(&source));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_asked_to_stop_takes_over_from_nobody() {
+    let (table, dir) = (Table::default(), dir());
+    // An epoch of `slow` ends a minute after the worker is asked to stop.
+    let source = Scripted::new().with("slow", &[], [Batch(1), Forever]).with("b", &[], [Batch(2), Forever]);
+    let store = store(&dir);
+    let of_worker: Arc<dyn Source> = Arc::new(source.clone());
+    let ledger = Ledger::new(Arc::clone(&store), "test");
+    let row = |record: Record| (record.partition().to_string(), String::from_utf8_lossy(record.data()).into_owned());
+    let slow = of_worker
+        .epochs(Every::secs(3))
+        .commit_to(ledger, move |records, _| records.map(row).delay(Duration::from_secs(60)).boxed());
+    let slow = slow.stop_within(Duration::from_secs(600)).leases(leases(&table, "stops"));
+    let stats = slow.stats();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let run = tokio::spawn(slow.run(async move { drop(stopped.await) }));
+    until("the leases", async || stats.leases.held() == 2).await;
+    let other = Worker::start(&source, &store, leases(&table, "other"));
+    until("an even share", async || is_even(&table, 2, &["stops", "other"]).await).await;
+    drop(stop);
+    sleep(Duration::from_secs(1)).await;
+    other.kill().await;
+    sleep(FAILOVER * 3).await;
+    // What the other had is left to those who go on.
+    assert_eq!(stats.leases.held(), 1);
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn leases_that_cannot_be_kept_are_refused() {
+    let (table, dir) = (Table::default(), dir());
+    let short = leases(&table, "one").failover(Duration::from_millis(10));
+    let run = crate::pipeline(&quiet(&["a"]), &store(&dir)).leases(short).run(std::future::pending());
+    let error = run.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
 }
