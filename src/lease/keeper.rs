@@ -251,7 +251,8 @@ impl Keeper {
         self.view().begin(&step);
         if self.ask(|| self.table.write(key, change, &self.worker)).await? {
             if let Change::Take(..) = change {
-                tracing::info!(key, worker = &*self.worker, "took a lease");
+                let from = self.view().owner(key).map(str::to_owned);
+                tracing::info!(key, worker = &*self.worker, from = from.as_deref(), "took a lease");
             }
             self.view().done(&step, sent, self.now());
         } else {

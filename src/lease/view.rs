@@ -409,6 +409,11 @@ impl View {
         self.rows.get(key).map(|row| &row.lease.checkpoint)
     }
 
+    /// Who had a lease when it was last seen.
+    pub(super) fn owner(&self, key: &str) -> Option<&str> {
+        self.rows.get(key)?.lease.owner.as_deref()
+    }
+
     /// Gives a lease back, and leaves it to others until then.
     pub(super) fn release(&mut self, key: &str, shun_until: Option<Duration>) {
         if let Some(held) = self.held.get_mut(key) {
