@@ -1,8 +1,9 @@
 //! What the engine costs behind Kinesis, beside what the SDK costs that reads the stream.
 //!
 //! The server runs in this process, and the worker in another, so that only the worker's time counts. It reads the same
-//! records in three ways: by calls of `GetRecords` whose answers are dropped, through the engine's source, and through the
-//! job of the `per_minute_count` example. All three ask all shards at the same time, keep the pace that a real stream asks
+//! records in four ways. Two have nothing of the engine: calls of `GetRecords` whose answers are dropped, and the same with
+//! a loop that reads each record's JSON with serde and counts in a hash map. Two are those of the engine: its source, and
+//! the job of the `per_minute_count` example. All ask all shards at the same time, keep the pace that a real stream asks
 //! for, and have made their connection before anything counts. Two things count: the time that the worker's one thread has
 //! spent on the processor, and its instructions, if there is valgrind: what a stream of 60,000 records takes more than one
 //! of 20,000. Run it with `cargo bench --bench kinesis_share`.
@@ -11,9 +12,9 @@
 use std::env;
 use std::fs;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anabranch::codec::{Event, EventDecoder};
@@ -24,10 +25,13 @@ use anabranch::{Error, Message, source};
 use anabranch_local_cloud::LocalCloud;
 use aws_config::BehaviorVersion;
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::types::Shard;
 use aws_sdk_kinesis::types::ShardIteratorType::TrimHorizon;
+use aws_sdk_kinesis::types::{Record, Shard};
+use compact_str::CompactString;
 use futures::SinkExt;
 use futures::future::join_all;
+use hashbrown::HashMap;
+use serde::Deserialize;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep_until};
 
@@ -52,10 +56,13 @@ const BYTES_A_SECOND: usize = 2 << 20;
 enum Way {
     Calls,
     Source,
+    ByHand,
     Job,
 }
 
-const WAYS: [(&str, Way); 3] = [("calls", Way::Calls), ("source", Way::Source), ("job", Way::Job)];
+/// Each with the index of the way that it is held against.
+const WAYS: [(&str, Way, usize); 4] =
+    [("calls", Way::Calls, 0), ("source", Way::Source, 0), ("hand", Way::ByHand, 0), ("job", Way::Job, 2)];
 
 /// A record of 100 bytes.
 fn message(number: usize) -> Message {
@@ -65,10 +72,15 @@ fn message(number: usize) -> Message {
     Message { key: format!("key {}", number % 1000).into(), data: data.into() }
 }
 
-/// Calls and drops, with nothing of the engine.
-async fn by_calls(client: &Client, shards: &[Shard], (name, records): Stream) -> usize {
+/// Calls, with nothing of the engine.
+async fn by_calls(
+    client: &Client,
+    shards: &[Shard],
+    (name, records): Stream,
+    look: impl Fn(&[Record]) + Send + Sync,
+) -> usize {
     let count = AtomicUsize::new(0);
-    let count = &count;
+    let (count, look) = (&count, &look);
     join_all(shards.iter().map(async |shard| {
         let begin = client.get_shard_iterator().stream_name(name).shard_id(&shard.shard_id);
         let mut iterator = begin.shard_iterator_type(TrimHorizon).send().await.unwrap().shard_iterator;
@@ -79,6 +91,7 @@ async fn by_calls(client: &Client, shards: &[Shard], (name, records): Stream) ->
             let next = Instant::now() + owed.max(SPACING);
             count.fetch_add(answer.records.len(), Relaxed);
             iterator = answer.next_shard_iterator;
+            look(&answer.records);
             drop(answer.records);
             if count.load(Relaxed) < records {
                 sleep_until(next).await;
@@ -87,6 +100,26 @@ async fn by_calls(client: &Client, shards: &[Shard], (name, records): Stream) ->
     }))
     .await;
     count.load(Relaxed)
+}
+
+/// Calls, and counts as the job does, without an eye on time.
+async fn by_hand(client: &Client, shards: &[Shard], stream: Stream) -> usize {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        departed_at: &'a str,
+        carrier: &'a str,
+    }
+    let counts = Mutex::new(HashMap::<(CompactString, CompactString), usize>::new());
+    let count = |records: &[Record]| {
+        let mut counts = counts.lock().unwrap();
+        for record in records {
+            let line: Line<'_> = serde_json::from_slice(record.data.as_ref()).unwrap();
+            let minute = line.departed_at.get(.."2013-01-01T10:00".len()).unwrap();
+            *counts.entry((line.carrier.into(), minute.into())).or_default() += 1;
+        }
+    };
+    by_calls(client, shards, stream, count).await;
+    counts.into_inner().unwrap().into_values().sum()
 }
 
 async fn by_source(source: Arc<dyn Source>, records: usize) -> Result<usize, Error> {
@@ -105,10 +138,15 @@ async fn by_job(source: Arc<dyn Source>, records: usize) -> Result<usize, Error>
 async fn measured(way: Way, stream: Stream) -> Duration {
     let (name, records) = stream;
     let (before, count) = match way {
-        Way::Calls => {
+        Way::Calls | Way::ByHand => {
             let client = Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await);
             let shards = client.list_shards().stream_name(name).send().await.unwrap().shards.unwrap();
-            (processor_time(), by_calls(&client, &shards, stream).await)
+            let before = processor_time();
+            let count = match way {
+                Way::Calls => by_calls(&client, &shards, stream, |_| ()).await,
+                _ => by_hand(&client, &shards, stream).await,
+            };
+            (before, count)
         }
         Way::Source | Way::Job => {
             let source = source::open(&format!("kinesis:{name}")).await.unwrap();
@@ -140,26 +178,25 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn work(task: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     if let Some((way, stream)) = task.split_once(' ') {
-        let (_, way) = WAYS.into_iter().find(|(name, _)| *name == way).unwrap();
+        let (_, way, _) = WAYS.into_iter().find(|(name, ..)| *name == way).unwrap();
         runtime.block_on(measured(way, COUNTED[stream.parse::<usize>().unwrap()]));
         return;
     }
-    let (mut calls, mut source, mut job) = (Vec::new(), Vec::new(), Vec::new());
+    let mut spans = WAYS.map(|_| Vec::new());
     for run in 0..=RUNS {
-        let spent = WAYS.map(|(_, way)| runtime.block_on(measured(way, TIMED)).as_secs_f64());
-        // The first run warms up.
-        if run > 0 {
-            calls.push(spent[0] * 1e9 / TIMED.1 as f64);
-            source.push(100.0 * (spent[1] / spent[0] - 1.0));
-            job.push(100.0 * (spent[2] / spent[0] - 1.0));
+        for ((_, way, _), spans) in WAYS.into_iter().zip(&mut spans) {
+            let spent = runtime.block_on(measured(way, TIMED)).as_secs_f64() * 1e9 / TIMED.1 as f64;
+            // The first run warms up.
+            if run > 0 {
+                spans.push(spent);
+            }
         }
     }
-    println!(
-        "GetRecords alone {:.0} ns of the processor a record; through the source and counted {:+.1} %; decoded, grouped and counted {:+.1} %",
-        median(calls),
-        median(source),
-        median(job),
-    );
+    for ((name, _, beside), own) in WAYS.into_iter().zip(&spans) {
+        let more = own.iter().zip(&spans[beside]).map(|(own, beside)| 100.0 * (own / beside - 1.0));
+        let (each, more) = (median(own.clone()), median(more.collect()));
+        println!("{name}: {each:.0} ns of the processor a record, {more:+.1} % beside {}", WAYS[beside].0);
+    }
 }
 
 /// The instructions of one way, if valgrind is there to count them.
@@ -174,12 +211,13 @@ fn instructions(cloud: &LocalCloud, way: &str, stream: usize) -> Option<f64> {
 
 fn count(cloud: &LocalCloud) -> Option<()> {
     let [(_, few), (_, many)] = COUNTED;
-    let mut alone = None;
-    for (name, _) in WAYS {
+    let mut counted = Vec::new();
+    for (name, _, beside) in WAYS {
         let more = instructions(cloud, name, 1)? - instructions(cloud, name, 0)?;
         let each = more / (many - few) as f64;
-        let alone = *alone.get_or_insert(each);
-        println!("{name}: {each:.0} instructions a record, {:+.1} %", 100.0 * (each / alone - 1.0));
+        counted.push(each);
+        let share = 100.0 * (each / counted[beside] - 1.0);
+        println!("{name}: {each:.0} instructions a record, {share:+.1} % beside {}", WAYS[beside].0);
     }
     Some(())
 }

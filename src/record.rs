@@ -1,6 +1,7 @@
 //! What goes in and out of the engine: [`Record`]s as sources give them, [`Message`]s as sinks take them.
 
 mod major;
+mod pack;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -14,6 +15,8 @@ use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use self::major::Major;
+use self::pack::Pack;
+pub(crate) use self::pack::{Own, Packer};
 use crate::{Error, ErrorKind};
 
 /// One ordered part of a source: a Kinesis shard, a file. Cheap to clone.
@@ -82,6 +85,9 @@ impl Position {
     ///
     /// If `digits` is empty or holds anything but digits.
     pub fn from_digits(digits: &str, minor: u64) -> Result<Self, Error> {
+        if let Some(major) = Major::from_sequence_number(digits.as_bytes()) {
+            return Ok(Self { major, minor });
+        }
         // All are looked at, since a loop that may stop early is no vector instruction.
         if digits.is_empty() || !digits.bytes().fold(true, |all, byte| all & byte.is_ascii_digit()) {
             return Err(Error::new(ErrorKind::Invalid, "a position is made of digits").at(format!("{digits:?}")));
@@ -187,7 +193,8 @@ pub enum Layout {
 /// Bytes with their partition, position, arrival time and partition key, as a source gives them. Cheap to clone, and small:
 /// it goes through many hands.
 ///
-/// The lines of one block of a file share the block, so a record that is kept keeps the block, of 256 KiB.
+/// The lines of one block of a file share the block, so a record that is kept keeps the block, of 256 KiB. Of a
+/// Kinesis stream, one keeps up to 255 others, of 64 KiB in all, and its aggregate if it came in one.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -229,6 +236,8 @@ pub struct RecordParts {
 enum Place {
     /// By themselves.
     Alone(Arc<RecordParts>),
+    /// Among others that came with it.
+    Packed { pack: Arc<Pack>, index: u32 },
     /// In a block of lines.
     Line { lines: Arc<Lines>, line: Line },
 }
@@ -267,20 +276,25 @@ impl Record {
     pub fn data(&self) -> &[u8] {
         match &self.0 {
             Place::Alone(parts) => &parts.data,
+            Place::Packed { pack, index } => &pack.own[*index as usize].data,
             Place::Line { lines, line } => &lines.text[line.range()],
         }
     }
 
-    /// Whether it is known that there are no quotes in it.
+    /// The bytes of a line that is known to have no quotes in it, and where it is from; nothing is said of others.
     #[inline]
-    pub(crate) fn is_unquoted(&self) -> bool {
-        matches!(&self.0, Place::Line { lines, .. } if lines.unquoted)
+    pub(crate) fn unquoted_line(&self) -> Option<(&[u8], &Arc<Origin>)> {
+        match &self.0 {
+            Place::Line { lines, line } if lines.unquoted => Some((lines.text.get(line.range())?, &lines.origin)),
+            _ => None,
+        }
     }
 
     /// The bytes, without a copy.
     pub fn bytes(&self) -> Bytes {
         match &self.0 {
             Place::Alone(parts) => parts.data.clone(),
+            Place::Packed { pack, index } => pack.own[*index as usize].data.clone(),
             Place::Line { lines, line } => lines.text.slice(line.range()),
         }
     }
@@ -290,6 +304,7 @@ impl Record {
     pub fn origin(&self) -> &Arc<Origin> {
         match &self.0 {
             Place::Alone(parts) => &parts.origin,
+            Place::Packed { pack, .. } => &pack.origin,
             Place::Line { lines, .. } => &lines.origin,
         }
     }
@@ -309,6 +324,7 @@ impl Record {
     pub fn position(&self) -> Position {
         match &self.0 {
             Place::Alone(parts) => parts.position.clone(),
+            Place::Packed { pack, index } => pack.own[*index as usize].position.clone(),
             Place::Line { lines, line: Line { start, len, below } } => {
                 Position::new(lines.offset + u64::from(*start) + u64::from(*len) + 1, lines.first + u64::from(*below))
             }
@@ -320,6 +336,7 @@ impl Record {
     pub fn arrived(&self) -> DateTime<Utc> {
         match &self.0 {
             Place::Alone(parts) => parts.arrived,
+            Place::Packed { pack, index } => pack.own[*index as usize].arrived,
             Place::Line { lines, .. } => lines.arrived,
         }
     }
@@ -328,6 +345,7 @@ impl Record {
     pub fn key(&self) -> &str {
         match &self.0 {
             Place::Alone(parts) => &parts.key,
+            Place::Packed { pack, index } => &pack.own[*index as usize].key,
             Place::Line { .. } => "",
         }
     }
@@ -336,6 +354,10 @@ impl Record {
     pub fn into_parts(self) -> RecordParts {
         match self.0 {
             Place::Alone(parts) => Arc::unwrap_or_clone(parts),
+            Place::Packed { pack, index } => {
+                let Own { data, position, arrived, key } = pack.own[index as usize].clone();
+                RecordParts { data, origin: Arc::clone(&pack.origin), position, arrived, key }
+            }
             Place::Line { .. } => RecordParts {
                 data: self.bytes(),
                 origin: Arc::clone(self.origin()),
@@ -421,6 +443,13 @@ mod tests {
     fn what_is_not_a_position_is_refused() {
         for text in ["", ".", "x", "1.x", "-1", "1.", " 1", "../etc"] {
             assert!(text.parse::<Position>().is_err(), "{text:?}");
+        }
+        for place in 0..56 {
+            for strange in ["/", ":", " ", "x", "\0", "\u{7f}", "é"] {
+                let mut text = "9".repeat(56);
+                text.replace_range(place..(place + strange.len()).min(56), strange);
+                assert!(text.parse::<Position>().is_err(), "{text:?}");
+            }
         }
     }
 }

@@ -66,6 +66,7 @@ impl<S> Flow<S> {
 impl<S: Stream> Stream for Flow<S> {
     type Item = S::Item;
 
+    #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.project().stream.poll_next(cx)
     }

@@ -117,6 +117,7 @@ impl EventDecoder {
     /// # Errors
     ///
     /// If it cannot be read: with the record, and why.
+    #[inline]
     pub fn decode(&mut self, record: Record) -> Result<Event, Undecodable> {
         match self.known.as_ref().and_then(|known| known.decode_plain(&record, &mut self.times)) {
             Some(event) => Ok(event),
@@ -210,9 +211,11 @@ impl Known {
     /// said.
     #[inline]
     fn decode_plain(&self, record: &Record, times: &mut Times) -> Option<Event> {
-        let data = record.data();
-        let is_plain = record.is_unquoted() || !is_quoted(data);
-        if !is_plain || data.len() > MAX_RECORD || !Arc::ptr_eq(&self.origin, record.origin()) {
+        let (data, origin) = match record.unquoted_line() {
+            Some(line) => line,
+            None => (Some(record.data()).filter(|data| !is_quoted(data))?, record.origin()),
+        };
+        if data.len() > MAX_RECORD || !Arc::ptr_eq(&self.origin, origin) {
             return None;
         }
         let ([time, kind], found) = pick_plain(data, self.delimiter, self.wanted);

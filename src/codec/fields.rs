@@ -4,6 +4,7 @@ use std::fmt;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+use super::places::{CHUNK, places, places_in_rest};
 use crate::{Error, ErrorKind};
 
 /// Splits and unquotes records, with buffers that are used again.
@@ -55,60 +56,37 @@ impl fmt::Debug for Fields {
 }
 
 /// Two of the fields of a record without quotes, and how many it has.
-///
-/// It looks at eight bytes at a time: fields are short, and a search for the end of each costs more than its bytes. Behind
-/// the fields that are wanted, it only counts.
 #[inline]
-pub(super) fn pick_plain(data: &[u8], delimiter: u8, wanted: [usize; 2]) -> ([&[u8]; 2], usize) {
-    let delimiters = [delimiter; 8];
-    let last = wanted[0].max(wanted[1]);
-    let mut picked: [&[u8]; 2] = [&[]; 2];
-    let (mut found, mut start, mut index) = (0, 0, 0);
-    let (words, rest) = data.as_chunks::<8>();
-    while found <= last
-        && let Some(word) = words.get(index)
-    {
-        let mut ends = equal_bytes(*word, delimiters);
+pub(super) fn pick_plain(data: &[u8], delimiter: u8, [first, second]: [usize; 2]) -> ([&[u8]; 2], usize) {
+    let (mut found, mut start) = (0, 0);
+    let (mut one, mut other) = (0..0, 0..0);
+    let mut end_fields = |at: usize, mut ends: u32| {
         while ends != 0 {
-            let end = 8 * index + ends.trailing_zeros() as usize / 8;
-            pick_field(&mut picked, wanted, found, data.get(start..end));
+            let end = at + ends.trailing_zeros() as usize;
+            if found == first {
+                one = start..end;
+            }
+            if found == second {
+                other = start..end;
+            }
             (found, start) = (found + 1, end + 1);
             ends &= ends - 1;
         }
-        index += 1;
+    };
+    let (chunks, rest) = data.as_chunks();
+    for (chunk, at) in chunks.iter().zip((0..).step_by(CHUNK)) {
+        end_fields(at, places(chunk, delimiter));
     }
-    for word in words.get(index..).unwrap_or_default() {
-        // One bit of each byte may be set; the highest byte of the product is their sum.
-        found += ((equal_bytes(*word, delimiters) >> 7).wrapping_mul(u64::from_le_bytes([1; 8])) >> 56) as usize;
-    }
-    for (index, _) in rest.iter().enumerate().filter(|(_, byte)| **byte == delimiter) {
-        let end = 8 * words.len() + index;
-        pick_field(&mut picked, wanted, found, data.get(start..end));
-        (found, start) = (found + 1, end + 1);
-    }
-    pick_field(&mut picked, wanted, found, data.get(start..));
-    (picked, found + 1)
-}
-
-#[inline]
-fn pick_field<'a>(picked: &mut [&'a [u8]; 2], wanted: [usize; 2], index: usize, field: Option<&'a [u8]>) {
-    let field = field.unwrap_or_default();
-    for (picked, _) in picked.iter_mut().zip(wanted).filter(|(_, wanted)| *wanted == index) {
-        *picked = field;
-    }
+    let at = CHUNK * chunks.len();
+    end_fields(at, places_in_rest(data, rest, delimiter));
+    // One place behind the last byte.
+    end_fields(data.len(), 1);
+    ([one, other].map(|field| data.get(field).unwrap_or_default()), found)
 }
 
 /// Whether there are quotes in it.
 pub(super) fn is_quoted(data: &[u8]) -> bool {
     memchr::memchr(b'"', data).is_some()
-}
-
-/// The highest bit of each byte in which the two are equal; the first byte is the lowest.
-#[inline]
-const fn equal_bytes(a: [u8; 8], b: [u8; 8]) -> u64 {
-    const LOW_BITS: u64 = u64::from_le_bytes([0x7f; 8]);
-    let differing = u64::from_le_bytes(a) ^ u64::from_le_bytes(b);
-    !(((differing & LOW_BITS) + LOW_BITS) | differing | LOW_BITS)
 }
 
 /// The names of a file's columns, from its header.

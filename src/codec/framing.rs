@@ -7,6 +7,8 @@ use bytes::Bytes;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use memchr::{memchr, memchr_iter, memchr2};
 
+use super::places::find_near;
+
 /// The longest record of a delimited file, in bytes. A longer one is cut there, and decoders refuse it.
 pub const MAX_RECORD: usize = 1 << 20;
 
@@ -234,7 +236,7 @@ impl Framer {
         if self.plain
             && self.cut.is_empty()
             && let Some(rest) = self.block.get(self.read..)
-            && let Some(len @ 1..) = memchr(b'\n', rest)
+            && let Some(len @ 1..) = find_near(rest, b'\n')
             && len <= self.limit
         {
             let start = self.read;

@@ -17,6 +17,7 @@ mod framing;
 mod json;
 pub mod kpl;
 mod minute;
+mod places;
 mod time;
 mod undecodable;
 

@@ -1,6 +1,6 @@
 //! [`parse_time`]: reads the time of an event.
 
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 
 /// What a text that should be a time is instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub(super) struct Times {
 struct Stamp {
     text: [u8; 16],
     date: NaiveDate,
-    hour: u32,
-    minute: u32,
+    /// How many seconds after midnight it begins.
+    begin: u32,
 }
 
 impl Times {
@@ -49,18 +49,22 @@ impl Times {
     }
 
     /// `YYYY-MM-DDTHH:MM[:SS[.fraction]]Z` with a fraction of at most nine digits. What it does not know is no verdict.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fast(&mut self, text: &[u8]) -> Option<DateTime<Utc>> {
         let (start, rest) = text.split_first_chunk::<16>()?;
         let (second, nano) = match <[u8; 8]>::try_from(rest) {
             Ok(rest) => milliseconds(rest)?,
             Err(_) => Self::fraction(rest)?,
         };
-        let stamp = match self.last {
-            Some(last) if last.text == *start => last,
-            _ => *self.last.insert(stamp(start)?),
+        let stamp = match &self.last {
+            Some(last) if u128::from_ne_bytes(last.text) == u128::from_ne_bytes(*start) => last,
+            _ => self.last.insert(stamp(start)?),
         };
-        Some(stamp.date.and_hms_nano_opt(stamp.hour, stamp.minute, second, nano)?.and_utc())
+        if second > 59 {
+            return None;
+        }
+        let time = NaiveTime::from_num_seconds_from_midnight_opt(stamp.begin + second, nano)?;
+        Some(stamp.date.and_time(time).and_utc())
     }
 
     /// `[:SS[.fraction]]Z`, as seconds and nanoseconds.
@@ -89,12 +93,13 @@ const fn milliseconds(text: [u8; 8]) -> Option<(u32, u32)> {
     Some((s0 as u32 * 10 + s1 as u32, (f0 as u32 * 100 + f1 as u32 * 10 + f2 as u32) * 1_000_000))
 }
 
-/// `YYYY-MM-DDTHH:MM`, whose hour and minute need not be on a clock.
+/// `YYYY-MM-DDTHH:MM`.
 fn stamp(text: &[u8; 16]) -> Option<Stamp> {
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1] = *text else { return None };
     let year = number(&[y0, y1, y2, y3])? as i32;
     let date = NaiveDate::from_ymd_opt(year, number(&[m0, m1])?, number(&[d0, d1])?)?;
-    Some(Stamp { text: *text, date, hour: number(&[h0, h1])?, minute: number(&[n0, n1])? })
+    let begin = NaiveTime::from_hms_opt(number(&[h0, h1])?, number(&[n0, n1])?, 0)?.num_seconds_from_midnight();
+    Some(Stamp { text: *text, date, begin })
 }
 
 #[inline]

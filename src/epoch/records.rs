@@ -33,11 +33,14 @@ use crate::{BoxFlow, Error, Partition, Position, Record, from_results};
 pub struct EpochRecords {
     /// Unset only after the reader has been handed back.
     reader: Option<Reader>,
+    /// With all records of the run.
     taken: Taken,
-    /// How many records may be given before anything else is looked at.
-    at_once: u64,
-    /// How many of the taken records the statistics do not know of yet.
-    unsaid: u64,
+    /// Where the records are that are given before anything else is looked at, and how many of them were not given yet.
+    run: Vec<Position>,
+    at_once: usize,
+    /// How many may be in a run, and when the last was begun.
+    longest: usize,
+    run_begun: Instant,
     limits: Limits,
     course: Arc<Course>,
     /// Ends it while it has nothing.
@@ -48,7 +51,11 @@ pub struct EpochRecords {
 }
 
 /// After how many records the time and a request to stop are looked at, and the statistics told, even if more are there.
-const LOOK_EVERY: u64 = 16;
+const LOOK_EVERY: usize = 16;
+
+/// The same, where so many records take less than [`QUICK`]: there a look costs as much as a record.
+const LOOK_SELDOM: usize = 256;
+const QUICK: Duration = Duration::from_millis(1);
 
 /// What ends epochs, beside the end of their source.
 #[derive(Clone)]
@@ -245,8 +252,10 @@ impl EpochRecords {
             Self {
                 reader: Some(reader),
                 taken,
+                run: Vec::new(),
                 at_once: 0,
-                unsaid: 0,
+                longest: LOOK_EVERY,
+                run_begun: Instant::now(),
                 limits,
                 course,
                 beat,
@@ -278,37 +287,51 @@ impl EpochRecords {
         self.limits.stop.is_set() || self.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready())
     }
 
-    /// Tells the statistics of the records that were taken. Not one by one: all partitions write there.
-    fn say(&mut self) {
-        let unsaid = std::mem::take(&mut self.unsaid);
-        if unsaid > 0 {
-            self.limits.stats.records.add(unsaid);
+    /// Notes how far the run has come, and tells the statistics. Not one by one: all partitions write there.
+    fn end_run(&mut self) {
+        let given = self.run.len() - std::mem::take(&mut self.at_once);
+        if self.run_begun.elapsed() >= QUICK {
+            self.longest = LOOK_EVERY;
+        } else if given == self.longest {
+            self.longest = LOOK_SELDOM.min(2 * given);
+        }
+        if let Some(last) = self.run.drain(..).take(given).next_back() {
+            self.taken.to = Some(last);
+            self.limits.stats.records.add(given as u64);
         }
     }
 
-    /// Gives the next record, if it may be given without another look at anything.
-    #[inline]
+    /// Counts the records that are given before anything else is looked at. There is one.
+    fn begin_run(&mut self) {
+        self.run_begun = Instant::now();
+        let Self { reader: Some(reader), taken, limits: Limits { every, .. }, run, longest, .. } = self else { return };
+        let room = usize::try_from(every.records.saturating_sub(taken.records)).unwrap_or(usize::MAX);
+        for record in reader.records.as_slice().iter().take(room.clamp(1, *longest)) {
+            taken.records += 1;
+            taken.bytes += record.data().len() as u64;
+            let arrived = Some(record.arrived());
+            if taken.last_arrival != arrived {
+                taken.last_arrival = taken.last_arrival.max(arrived);
+            }
+            run.push(record.position());
+            if taken.bytes >= every.bytes {
+                break;
+            }
+        }
+        self.at_once = self.run.len();
+    }
+
+    /// Gives the next record of the run. Nothing else is done here, so that it costs nothing to be made a part of the reader's
+    /// loop.
+    #[inline(always)]
     fn next_at_once(&mut self) -> Option<Record> {
         self.at_once = self.at_once.checked_sub(1)?;
-        let record = self.reader.as_mut()?.records.next()?;
-        let taken = &mut self.taken;
-        taken.records += 1;
-        taken.bytes += record.data().len() as u64;
-        let arrived = Some(record.arrived());
-        if taken.last_arrival != arrived {
-            taken.last_arrival = taken.last_arrival.max(arrived);
-        }
-        taken.to = Some(record.position());
-        self.unsaid += 1;
-        if taken.bytes >= self.limits.every.bytes {
-            self.at_once = 0;
-        }
-        Some(record)
+        self.reader.as_mut()?.records.next()
     }
 
     /// Looks whether there is a record in this epoch, and how many may be given at once.
     fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
-        self.say();
+        self.end_run();
         if self.is_full() {
             return Poll::Ready(Ok(false));
         }
@@ -345,8 +368,7 @@ impl EpochRecords {
             // Without open groups an epoch is begun when it is known to have records.
             self.limits.stats.progress.begun(&reader.partition);
         }
-        let room = self.limits.every.records.saturating_sub(self.taken.records);
-        self.at_once = room.clamp(1, LOOK_EVERY);
+        self.begin_run();
         if self.over.is_none() {
             self.begin_time();
         }
@@ -373,7 +395,7 @@ impl EpochRecords {
 impl Stream for EpochRecords {
     type Item = Result<Record, Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match self.next_at_once() {
             Some(record) => Poll::Ready(Some(Ok(record))),
@@ -384,7 +406,7 @@ impl Stream for EpochRecords {
 
 impl Drop for EpochRecords {
     fn drop(&mut self) {
-        self.say();
+        self.end_run();
         if let (Some(reader), Some(back)) = (self.reader.take(), self.back.take()) {
             // Nobody waits for it if the pipeline was dropped: then the reader is dropped as well.
             let _ = back.send((reader, std::mem::take(&mut self.taken)));

@@ -22,6 +22,28 @@ const WORD_DIGITS: usize = 19;
 const SHORT_DIGITS: usize = 20;
 
 impl Major {
+    /// Of 56 digits, as Kinesis' sequence numbers have them; nothing if it is anything else, or begins with a zero.
+    pub(super) fn from_sequence_number(digits: &[u8]) -> Option<Self> {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        let (eights, []) = digits.as_chunks() else { return None };
+        let eights: &[[u8; 8]; 7] = eights.try_into().ok()?;
+        // What is left of a digit is at most 9. More than that sets the highest bit of its byte in one of the two terms, and
+        // a carry can only add to what is strange already.
+        let strange = eights.iter().fold(0, |strange, eight| {
+            let left = u64::from_le_bytes(*eight) ^ (u64::from(b'0') * ONES);
+            strange | left | left.wrapping_add(0x76 * ONES)
+        });
+        if strange & (0x80 * ONES) != 0 || digits.first() == Some(&b'0') {
+            return None;
+        }
+        // Words have 19 digits each, so two of the numbers are cut.
+        let [a, b, c, d, e, f, g] = eights.map(number_of_eight);
+        let first = (a * 100_000_000 + b) * 100 + c / 1_000_000;
+        let middle = (c % 1_000_000) * 10_000_000_000_000 + d * 100_000 + e / 1_000;
+        let last = (e % 1_000) * 10_000_000_000_000_000 + f * 100_000_000 + g;
+        Some(Self::Wide([first, middle, last]))
+    }
+
     /// Of nothing but digits, and without zeros before them.
     pub(super) fn from_digits(digits: &str) -> Self {
         if digits.is_empty() {

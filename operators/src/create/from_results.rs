@@ -64,6 +64,7 @@ pub fn from_results<S: TryStream>(stream: S) -> Flow<FromResults<S>> {
 impl<S: TryStream> Stream for FromResults<S> {
     type Item = Result<S::Ok, S::Error>;
 
+    #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         if *this.ended {

@@ -2,34 +2,41 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hint::black_box;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::TryStream;
 use futures::task::{ArcWake, waker_ref};
+use pin_project::pin_project;
 use slab::Slab;
 
 use crate::budget::Budget;
 use crate::group::{Host, Others, Visiting};
 use crate::rota::{Member, Rota};
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 /// How many items of one stream are taken before another's turn comes.
 pub(crate) const RUN: usize = 64;
 
+/// How many streams are looked at together before their turns come.
+const AT_ONCE: usize = 16;
+
 /// The streams of a merge. A wake-up costs the same however many there are, since only those that were woken are polled,
-/// each with a waker of its own that is made once.
+/// each with a waker of its own: it is lent to the stream that has its turn, which owns it from when it has kept a clone of it.
 pub(crate) struct MergeSet<S: TryStream> {
     /// `None` in the place of the current one.
-    streams: Slab<Option<Running<S>>>,
+    streams: Slab<Option<Pin<Box<Running<S>>>>>,
     /// Those that were woken, or wait for their turn; looked at when `turns` is empty.
     woken: Arc<Rota>,
     /// Whose turn comes, in this order.
     turns: VecDeque<Member>,
     /// The one that gave the last item. It is polled on, because a stream that gave one often has more, until it has not
     /// or has had its run.
-    current: Option<Running<S>>,
+    current: Option<(Member, Pin<Box<Running<S>>>)>,
+    /// The waker of a stream that has none of its own, during its turn. Nobody else has it before that begins.
+    lent: Arc<Call>,
     /// How many items are left of its run.
     left: usize,
     /// Whether a sub-stream among them has given way to others, so that this is to be settled.
@@ -41,25 +48,39 @@ pub(crate) struct MergeSet<S: TryStream> {
 /// What a poll of the streams gives.
 type Polled<S> = Poll<Option<Result<<S as TryStream>::Ok, <S as TryStream>::Error>>>;
 
+#[pin_project]
 struct Running<S> {
-    stream: Pin<Box<S>>,
-    /// Its waker too.
-    call: Arc<Call>,
+    /// Its waker, once it has kept it: a sub-stream waits without.
+    call: Option<Arc<Call>>,
+    #[pin]
+    stream: S,
 }
 
 /// What wakes one stream.
 struct Call {
-    member: Member,
+    /// The [`Member`] that is called.
+    at: AtomicUsize,
     /// Whether it has put itself among the woken: it does once at most.
     made: AtomicBool,
     woken: Arc<Rota>,
 }
 
 impl Call {
+    fn new(woken: &Arc<Rota>) -> Arc<Self> {
+        Arc::new(Self { at: AtomicUsize::new(0), made: AtomicBool::new(false), woken: Arc::clone(woken) })
+    }
+
     fn make(&self) {
         if !self.made.swap(true, Ordering::AcqRel) {
-            self.woken.call([self.member]);
+            self.woken.call([Member::new(self.at.load(Ordering::Acquire))]);
         }
+    }
+
+    /// Whether nobody has kept the waker that was lent, and so nobody will.
+    fn is_back(lent: &Arc<Self>) -> bool {
+        let back = Arc::strong_count(lent) == 1;
+        fence(Ordering::Acquire); // What others did with it comes before what is done with it next.
+        back
     }
 }
 
@@ -70,20 +91,50 @@ impl ArcWake for Call {
 }
 
 impl<S: TryStream> Running<S> {
+    /// Begins its turn: what calls from now on is not covered by that. It is lent a waker if it has none of its own.
+    #[inline]
+    fn begin(&self, member: Member, lent: &Arc<Call>) {
+        match &self.call {
+            Some(call) if call.made.load(Ordering::Acquire) => _ = call.made.swap(false, Ordering::AcqRel),
+            Some(_) => {}
+            None => {
+                lent.at.store(member.at(), Ordering::Release);
+                lent.made.store(false, Ordering::Release);
+            }
+        }
+    }
+
+    /// Its turn is over: if it has kept the waker that it was lent, it owns that from now on.
+    #[inline]
+    fn keep(self: Pin<&mut Self>, lent: &mut Arc<Call>) {
+        if self.call.is_none() && !Call::is_back(lent) {
+            let next = Call::new(&lent.woken);
+            *self.project().call = Some(std::mem::replace(lent, next));
+        }
+    }
+
     /// Polls it, beside others of `merge` if that is given.
     #[inline]
-    fn poll_next(&mut self, merge: Option<&Arc<Rota>>) -> Poll<Option<Result<S::Ok, S::Error>>> {
-        let waker = waker_ref(&self.call);
-        let _visiting = merge.map(|merge| Visiting::member(merge, self.call.member, &waker));
-        self.stream.as_mut().try_poll_next(&mut Context::from_waker(&waker))
+    fn poll_next(
+        self: Pin<&mut Self>,
+        member: Member,
+        lent: &Arc<Call>,
+        merge: Option<&Arc<Rota>>,
+    ) -> Poll<Option<Result<S::Ok, S::Error>>> {
+        let this = self.project();
+        let waker = waker_ref(this.call.as_ref().unwrap_or(lent));
+        let _visiting = merge.map(|merge| Visiting::member(merge, member, &waker));
+        this.stream.try_poll_next(&mut Context::from_waker(&waker))
     }
 }
 
 impl<S: TryStream> MergeSet<S> {
     pub(crate) fn new() -> Self {
+        let woken = Arc::default();
         Self {
             streams: Slab::new(),
-            woken: Arc::default(),
+            lent: Call::new(&woken),
+            woken,
             turns: VecDeque::new(),
             current: None,
             left: 0,
@@ -108,8 +159,10 @@ impl<S: TryStream> MergeSet<S> {
     /// Makes `stream` the current one, which is the next to be polled; the one before goes back to the others.
     pub(crate) fn start(&mut self, stream: S) {
         self.park();
-        let at = self.add(stream);
-        self.current = self.streams.get_mut(at).and_then(Option::take);
+        let member = Member::new(self.streams.insert(None));
+        let running = Box::pin(Running { call: None, stream });
+        running.begin(member, &self.lent);
+        self.current = Some((member, running));
         self.left = RUN;
     }
 
@@ -176,90 +229,99 @@ impl<S: TryStream> MergeSet<S> {
     fn poll_current(&mut self, others: Option<bool>) -> Polled<S> {
         let others = others.filter(|others| *others || !self.turns.is_empty()).map(|_| Others::wait());
         let merge = self.host.as_ref().filter(|_| others.is_some()).map(|_| &self.woken);
-        let polled = self.current.as_mut().map_or(Poll::Ready(None), |current| current.poll_next(merge));
+        let polled = match &mut self.current {
+            Some((member, current)) => current.as_mut().poll_next(*member, &self.lent, merge),
+            None => Poll::Ready(None),
+        };
         self.owe(others);
         polled
     }
 
-    /// The next item of any stream but the current one, of which there is none.
+    /// The next item of any stream but the current one, of which there is none. The stream that gives it is the current one then.
     #[cold]
     #[inline(never)]
     fn poll_others(&mut self, cx: &Context<'_>, others: Option<bool>) -> Polled<S> {
         let mut budget = Budget::new();
-        while ready!(self.poll_turn(cx)) {
-            match self.poll_current(others) {
+        while let Some(member) = ready!(self.poll_turn(cx)) {
+            // One that has ended may have been woken once more.
+            let Some(Some(running)) = self.streams.get_mut(member.at()) else { continue };
+            let others = others.filter(|others| *others || !self.turns.is_empty()).map(|_| Others::wait());
+            let merge = self.host.as_ref().filter(|_| others.is_some()).map(|_| &self.woken);
+            running.begin(member, &self.lent);
+            let polled = running.as_mut().poll_next(member, &self.lent, merge);
+            self.owes |= others.is_some_and(Others::were_given_way);
+            match polled {
                 Poll::Ready(Some(item)) => {
-                    self.left -= 1;
+                    self.current = std::mem::take(&mut self.streams[member.at()]).map(|running| (member, running));
+                    self.left = RUN - 1;
                     return Poll::Ready(Some(item));
                 }
-                Poll::Ready(None) => self.end(),
-                Poll::Pending => _ = self.rest(),
+                Poll::Ready(None) => self.remove(member),
+                Poll::Pending => running.as_mut().keep(&mut self.lent),
             }
             ready!(budget.swallow(cx));
         }
         Poll::Ready(None)
     }
 
-    /// Makes the one whose turn it is the current one, if there are any streams left.
-    #[cold]
-    #[inline(never)]
-    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<bool> {
+    /// Whose turn it is, if there are any streams left.
+    #[inline]
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Option<Member>> {
         if self.is_empty() {
-            return Poll::Ready(false);
+            return Poll::Ready(None);
         }
-        loop {
-            if let Some(at) = self.turns.pop_front() {
-                // One that has ended may have been woken once more.
-                if let Some(member) = self.streams.get_mut(at.at()).and_then(Option::take) {
-                    // Before it is polled: what calls from now on is not covered by this turn.
-                    if member.call.made.load(Ordering::Acquire) {
-                        member.call.made.swap(false, Ordering::AcqRel);
-                    }
-                    self.current = Some(member);
-                    self.left = RUN;
-                    return Poll::Ready(true);
-                }
-                continue;
-            }
-            if !self.woken.take(&mut self.turns, cx.waker()) {
-                return Poll::Pending;
-            }
+        if self.turns.is_empty() && !self.woken.take(&mut self.turns, cx.waker()) {
+            return Poll::Pending;
         }
+        if self.turns.len().is_multiple_of(AT_ONCE) {
+            self.look_ahead();
+        }
+        Poll::Ready(self.turns.pop_front())
     }
 
-    fn add(&mut self, stream: S) -> usize {
-        let entry = self.streams.vacant_entry();
-        let at = entry.key();
-        let call =
-            Arc::new(Call { member: Member::new(at), made: AtomicBool::new(false), woken: Arc::clone(&self.woken) });
-        entry.insert(Some(Running { stream: Box::pin(stream), call }));
-        at
+    /// Looks at those whose turn comes next before anything is done with the first, so that the waits for their memory overlap.
+    fn look_ahead(&self) {
+        for member in self.turns.iter().take(AT_ONCE) {
+            black_box(matches!(self.streams.get(member.at()), Some(Some(running)) if running.call.is_some()));
+        }
     }
 
     /// Sends the current stream back to wait for its turn.
     #[cold]
     #[inline(never)]
     fn park(&mut self) {
-        if let Some(member) = self.rest() {
-            member.call.make();
+        match self.rest() {
+            Some((member, Running { call: None, .. })) => self.woken.call([member]),
+            Some((_, Running { call: Some(call), .. })) => call.make(),
+            None => {}
         }
     }
 
     /// Puts the current stream back among the others.
     #[cold]
     #[inline(never)]
-    fn rest(&mut self) -> Option<&Running<S>> {
-        let member = self.current.take()?;
-        let place = self.streams.get_mut(member.call.member.at())?;
-        Some(place.insert(member))
+    fn rest(&mut self) -> Option<(Member, &Running<S>)> {
+        let (member, mut running) = self.current.take()?;
+        running.as_mut().keep(&mut self.lent);
+        let place = self.streams.get_mut(member.at())?;
+        Some((member, &**place.insert(running)))
     }
 
     /// Drops the current stream.
     #[cold]
     #[inline(never)]
     fn end(&mut self) {
-        if let Some(member) = self.current.take() {
-            self.streams.try_remove(member.call.member.at());
+        if let Some((member, ended)) = self.current.take() {
+            drop(ended);
+            self.remove(member);
+        }
+    }
+
+    /// Drops a stream that has ended.
+    fn remove(&mut self, member: Member) {
+        drop(self.streams.try_remove(member.at()));
+        if !Call::is_back(&self.lent) {
+            self.lent = Call::new(&self.woken); // It has left it with somebody.
         }
     }
 }
@@ -268,7 +330,7 @@ impl<S: TryStream> FromIterator<S> for MergeSet<S> {
     fn from_iter<I: IntoIterator<Item = S>>(streams: I) -> Self {
         let mut set = Self::new();
         for stream in streams {
-            let at = set.add(stream);
+            let at = set.streams.insert(Some(Box::pin(Running { call: None, stream })));
             set.turns.push_back(Member::new(at));
         }
         set

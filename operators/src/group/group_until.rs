@@ -22,7 +22,8 @@ use tokio::time::Instant;
 use super::groups::{Groups, Limit};
 use super::hub::Out;
 use super::inlet::{Gathering, Inlet};
-use super::lane::{Bounds, Lane, Lanes};
+use super::lane::Lane;
+use super::lanes::{Bounds, Lanes};
 use super::route::{Filled, Route};
 use super::substream::{Group, SubStreams};
 use super::table::{Id, Lookup, Vacancy};
@@ -97,7 +98,7 @@ impl<S: TryStream> Flow<S> {
     /// | Ends | with upstream; all open groups end at the same instant, and can still be read to their end |
     /// | Errors | end it at once, and all open groups with it; what they hold is lost. A failing signal of [`Until::when`] fails its group alone |
     /// | Holds | key and buffer of each open group. At most [`max_groups`](Flow::max_groups) are open (1,048,576 unless set); beyond, the oldest is closed early, as if `until` had fired. At most 1,024 unread items a group and 65,536 in all, groups not yet taken included, unless set by [`buffers`](Flow::buffers); then upstream is held back |
-    /// | Ahead | up to those bounds: while one reader waits for its item, those for others are buffered; and as long as upstream gives items without waiting, they gather before their readers are woken: 256, or more where many groups are open, up to 32 for each and seven eighths of what may be buffered; other tasks run after every 256. Behind a merge, groups are read as far as they are filled before upstream is read on |
+    /// | Ahead | up to those bounds: while one reader waits for its item, those for others are buffered; and as long as upstream gives items without waiting, these and the groups that open gather before they are handed over: 256, or more where many groups are open, up to 32 for each and seven eighths of what may be buffered; a group that ends gets its last ones at once, and other tasks run after every 256. Behind a merge, groups are read as far as they are filled before upstream is read on |
     /// | Dropped | a dropped group discards its items until it ends. When the outer stream is dropped, groups that it gave live on, and no more open |
     /// | Time | tokio's clock, read once a poll, and a poll reads at most 256 items; an item's time is when it was read from upstream. Deadlines are looked at even if upstream is always ready. Nothing runs unpolled: a consumer that polls late sees groups end late, with the items that were read before their deadline |
     ///
@@ -312,7 +313,7 @@ where
     W: GroupSignal<K, E>,
 {
     key: F,
-    groups: Groups<K, Inlet<K, T, E>, W, E>,
+    groups: Groups<K, Inlet, W, E>,
     gathering: Gathering<K, T, E>,
     /// When it was last looked for what is due.
     looked: Option<Instant>,
@@ -323,21 +324,33 @@ where
     K: Hash + Eq,
     W: GroupSignal<K, E>,
 {
-    const fn new(key: F, groups: Groups<K, Inlet<K, T, E>, W, E>) -> Self {
+    const fn new(key: F, groups: Groups<K, Inlet, W, E>) -> Self {
         Self { key, groups, gathering: Gathering::new(), looked: None }
-    }
-
-    fn end(&mut self, inlet: &Inlet<K, T, E>, lanes: &Lanes) {
-        self.gathering.hand_over_one(lanes, inlet);
-        inlet.lane().end(lanes);
     }
 
     /// Ends a group that has had its last item.
     #[inline(never)]
     fn end_last(&mut self, id: Id, lanes: &Lanes) {
         if let Some((_, inlet)) = self.groups.close(id) {
-            self.end(&inlet, lanes);
+            self.gathering.end(lanes, &inlet);
+            self.gathering.call(lanes);
         }
+    }
+
+    /// Ends and fails what is due by now. Pending when the budget is used up before that.
+    fn end_due(&mut self, cx: &mut Context<'_>, lanes: &Lanes, budget: &mut Budget) -> Poll<()> {
+        while let Some((_, inlet)) = self.groups.close_due() {
+            self.gathering.end(lanes, &inlet);
+            ready!(budget.swallow(cx));
+        }
+        while let Poll::Ready((_, inlet, fired)) = self.groups.poll_fired(cx) {
+            match fired {
+                Ok(()) => self.gathering.end(lanes, &inlet),
+                Err(error) => drop(self.gathering.remove(&inlet).map(|lane| lane.fail(lanes, error))),
+            }
+            ready!(budget.swallow(cx));
+        }
+        Poll::Ready(())
     }
 
     /// Opens a group with its first item, if anybody could read it.
@@ -350,10 +363,10 @@ where
             return Ok(None);
         }
         if let Some((_, oldest)) = self.groups.make_room()? {
-            self.end(&oldest, &out.lanes);
+            self.gathering.end(&out.lanes, &oldest);
+            self.gathering.call(&out.lanes);
         }
-        let Some(lane) = out.open(vacancy.key().clone()) else { return Ok(None) };
-        let mut inlet = Inlet::new(lane);
+        let mut inlet = self.gathering.open(&out.lanes, vacancy.key().clone());
         let full = self.gathering.push(&out.lanes, &mut inlet, item);
         if let Some(last) = self.groups.open(vacancy, inlet) {
             self.end_last(last, &out.lanes);
@@ -396,20 +409,9 @@ where
             return Poll::Ready(Ok(())); // What ends groups is time alone, and none has passed.
         }
         self.groups.set_now(now);
-        while let Some((_, inlet)) = self.groups.close_due() {
-            self.end(&inlet, &out.lanes);
-            ready!(budget.swallow(cx));
-        }
-        while let Poll::Ready((_, inlet, fired)) = self.groups.poll_fired(cx) {
-            match fired {
-                Ok(()) => self.end(&inlet, &out.lanes),
-                Err(error) => {
-                    self.gathering.drop_one(&inlet);
-                    drop(inlet.lane().fail(&out.lanes, error));
-                }
-            }
-            ready!(budget.swallow(cx));
-        }
+        let ended = self.end_due(cx, &out.lanes, budget);
+        self.gathering.call(&out.lanes);
+        ready!(ended);
         self.looked = Some(now);
         Poll::Ready(Ok(()))
     }
@@ -440,18 +442,16 @@ where
         self.gathering.len() < lanes.gathering(self.groups.len())
     }
 
-    fn hand_over(&mut self, lanes: &Lanes) {
-        self.gathering.hand_over(lanes);
+    fn hand_over(&mut self, out: &Out<K, T, E>) {
+        self.gathering.hand_over(out);
     }
 
     fn take_open(&mut self) -> Option<Arc<Lane<K, T, E>>> {
-        let (_, inlet) = self.groups.close_oldest()?;
-        self.gathering.drop_one(&inlet);
-        Some(Arc::clone(inlet.lane()))
+        self.groups.close_oldest().and_then(|(_, inlet)| self.gathering.remove(&inlet))
     }
 
     fn fullest(&self) -> Option<&Arc<Lane<K, T, E>>> {
-        self.groups.values().map(Inlet::lane).max_by_key(|lane| lane.len())
+        self.gathering.lanes().max_by_key(|lane| lane.len())
     }
 
     fn name(key: &K) -> String {

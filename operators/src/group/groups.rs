@@ -153,10 +153,6 @@ where
         self.table.oldest().and_then(|id| self.close(id))
     }
 
-    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
-        self.table.values()
-    }
-
     /// Lets go of all groups: the flow has failed.
     pub(super) fn clear(&mut self) {
         self.table.clear();

@@ -4,6 +4,7 @@
 //! is something in its own. While it does, the driver is out, so nobody waits for a lock: who finds it out waits to be
 //! woken. The source is always polled with the [`Baton`](super::baton::Baton) as its waker.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use futures::TryStream;
 use tokio::time::Instant;
 
 use super::baton::{Baton, Seat};
-use super::lane::{Bounds, Lane, Lanes, Taken};
+use super::lane::{self, Lane, Taken};
+use super::lanes::{Bounds, Lanes};
 use super::route::Route;
 use super::way::gives_way;
 use crate::OperatorError;
@@ -37,6 +39,14 @@ impl<K, T, E> Out<K, T, E> {
             return None;
         }
         Some(lane)
+    }
+
+    /// Gives to the reader of the outer stream what has opened, and was [counted](Lanes::add) already.
+    pub(super) fn give(&self, opened: &mut VecDeque<Arc<Lane<K, T, E>>>) {
+        lane::call(&self.lanes, self.outer.append(&self.lanes, opened, false));
+        for unread in opened.drain(..) {
+            drop(unread.abandon(&self.lanes));
+        }
     }
 
     /// Whether sub-streams can still open: not when the outer stream is gone.
@@ -100,6 +110,9 @@ where
             return Poll::Ready(Some(Ok(item)));
         }
         let member = lanes.host.member(cx);
+        if lane.is_ready() {
+            return Poll::Ready(lane.take_all(lanes, taken, false, member));
+        }
         if member.is_some_and(|member| lane.waits_in_merge(lanes, taken, member)) {
             return Poll::Pending;
         }
@@ -145,7 +158,7 @@ where
                     turn.over(Place::Done);
                 }
                 Err(panic) => {
-                    driver.route.hand_over(lanes); // What came before can be read.
+                    driver.route.hand_over(&self.out); // What came before can be read.
                     resume_unwind(panic);
                 }
             }
@@ -305,7 +318,7 @@ where
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => return self.fail(out, error),
                     Poll::Pending => {
-                        self.route.hand_over(&out.lanes);
+                        self.pause(out);
                         return if served() { Drove::Served } else { Drove::Waits };
                     }
                 }
@@ -333,7 +346,7 @@ where
                     match self.route.item(item, out) {
                         Ok(None) => steps -= 1,
                         Ok(full) => {
-                            self.route.hand_over(&out.lanes);
+                            self.route.hand_over(out);
                             self.full = full;
                             steps = 0;
                         }
@@ -341,9 +354,7 @@ where
                     }
                     items += 1;
                     if items == TURN {
-                        if !self.route.gathers_on(&out.lanes) {
-                            self.route.hand_over(&out.lanes);
-                        }
+                        self.pause(out);
                         if served() {
                             return Drove::Served;
                         }
@@ -352,7 +363,7 @@ where
                     }
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    self.route.hand_over(&out.lanes);
+                    self.route.hand_over(out);
                     if served() {
                         // What was read before goes first: the failure is for whoever reads next.
                         self.failure = Some(error);
@@ -362,7 +373,7 @@ where
                 }
                 Poll::Ready(None) => return self.end(out),
                 Poll::Pending => {
-                    self.route.hand_over(&out.lanes);
+                    self.route.hand_over(out);
                     steps = 0;
                     match self.route.deadline() {
                         Some(deadline) if self.timer.poll_at(&mut cx, deadline).is_ready() => now = clock::now(),
@@ -373,11 +384,18 @@ where
         }
     }
 
+    /// Others have their turn. What has gathered is handed over if it is enough.
+    fn pause(&mut self, out: &Out<K, S::Ok, S::Error>) {
+        if !self.route.gathers_on(&out.lanes) {
+            self.route.hand_over(out);
+        }
+    }
+
     /// Whether full buffers keep the source from being polled.
     #[inline]
     fn is_held(&mut self, out: &Out<K, S::Ok, S::Error>) -> bool {
         if self.is_full(out) {
-            self.route.hand_over(&out.lanes);
+            self.route.hand_over(out);
             out.lanes.hold(self.full.is_some());
             if self.is_full(out) {
                 return true;
@@ -428,7 +446,7 @@ where
     }
 
     fn end(&mut self, out: &Out<K, S::Ok, S::Error>) -> Drove {
-        self.route.hand_over(&out.lanes);
+        self.route.hand_over(out);
         while let Some(lane) = self.route.take_open() {
             lane.end(&out.lanes);
         }
@@ -437,6 +455,7 @@ where
     }
 
     fn fail(&mut self, out: &Out<K, S::Ok, S::Error>, error: S::Error) -> Drove {
+        self.route.hand_over(out); // So that it is lost with the rest.
         while let Some(lane) = self.route.take_open() {
             drop(lane.fail(&out.lanes, error.clone()));
         }

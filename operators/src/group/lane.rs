@@ -4,38 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Context;
 
-use super::baton::{Baton, Seat};
-use super::host::Host;
+use super::baton::Seat;
+use super::lanes::Lanes;
 use crate::rota::Member;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{Mutex, MutexGuard, TURN, lock};
-
-/// How many items a lane is to get at once, if they come fast: each time costs as much as about ten items do.
-const RUN: usize = TURN / 8;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// So few items are moved faster one by one than as slices.
 const FEW: usize = 4;
-
-/// A sub-stream that nobody reads is buffered up to these bounds; then the source is held back.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) each: usize,
-    pub(crate) all: usize,
-}
-
-/// What all lanes of one operator share.
-pub(crate) struct Lanes {
-    pub(crate) baton: Arc<Baton>,
-    pub(super) host: Arc<Host>,
-    bounds: Bounds,
-    /// How many items a reader may be given before they are counted as read: few beside the bounds, or what it has been
-    /// given could hold back the source while it waits for another lane.
-    uncounted: usize,
-    /// Items in all lanes together.
-    buffered: AtomicUsize,
-    /// While the source is held back, it goes on when fewer items than this are buffered; otherwise zero.
-    held: AtomicUsize,
-}
 
 /// Items that wait for their reader, and how the sub-stream ended. Locked for a few instructions at a time; nothing of
 /// the user's is called or dropped under the lock.
@@ -45,8 +21,8 @@ pub(crate) struct Lane<K, T, E> {
     ready: AtomicBool,
     /// Whether it has failed, so that its reader is not to give what it has taken before.
     failed: AtomicBool,
-    /// Items in it, and those that its reader has taken and not yet given.
-    unread: AtomicUsize,
+    /// How many of the items that were [added](State::added) its reader has given. Written by that alone.
+    given: AtomicUsize,
     state: Mutex<State<T, E>>,
 }
 
@@ -54,9 +30,9 @@ pub(crate) struct Lane<K, T, E> {
 pub(crate) struct Taken<T> {
     items: VecDeque<T>,
     /// How many of them there were when it was last counted what was given.
-    counted: usize,
+    counted: u32,
     /// It is counted when there are no more than these.
-    few: usize,
+    few: u32,
     /// Which stream of a merge the lane calls when there is something to take again, unless it has done so since.
     called: Option<Member>,
 }
@@ -69,14 +45,20 @@ impl<T> Taken<T> {
     /// Whether what was given is counted with the next item.
     #[inline(always)]
     fn is_due(&self, lanes: &Lanes) -> bool {
-        self.items.len() <= self.few + 1 || lanes.is_held()
+        self.items.len() <= self.few as usize + 1 || lanes.is_held()
+    }
+
+    /// Begins to count, with nothing given.
+    fn begin(&mut self, uncounted: usize) {
+        self.counted = self.items.len() as u32;
+        self.count(uncounted);
     }
 
     /// Gives how many were given and not yet counted, and counts again when `uncounted` more are, or none are left.
     fn count(&mut self, uncounted: usize) -> usize {
-        let left = self.items.len();
-        self.few = left.saturating_sub(uncounted);
-        std::mem::replace(&mut self.counted, left) - left
+        let left = self.items.len() as u32;
+        self.few = left.saturating_sub(uncounted as u32);
+        (std::mem::replace(&mut self.counted, left) - left) as usize
     }
 
     /// The reader will wait for itself, if at all.
@@ -87,6 +69,8 @@ impl<T> Taken<T> {
 
 struct State<T, E> {
     items: VecDeque<T>,
+    /// How many there have been, without those that were lost.
+    added: usize,
     /// Whether no more items come.
     ended: bool,
     /// With what it ended, until that is taken. In a box, because few fail and all have the room.
@@ -102,75 +86,6 @@ struct State<T, E> {
     abandoned: bool,
 }
 
-impl Lanes {
-    pub(crate) fn new(bounds: Bounds) -> Self {
-        let uncounted = (bounds.each / 64).min(bounds.all / 256).max(1);
-        let baton = Arc::<Baton>::default();
-        let host = Arc::new(Host::new(Arc::clone(&baton)));
-        Self { baton, host, bounds, uncounted, buffered: AtomicUsize::new(0), held: AtomicUsize::new(0) }
-    }
-
-    /// Whether no more items may be buffered beside those that have gathered: from when the bound is reached until a
-    /// 256th of it is free again, so that the source is not polled for an item at a time.
-    #[inline]
-    pub(crate) fn is_full(&self, gathered: usize) -> bool {
-        let buffered = self.buffered() + gathered;
-        buffered >= self.bounds.all || buffered >= self.resume() && self.held.load(Ordering::SeqCst) == self.resume()
-    }
-
-    const fn resume(&self) -> usize {
-        self.bounds.all - self.bounds.all / 256
-    }
-
-    /// How many items may gather before they are handed over: no more than a reader that waits for its own can do without,
-    /// and most of the bound for all, where many are open.
-    pub(super) fn gathering(&self, open: usize) -> usize {
-        open.saturating_mul(RUN).min(self.bounds.all - self.bounds.all / 8)
-    }
-
-    /// How many items may come until it is to be looked whether the lanes are full: each may open a lane, which counts too.
-    pub(crate) fn steps(&self, gathered: usize) -> usize {
-        (self.bounds.all.saturating_sub(self.buffered() + gathered) / 2).max(1)
-    }
-
-    /// Items in all lanes together.
-    #[inline]
-    pub(crate) fn buffered(&self) -> usize {
-        self.buffered.load(Ordering::SeqCst)
-    }
-
-    /// The source is held back from now on: by one full lane, or by the bound for all. Buffers are to be looked at once
-    /// more after this: an item taken before it does not let the source go on.
-    pub(crate) fn hold(&self, by_one: bool) {
-        self.held.store(if by_one { usize::MAX } else { self.resume() }, Ordering::SeqCst);
-    }
-
-    /// The source goes on.
-    #[inline]
-    pub(crate) fn release(&self) {
-        if self.is_held() {
-            self.held.store(0, Ordering::SeqCst);
-        }
-    }
-
-    /// Counts items that are about to be added to lanes.
-    pub(super) fn add(&self, items: usize) {
-        self.buffered.fetch_add(items, Ordering::SeqCst);
-    }
-
-    #[inline]
-    fn is_held(&self) -> bool {
-        self.held.load(Ordering::SeqCst) > 0
-    }
-
-    fn taken(&self, items: usize) {
-        let left = self.buffered.fetch_sub(items, Ordering::SeqCst) - items;
-        if left < self.held.load(Ordering::SeqCst) && self.held.swap(0, Ordering::SeqCst) > 0 {
-            self.baton.call();
-        }
-    }
-}
-
 impl<K, T, E> Lane<K, T, E> {
     pub(crate) const fn new(key: K) -> Self {
         Self::with_seat(key, None)
@@ -179,6 +94,7 @@ impl<K, T, E> Lane<K, T, E> {
     pub(crate) const fn with_seat(key: K, seat: Option<Seat>) -> Self {
         let state = State {
             items: VecDeque::new(),
+            added: 0,
             ended: false,
             error: None,
             seat,
@@ -187,7 +103,7 @@ impl<K, T, E> Lane<K, T, E> {
             abandoned: false,
         };
         let (ready, failed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { key, ready, failed, unread: AtomicUsize::new(0), state: Mutex::new(state) }
+        Self { key, ready, failed, given: AtomicUsize::new(0), state: Mutex::new(state) }
     }
 
     /// Whether its reader would get something now.
@@ -198,17 +114,17 @@ impl<K, T, E> Lane<K, T, E> {
 
     /// Whether it may not get another item.
     pub(crate) fn is_full(&self, lanes: &Lanes) -> bool {
-        self.len() >= lanes.bounds.each && !self.lock().ended
+        let state = self.lock();
+        self.unread(&state) >= lanes.bounds().each && !state.ended
     }
 
     /// Items that wait for the reader, or that it has not yet given.
     pub(crate) fn len(&self) -> usize {
-        self.unread.load(Ordering::SeqCst)
+        self.unread(&self.lock())
     }
 
-    /// How many items may still be added.
-    pub(super) fn room(&self, lanes: &Lanes) -> usize {
-        lanes.bounds.each.saturating_sub(self.len())
+    fn unread(&self, state: &State<T, E>) -> usize {
+        state.added - self.given.load(Ordering::Acquire)
     }
 
     /// Adds an item, or gives it back if nobody will read it.
@@ -230,25 +146,24 @@ impl<K, T, E> Lane<K, T, E> {
         self.is_full(lanes).then(|| Arc::clone(self))
     }
 
-    /// Adds items that have been [counted](Lanes::add) already, or drops them if nobody will read them. Gives the stream of the
-    /// merge that is to be called for that.
+    /// Adds items that have been [counted](Lanes::add) already, or leaves them to be dropped if nobody will read them. Gives the
+    /// stream of the merge that is to be called for that, or for the end of the lane, if these are its last.
     #[must_use = "nobody else calls it"]
-    pub(super) fn append(&self, lanes: &Lanes, items: &mut VecDeque<T>) -> Option<Member> {
+    pub(super) fn append(&self, lanes: &Lanes, items: &mut VecDeque<T>, last: bool) -> Option<Member> {
         let count = items.len();
-        if count == 0 {
-            return None;
-        }
         let mut state = self.lock();
         if state.abandoned {
             drop(state);
             lanes.taken(count);
-            items.clear();
-            None
-        } else if state.items.is_empty() {
-            // The buffers change places, so that none is made anew.
+            return None;
+        }
+        if state.items.is_empty() && state.items.capacity() >= count {
             std::mem::swap(&mut state.items, items);
-            self.added(lanes, state, count)
         } else {
+            // What gathers next finds a buffer, and this one is no larger than it must be, as lanes are many.
+            if state.items.capacity() == 0 {
+                state.items.reserve_exact(count);
+            }
             if count <= FEW {
                 while let Some(item) = items.pop_front() {
                     state.items.push_back(item);
@@ -256,12 +171,13 @@ impl<K, T, E> Lane<K, T, E> {
             } else {
                 state.items.append(items);
             }
-            self.added(lanes, state, count)
         }
+        state.ended |= last;
+        self.added(lanes, state, count)
     }
 
-    fn added(&self, lanes: &Lanes, state: MutexGuard<'_, State<T, E>>, items: usize) -> Option<Member> {
-        self.unread.fetch_add(items, Ordering::SeqCst);
+    fn added(&self, lanes: &Lanes, mut state: MutexGuard<'_, State<T, E>>, items: usize) -> Option<Member> {
+        state.added += items;
         if self.is_ready() { None } else { self.wake(lanes, state) }
     }
 
@@ -301,7 +217,7 @@ impl<K, T, E> Lane<K, T, E> {
         state.ended = true;
         state.error = Some(Box::new(error));
         let lost = std::mem::take(&mut state.items);
-        self.unread.fetch_sub(lost.len(), Ordering::SeqCst);
+        state.added -= lost.len();
         self.failed.store(true, Ordering::Release);
         let member = self.wake(lanes, state);
         call(lanes, member);
@@ -383,7 +299,7 @@ impl<K, T, E> Lane<K, T, E> {
 
     /// Counts as read what was given.
     fn count_given(&self, lanes: &Lanes, taken: &mut Taken<T>) {
-        let given = taken.count(lanes.uncounted);
+        let given = taken.count(lanes.uncounted());
         self.read(lanes, given);
     }
 
@@ -397,20 +313,26 @@ impl<K, T, E> Lane<K, T, E> {
         member: Option<Member>,
     ) -> Option<Result<T, E>> {
         let mut state = self.lock();
-        std::mem::swap(&mut state.items, &mut taken.items);
         state.member = member;
         taken.called = member;
-        taken.counted = taken.items.len();
-        taken.count(lanes.uncounted);
-        let error = self.was_taken(lanes, state, taken.items.is_empty(), polled);
+        if state.items.len() <= 1 {
+            // One that comes alone is given at once, so that the reader needs no buffer for it.
+            return self.take_first(lanes, state, polled);
+        }
+        std::mem::swap(&mut state.items, &mut taken.items);
+        taken.begin(lanes.uncounted());
+        self.was_taken(lanes, state, false, polled);
         // Not looking for a failure that has come meanwhile: it is for the next call.
         let first = if taken.is_due(lanes) { self.give_and_count(lanes, taken) } else { taken.items.pop_front() };
-        first.map(Ok).or_else(|| error.map(|error| Err(*error)))
+        first.map(Ok)
     }
 
     /// Takes an item, or the end.
     pub(crate) fn take_one(&self, lanes: &Lanes, polled: bool) -> Option<Result<T, E>> {
-        let mut state = self.lock();
+        self.take_first(lanes, self.lock(), polled)
+    }
+
+    fn take_first(&self, lanes: &Lanes, mut state: MutexGuard<'_, State<T, E>>, polled: bool) -> Option<Result<T, E>> {
         let item = state.items.pop_front();
         let error = self.was_taken(lanes, state, item.is_none(), polled);
         if item.is_some() {
@@ -439,7 +361,7 @@ impl<K, T, E> Lane<K, T, E> {
     }
 
     fn read(&self, lanes: &Lanes, items: usize) {
-        self.unread.fetch_sub(items, Ordering::SeqCst);
+        self.given.store(self.given.load(Ordering::Relaxed) + items, Ordering::Release);
         lanes.taken(items);
     }
 
@@ -451,7 +373,8 @@ impl<K, T, E> Lane<K, T, E> {
         }
         state.abandoned = true;
         let unread = std::mem::take(&mut state.items);
-        let count = self.unread.swap(0, Ordering::SeqCst);
+        let count = self.unread(&state);
+        self.given.store(state.added, Ordering::Release);
         let seat = state.seat.take();
         drop(state);
         lanes.taken(count);
@@ -483,7 +406,7 @@ impl<T, E> State<T, E> {
     }
 }
 
-fn call(lanes: &Lanes, member: Option<Member>) {
+pub(super) fn call(lanes: &Lanes, member: Option<Member>) {
     if member.is_some() {
         lanes.host.call(member);
     }

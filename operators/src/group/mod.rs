@@ -12,6 +12,7 @@ mod host;
 pub(crate) mod hub;
 mod inlet;
 pub(crate) mod lane;
+pub(crate) mod lanes;
 mod list;
 mod merge_states;
 mod reduce_each;

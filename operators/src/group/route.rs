@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 use super::hub::Out;
-use super::lane::{Lane, Lanes};
+use super::lane::Lane;
+use super::lanes::Lanes;
 use crate::budget::Budget;
 
 /// Decides which sub-streams there are and which item goes where: by key, by count, by time.
@@ -41,7 +42,7 @@ pub(crate) trait Route<T, E> {
     /// Puts an item into its lane, which is given if it may be full now.
     fn item(&mut self, item: T, out: &Out<Self::Key, T, E>) -> Result<Filled<Self::Key, T, E>, E>;
 
-    /// Items that have gathered.
+    /// Sub-streams and items that have gathered.
     fn gathered(&self) -> usize {
         0
     }
@@ -51,10 +52,10 @@ pub(crate) trait Route<T, E> {
         false
     }
 
-    /// Hands over to the lanes what has gathered.
-    fn hand_over(&mut self, _lanes: &Lanes) {}
+    /// Hands over to their readers the sub-streams and items that have gathered.
+    fn hand_over(&mut self, _out: &Out<Self::Key, T, E>) {}
 
-    /// Takes an open lane out, oldest first. What has gathered for it is dropped.
+    /// Takes an open lane out, oldest first. Nothing has gathered for it.
     fn take_open(&mut self) -> Option<Arc<Lane<Self::Key, T, E>>>;
 
     /// The open lane that holds most.

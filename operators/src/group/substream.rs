@@ -9,7 +9,8 @@ use std::time::Duration;
 use futures::{Stream, TryStream};
 
 use super::hub::{Hub, Opened};
-use super::lane::{Bounds, Taken};
+use super::lane::Taken;
+use super::lanes::Bounds;
 use super::route::Route;
 use crate::sync::Mutex;
 use crate::{Flow, OperatorError};

@@ -359,11 +359,6 @@ impl<K: Hash + Eq, V> Table<K, V> {
         self.epoch?.checked_add(Duration::from_nanos(deadline.saturating_sub(self.begin)))
     }
 
-    /// All open groups, in no order.
-    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
-        self.entries.iter().map(|entry| &entry.value)
-    }
-
     fn age_deadline(&self) -> Option<(u64, Id)> {
         let (span, first) = (self.after?, self.ages.front()?);
         let opened = first.at;

@@ -110,12 +110,16 @@ where
 {
     type Item = Result<T, S::Error>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let given = ready!(self.as_mut().poll_signal(cx));
-        if !matches!(given, Some(Ok(_))) {
-            *self.project().state = State::Ended;
+        let this = self.as_mut().project();
+        if this.letter.is_some() || matches!(this.state, State::Closing | State::Ended) {
+            return self.poll_other(None, cx);
         }
-        Poll::Ready(given)
+        match this.stream.try_poll_next(cx) {
+            Poll::Ready(Some(Ok(Ok(item)))) => Poll::Ready(Some(Ok(item))),
+            read => self.poll_other(Some(read), cx),
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -128,13 +132,34 @@ where
     }
 }
 
+/// What upstream gave.
+type Read<T, X, E> = Poll<Option<Result<Result<T, X>, E>>>;
+
 impl<S, K, T, X> DeadLetters<S, K, X>
 where
     S: TryStream<Ok = Result<T, X>>,
     K: Sink<X>,
     K::Error: Into<S::Error>,
 {
-    fn poll_signal(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, S::Error>>> {
+    /// All but an item that is good, which is kept out of its way. Something may have been read already.
+    #[inline(never)]
+    fn poll_other(
+        mut self: Pin<&mut Self>,
+        read: Option<Read<T, X, S::Error>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<T, S::Error>>> {
+        let given = ready!(self.as_mut().poll_signal(read, cx));
+        if !matches!(given, Some(Ok(_))) {
+            *self.project().state = State::Ended;
+        }
+        Poll::Ready(given)
+    }
+
+    fn poll_signal(
+        self: Pin<&mut Self>,
+        mut read: Option<Read<T, X, S::Error>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<T, S::Error>>> {
         let mut this = self.project();
         let mut budget = Budget::new();
         loop {
@@ -154,7 +179,7 @@ where
                 }
                 *this.state = State::Unflushed;
             }
-            match this.stream.as_mut().try_poll_next(cx) {
+            match read.take().unwrap_or_else(|| this.stream.as_mut().try_poll_next(cx)) {
                 Poll::Ready(Some(Ok(Ok(item)))) => return Poll::Ready(Some(Ok(item))),
                 Poll::Ready(Some(Ok(Err(letter)))) => *this.letter = Some(letter),
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),

@@ -76,6 +76,7 @@ where
 {
     type Item = Result<U, S::Error>;
 
+    #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         this.stream.try_poll_next(cx).map_ok(this.f)

@@ -183,6 +183,39 @@ fn polls_grow_with_the_items_and_not_with_the_flows() {
 }
 
 #[test]
+fn a_waker_wakes_the_flow_that_has_kept_it_and_no_other() {
+    const FLOWS: usize = 9;
+    let polls = RefCell::new([0; FLOWS]);
+    let kept = RefCell::new([const { None }; FLOWS]);
+    let upstream = stream::iter((0..FLOWS).map(Ok)).chain(stream::pending()).try_into_flow();
+    let mut flow = pin!(upstream.merge_map(usize::MAX, |n| {
+        let (polls, kept) = (&polls, &kept);
+        stream::poll_fn(move |cx: &mut Context<'_>| {
+            polls.borrow_mut()[n] += 1;
+            // One of three keeps nothing, one waits, and one ends and leaves its waker with others.
+            kept.borrow_mut()[n] = (n % 3 > 0).then(|| cx.waker().clone());
+            if n % 3 == 2 { Poll::Ready(None::<Result<(), Failed>>) } else { Poll::Pending }
+        })
+    }));
+    let mut reader = ByHand::new();
+    reader.drain(flow.as_mut());
+    assert_eq!(polls.take(), [1; FLOWS]);
+    for round in 0..3 {
+        for n in (1..FLOWS).step_by(3) {
+            let waker = kept.borrow_mut()[n].take();
+            waker.expect("what waits has kept its waker").wake();
+            assert!(reader.woken.load(Relaxed), "{n} was not heard in round {round}");
+            reader.drain(flow.as_mut());
+            let polled = polls.take();
+            assert!(
+                (0..FLOWS).all(|other| polled[other] == i32::from(other == n)),
+                "{n} was woken, polled were {polled:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn flows_that_are_always_ready_share_and_do_not_starve_upstream() {
     let (upstream, seen) = probe(from_iter(0..100));
     let mut flow = upstream.merge_map(usize::MAX, |n| from_iter(repeat(n)));

@@ -1,12 +1,15 @@
 //! Groups that are read in a merge, where they give way to each other.
 #![allow(clippy::unwrap_used)]
 
+use std::cell::Cell;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use anabranch_operators::group::Until;
 use anabranch_operators::testing::probe;
 use anabranch_operators::{FlowExt, OperatorError, from_iter};
-use futures::stream;
+use futures::{TryStream, stream};
 
 use crate::races::{Random, now_and_then};
 
@@ -152,4 +155,26 @@ fn behind_a_merge_the_source_is_read_on_when_what_was_read_has_been_taken() {
     assert_eq!(given, 200_000);
     // Sixteen for each group gather, in turns of 256, while as much as that is read.
     assert!((1_600..=2 * (1_600 + 256)).contains(&most), "{most} were read and not given");
+}
+
+#[test]
+fn behind_a_merge_groups_of_a_few_items_are_read_in_one_visit() {
+    const GROUPS: usize = 2_000;
+    const EACH: usize = 10;
+    let (visits, read) = (Cell::new(0), Cell::new(0));
+    let source = from_iter((0..GROUPS * EACH).map(|n| n % GROUPS)).fails_with::<OperatorError>();
+    let groups = source.group_until(|key| *key, Until::count(EACH));
+    let merged = groups.merge_map(usize::MAX, |mut group| {
+        let (visits, read) = (&visits, &read);
+        stream::poll_fn(move |cx| {
+            visits.set(visits.get() + 1);
+            while ready!(Pin::new(&mut group).try_poll_next(cx)).transpose()?.is_some() {
+                read.set(read.get() + 1);
+            }
+            Poll::Ready(None::<Result<(), OperatorError>>)
+        })
+    });
+    assert_eq!(futures::executor::block_on(merged.count()), Ok(0));
+    assert_eq!(read.get(), GROUPS * EACH);
+    assert!(visits.get() <= GROUPS * 11 / 10, "{} visits to {GROUPS} groups", visits.get());
 }

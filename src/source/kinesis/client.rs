@@ -11,9 +11,7 @@ use aws_sdk_kinesis::primitives::DateTime as AwsTime;
 use aws_sdk_kinesis::types::{
     ConsumerStatus, Record as AwsRecord, ShardIteratorType, StartingPosition, SubscribeToShardEventStream,
 };
-use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
-use compact_str::CompactString;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
@@ -25,6 +23,8 @@ use crate::Position;
 use crate::aws::kinesis::{HttpStatus, StreamClient, time};
 use crate::aws::retry::Trouble;
 pub(super) use crate::aws::shards::Page;
+/// A record as it came; it may be an aggregate.
+pub(super) use crate::record::Own as Raw;
 use crate::source::Start;
 
 /// The most records in one answer: the service's own limit.
@@ -96,14 +96,6 @@ pub(super) struct Answer {
     pub(super) behind: Option<Duration>,
     /// The time by the service's clock.
     pub(super) now: DateTime<Utc>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Raw {
-    pub(super) data: Bytes,
-    pub(super) position: Position,
-    pub(super) arrived: DateTime<Utc>,
-    pub(super) key: CompactString,
 }
 
 /// [`Kinesis`] on the SDK.
@@ -291,11 +283,21 @@ fn place_of(cursor: &Cursor) -> Place {
 }
 
 fn raws(client: &StreamClient, records: Vec<AwsRecord>) -> Result<Vec<Raw>, Trouble> {
+    // Many arrive together, and to make a date of an instant takes its time.
+    let mut latest = None;
     let raw = |record: AwsRecord| {
+        let arrived = match latest {
+            Some((instant, arrived)) if record.approximate_arrival_timestamp == Some(instant) => arrived,
+            _ => {
+                let arrived = record.approximate_arrival_timestamp.and_then(time).unwrap_or_else(Utc::now);
+                latest = record.approximate_arrival_timestamp.map(|instant| (instant, arrived));
+                arrived
+            }
+        };
         Ok(Raw {
-            data: Bytes::from(record.data.into_inner()),
             position: position(client, &record.sequence_number)?,
-            arrived: record.approximate_arrival_timestamp.and_then(time).unwrap_or_else(Utc::now),
+            data: record.data.into_bytes(),
+            arrived,
             key: record.partition_key.unwrap_or_default().into(),
         })
     };

@@ -125,8 +125,8 @@ impl Reader {
         let (answer, room) = match event {
             Some(event) => {
                 self.poller.forget();
-                let room =
-                    Arc::clone(&self.shared.budget).acquire_many_owned(size(&event).min(self.shared.bytes)).await;
+                let size = u32::try_from(size(&event, bytes(&event))).unwrap_or(u32::MAX);
+                let room = Arc::clone(&self.shared.budget).acquire_many_owned(size.min(self.shared.bytes)).await;
                 (event, room.ok())
             }
             None => self.poller.next(&self.from).await?,
@@ -136,11 +136,11 @@ impl Reader {
         self.retention = Some(Retention { now: answer.now, period });
         self.ended = answer.ended;
         self.behind = self.behind(&answer);
-        let bytes = answer.records.iter().map(|raw| raw.data.len()).sum();
+        let bytes = bytes(&answer);
         if !is_event {
             self.poller.rest(bytes, self.behind == Some(Duration::ZERO));
         }
-        self.room = room.and_then(|room| held(room, size(&answer) as usize));
+        self.room = room.and_then(|room| held(room, size(&answer, bytes)));
         self.meter.answered(is_event, bytes as u64, answer.behind, answer.now);
         self.meter.measure(&answer);
         if self.ended {
@@ -195,10 +195,14 @@ impl Drop for Reader {
     }
 }
 
-/// The room that an answer takes.
-fn size(answer: &Answer) -> u32 {
-    let bytes: usize = answer.records.iter().map(|raw| raw.data.len() + size_of::<Record>()).sum();
-    u32::try_from(bytes).unwrap_or(u32::MAX)
+/// The bytes of an answer's records.
+fn bytes(answer: &Answer) -> usize {
+    answer.records.iter().map(|raw| raw.data.len()).sum()
+}
+
+/// The room that an answer of so many bytes takes.
+const fn size(answer: &Answer, bytes: usize) -> usize {
+    bytes + answer.records.len() * size_of::<Record>()
 }
 
 /// Gives back the room that an answer does not take.

@@ -7,6 +7,7 @@ use super::client::Raw;
 use super::shards::HashRange;
 use super::stats::Meter;
 use crate::codec::kpl::{Aggregate, is_aggregate};
+use crate::record::Packer;
 use crate::source::Start;
 use crate::{Layout, Origin, Partition, Position, Record, RecordParts};
 
@@ -79,23 +80,31 @@ impl Unpacker {
 
     /// Up to `limit` records; fewer only if no more are left.
     pub(super) fn take(&mut self, limit: usize) -> Vec<Record> {
-        let mut records = Vec::with_capacity(limit.min(self.raws.len()));
+        let mut records = Packer::new(&self.plain, limit.min(self.raws.len()));
         let mut subs = 0;
         while records.len() < limit {
             if let Some(open) = &mut self.open {
-                let record = open.next(self.keep, &self.plain, &self.meter);
-                match record {
-                    Some(_) => subs += 1,
-                    None => self.open = None,
+                match open.next(self.keep, &self.meter) {
+                    Some(sub) => {
+                        subs += 1;
+                        records.push(sub);
+                    }
+                    None => {
+                        // Whoever keeps a record keeps its aggregate, and is not to keep others.
+                        records.close();
+                        self.open = None;
+                    }
                 }
-                records.extend(record);
                 continue;
             }
             let Some(raw) = self.raws.next() else { break };
-            if let Some(first) = self.first_wanted(&raw) {
-                records.extend(self.open(raw, first));
+            match self.first_wanted(&raw) {
+                Some(first) if is_aggregate(&raw.data) => self.open(raw, first, &mut records),
+                Some(_) => records.push(raw),
+                None => {}
             }
         }
+        let records = records.finish();
         self.meter.given(records.len() as u64, subs);
         records
     }
@@ -120,36 +129,36 @@ impl Unpacker {
         Some(first)
     }
 
-    /// The record, unless it is an aggregate; that is opened, or dropped.
-    fn open(&mut self, raw: Raw, first: u64) -> Option<Record> {
+    /// Opens an aggregate, or drops it. One that cannot be taken apart is a record.
+    fn open(&mut self, raw: Raw, first: u64, records: &mut Packer) {
         let aggregate = match Aggregate::parse(&raw.data) {
             Ok(Some(aggregate)) => aggregate,
-            Ok(None) => return Some(record(raw, &self.plain)),
+            Ok(None) => return records.push(raw),
             // What came after it was not in parts either when it was read before.
-            Err(_) if first > 0 => return None,
+            Err(_) if first > 0 => return,
             Err(problem) => {
                 tracing::warn!(
                     partition = %self.plain.partition, position = %raw.position, %problem,
                     "an aggregate cannot be taken apart, and is given as it came"
                 );
                 self.meter.corrupt();
-                return Some(record(raw, &self.corrupt));
+                let Raw { data, position, arrived, key } = raw;
+                let origin = Arc::clone(&self.corrupt);
+                return records.push_alone(RecordParts { data, origin, position, arrived, key }.into());
             }
         };
         let belongs = |range: HashRange| (0..aggregate.len()).all(|index| is_in(&aggregate, index, range));
         if let Keep::Whole(range) = self.keep
             && !belongs(range)
         {
-            self.meter.dropped(&raw.position, aggregate.len() as u64);
-            return None;
+            return self.meter.dropped(&raw.position, aggregate.len() as u64);
         }
         self.open = Some(Open { whole: raw, aggregate, next: usize::try_from(first).unwrap_or(usize::MAX) });
-        None
     }
 }
 
 impl Open {
-    fn next(&mut self, keep: Keep, origin: &Arc<Origin>, meter: &Meter) -> Option<Record> {
+    fn next(&mut self, keep: Keep, meter: &Meter) -> Option<Raw> {
         loop {
             let index = self.next;
             let sub = self.aggregate.get(index)?;
@@ -161,18 +170,13 @@ impl Open {
                 meter.dropped(&position, 1);
                 continue;
             }
-            let raw = Raw { data: sub.data, position, arrived: self.whole.arrived, key: sub.key };
-            return Some(record(raw, origin));
+            return Some(Raw { data: sub.data, position, arrived: self.whole.arrived, key: sub.key });
         }
     }
 }
 
 fn is_in(aggregate: &Aggregate, index: usize, range: HashRange) -> bool {
     aggregate.hash(index).is_some_and(|hash| range.contains(hash))
-}
-
-fn record(Raw { data, position, arrived, key }: Raw, origin: &Arc<Origin>) -> Record {
-    RecordParts { data, origin: Arc::clone(origin), position, arrived, key }.into()
 }
 
 /// Where a shard iterator begins.

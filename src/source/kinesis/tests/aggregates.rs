@@ -45,6 +45,28 @@ fn with_shard(script: &Script) {
     script.pages.lock().unwrap().push_back(Ok(Page { shards: vec![one, rest], next: None }));
 }
 
+/// Bytes that are counted while anyone has them.
+struct Held(Arc<Bytes>);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_is_kept_keeps_no_other_aggregate() {
+    let all = [[1, 2], [3, 4], [5, 6]].map(|keys| Arc::new(aggregate(keys)));
+    let held = (5..).zip(&all).map(|(sequence, bytes)| raw(sequence, Bytes::from_owner(Held(Arc::clone(bytes)))));
+    let script = answers(held.collect());
+    with_shard(&script);
+    let mut records = collect(&source(&script), Start::Beginning).await;
+    assert_eq!(records.len(), 6);
+    let kept = records.remove(3);
+    drop(records);
+    assert_eq!(all.each_ref().map(Arc::strong_count), [1, 2, 1], "{kept:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn records_in_aggregates_are_given_one_by_one_in_their_place() {
     let script =
