@@ -115,7 +115,7 @@ struct Options {
     continue_from: Option<String>,
 
     /// Shares the shards with other workers, of the same command, through this DynamoDB table of leases, which is made if there is
-    /// none.
+    /// none. Another sink needs another table.
     #[cfg(feature = "dynamodb")]
     #[arg(long, value_name = "NAME", requires = "sink", conflicts_with_all = ["once", "redrive", "multilang"])]
     workers_table: Option<String>,
