@@ -17,16 +17,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anabranch_local_cloud::LocalCloud;
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 /// Runs a Kinesis, an S3 and a DynamoDB on this machine, and prints the environment variables that lead to them.
 #[derive(Debug, Parser)]
+#[command(name = "local_cloud")]
 struct Args {
     /// Where streams, objects and tables are kept; unless given, in a temporary directory that is removed at the end.
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
 
-    /// A stream to make, and how many shards it has; can be given several times.
+    /// A stream to make, and how many shards it has; can be given several times, with another name each time.
     #[arg(long = "stream", value_name = "NAME[:SHARDS]", default_value = "events:4", value_parser = stream)]
     streams: Vec<(String, u32)>,
 
@@ -35,9 +37,22 @@ struct Args {
     buckets: Vec<String>,
 }
 
+impl Args {
+    /// A stream that is to be made twice, maybe with other shards each time.
+    fn twice(&self) -> Option<&str> {
+        let names: Vec<_> = self.streams.iter().map(|(name, _)| name.as_str()).collect();
+        names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| *name)
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Args::parse()).await {
+    let args = Args::parse();
+    if let Some(name) = args.twice() {
+        let what = format!("--stream names {name} twice: leave one of them out");
+        Args::command().error(ErrorKind::ArgumentConflict, what).exit();
+    }
+    match run(args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -88,5 +103,18 @@ fn stream(text: &str) -> Result<(String, u32), String> {
     match shards.parse() {
         Ok(shards) if shards > 0 && !name.is_empty() => Ok((name.to_owned(), shards)),
         _ => Err("write NAME or NAME:SHARDS, with one shard at least".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_named_once() {
+        let twice = |words: &str| Args::try_parse_from(words.split(' ')).unwrap().twice().map(str::to_owned);
+        assert_eq!(twice("local_cloud --stream a:1 --stream b --stream a:2").as_deref(), Some("a"));
+        assert_eq!(twice("local_cloud --stream a:1 --stream b:1"), None);
+        assert_eq!(twice("local_cloud"), None);
     }
 }

@@ -77,14 +77,14 @@ impl fmt::Display for Uri<'_> {
 }
 
 /// Scheme, host and port of an endpoint, without a password that may stand in front of the host.
-#[cfg(any(feature = "kinesis", feature = "s3"))]
+#[cfg(any(feature = "dynamodb", feature = "kinesis", feature = "s3"))]
 pub(crate) fn origin(uri: &str) -> String {
     let (scheme, rest) = uri.split_once("://").unwrap_or(("https", uri));
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     format!("{scheme}://{}", authority.rsplit('@').next().unwrap_or_default())
 }
 
-#[cfg(all(test, any(feature = "kinesis", feature = "s3")))]
+#[cfg(all(test, any(feature = "dynamodb", feature = "kinesis", feature = "s3")))]
 mod tests {
     use super::*;
 

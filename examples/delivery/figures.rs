@@ -1,6 +1,7 @@
 //! What is shown, and compared: the figures of the whole grid, of each region, and the regions with most shipments.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::model::{Millis, Region};
 use crate::totals::{BINS, Histogram, Totals};
@@ -90,27 +91,88 @@ impl Figure {
     }
 }
 
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} times of {} ms in all", self.count, self.sum)?;
+        for (percent, bin) in Self::PERCENTS.iter().zip(self.percentiles) {
+            match bin.map(|bin| BINS.get(bin)) {
+                Some(Some(end)) => write!(f, ", {percent} % within {end} ms")?,
+                Some(None) => write!(f, ", {percent} % within more than can be told")?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Figure {
+    /// What is told of each figure, for people.
+    fn told(&self) -> [(&'static str, String); 15] {
+        [
+            ("created", self.created.to_string()),
+            ("assigned", self.assigned.to_string()),
+            ("completed", self.completed.to_string()),
+            ("open", self.open.to_string()),
+            ("cents of created", self.price_created.to_string()),
+            ("cents of completed", self.price_completed.to_string()),
+            ("created to assigned", self.wait.to_string()),
+            ("created to completed", self.delivery.to_string()),
+            ("late", self.late.to_string()),
+            ("repeated", self.repeated.to_string()),
+            ("refused", self.refused.to_string()),
+            ("never created", self.never_created.to_string()),
+            ("never assigned", self.never_assigned.to_string()),
+            ("never completed", self.never_completed.to_string()),
+            ("crowded out", self.crowded_out.to_string()),
+        ]
+    }
+
+    /// Where this, which was counted, is not as expected.
+    fn differences(&self, expected: &Self) -> String {
+        let both = self.told().into_iter().zip(expected.told());
+        let told = both.filter(|((_, counted), (_, expected))| counted != expected);
+        let told =
+            told.map(|((name, counted), (_, expected))| format!("{name} counted {counted}, expected {expected}"));
+        told.collect::<Vec<_>>().join("; ")
+    }
+}
+
 impl Figures {
-    /// Where these are not the same as others: the first few, for people.
-    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+    /// Where these, which were counted, are not as expected: the first few, for people.
+    pub(crate) fn differences(&self, expected: &Self) -> Vec<String> {
         const SHOWN: usize = 5;
         let mut found = Vec::new();
-        if self.all != other.all {
-            found.push(format!("in all: {:?}, not {:?}", self.all, other.all));
+        if self.all != expected.all {
+            found.push(format!("in all: {}", self.all.differences(&expected.all)));
         }
-        if (&self.top, self.clock) != (&other.top, other.clock) {
-            found.push(format!("the first: {:?} at {}, not {:?} at {}", self.top, self.clock, other.top, other.clock));
+        if self.clock != expected.clock {
+            found.push(format!("the last event: counted one sent at {}, expected {}", self.clock, expected.clock));
         }
-        let mut regions: Vec<_> = self.regions.keys().chain(other.regions.keys()).collect();
+        if self.top != expected.top {
+            found.push(format!("the first regions: counted {}, expected {}", listed(&self.top), listed(&expected.top)));
+        }
+        let mut regions: Vec<_> = self.regions.keys().chain(expected.regions.keys()).collect();
         regions.sort();
         regions.dedup();
         for region in regions {
-            let (one, two) = (self.regions.get(region), other.regions.get(region));
-            if one != two {
-                found.push(format!("{region}: {one:?}, not {two:?}"));
+            let (counted, expected) = (self.regions.get(region), expected.regions.get(region));
+            if counted == expected {
+                continue;
             }
+            let only = match (counted, expected) {
+                (_, None) => ", of which no event is expected",
+                (None, _) => ", of which nothing is counted",
+                (Some(_), Some(_)) => "",
+            };
+            let none = Figure::default();
+            found.push(format!("{region}{only}: {}", counted.unwrap_or(&none).differences(expected.unwrap_or(&none))));
         }
         found.truncate(SHOWN);
         found
     }
+}
+
+fn listed(top: &[(Region, u64)]) -> String {
+    let listed: Vec<_> = top.iter().map(|(region, shipments)| format!("{region} with {shipments}")).collect();
+    if listed.is_empty() { "none".to_owned() } else { listed.join(", ") }
 }

@@ -14,7 +14,8 @@
 //! The last begins with one shard, which is too few: a controller splits it, and merges shards when there is less to do.
 //!
 //! As processes of their own, beside the example `local_cloud` or on AWS: one that sends, and any that count, killed and
-//! started again at will. `--check` compares with what `--produce` has sent, made anew from the same seed:
+//! started again at will. `--check` compares with what `--produce` has sent, made anew from the same seed; what sends has no
+//! memory, so started again it sends all once more, and that is seen:
 //!
 //! ```text
 //! cargo run --release --example delivery -- --produce events
@@ -143,7 +144,12 @@ fn check(board: &Board, workload: &Workload) -> Result<(), Error> {
         tell!("differs {difference}");
     }
     Err(Error::new(ErrorKind::Invalid, "the figures are not those of the list of events")
-        .cure("give --events, --seed, --orders, --drivers and --faults as they were given to what sent the events, and wait until all are sent; if that is so, please report it"))
+        .cure(
+            "give --events, --seed, --orders, --drivers and --faults as they were given to what sent the events, and wait \
+             until all are sent; if --produce was run more than once into this stream, also if it was killed before, events \
+             were sent more than once: let it send all of them into a new stream, and count that into a new sink; if it is \
+             neither, please report it",
+        ))
 }
 
 #[tokio::main]

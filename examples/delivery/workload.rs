@@ -30,15 +30,15 @@ pub(crate) struct Workload {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// How many orders there are at most. Unless given, 20,000 made-up ones, or all flights.
+    /// How many orders there are at most, up to 10,000,000. Unless given, 20,000 made-up ones, or all flights.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) orders: Option<u32>,
 
-    /// How many drivers there are. Orders come as fast as they can just about deliver them.
+    /// How many drivers there are, up to 100,000. Orders come as fast as they can just about deliver them.
     #[arg(long, value_name = "N", default_value = "400", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) drivers: u32,
 
-    /// Of 100 events, so many are never sent, so many are sent late, and so many twice.
+    /// Of 100 events, so many are never sent, so many are sent late, and so many twice: 30 at most.
     #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = clap::value_parser!(u8).range(0..=30))]
     pub(crate) faults: u8,
 }

@@ -31,6 +31,7 @@ mod shutdown;
 mod tables;
 mod view;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,7 +115,7 @@ struct Options {
     continue_from: Option<String>,
 
     /// Shares the shards with other workers, of the same command, through this DynamoDB table of leases, which is made if there is
-    /// none.
+    /// none. Another sink needs another table.
     #[cfg(feature = "dynamodb")]
     #[arg(long, value_name = "NAME", requires = "sink", conflicts_with_all = ["once", "redrive", "multilang"])]
     workers_table: Option<String>,
@@ -308,7 +309,21 @@ async fn count_for_daemon(options: &Options, from: &str, to: &str) -> Result<(),
             .cure("use --source kinesis:STREAM, and --sink s3://BUCKET/PREFIX or dir:PATH"));
         }
     };
+    // It is the daemon that reads.
+    if let Some((_, all)) = from.split_once('?')
+        && let Some(option) = all.split('&').find(|option| !option.starts_with("start="))
+    {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "with --multilang the daemon reads the stream, so this would do nothing",
+        )
+        .at(format!("{option} in --source {from}"))
+        .cure("leave it out; of what stands behind the question mark, only start= counts here"));
+    }
     let store = sink_store(to, options).await?;
+    if std::io::stdin().is_terminal() {
+        tell!("waiting for a MultiLangDaemon on standard input: it is what starts this program, see docs/multilang.md");
+    }
     // The daemon says when to stop. A signal may reach both of them, and it would miss the end of the conversation.
     let ignored = async {
         loop {

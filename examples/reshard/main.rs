@@ -96,9 +96,17 @@ struct Options {
     #[arg(long, value_name = "N", requires = "stream", default_value_t = Policy::default().max_shards)]
     max_shards: usize,
 
-    /// How often the traffic is looked at: shards are split after 5 of these, merged after 30
-    #[arg(long, value_name = "TIME", requires = "stream", default_value = "1m", value_parser = durations::positive)]
+    /// How often the traffic is looked at, 1s at least: shards are split after 5 of these, merged after 30
+    #[arg(long, value_name = "TIME", requires = "stream", default_value = "1m", value_parser = window)]
     window: Duration,
+}
+
+/// A span in which there is something to measure, and whose table somebody can read.
+fn window(text: &str) -> Result<Duration, String> {
+    match durations::positive(text)? {
+        window if window < Duration::from_secs(1) => Err("must be 1s or longer".to_owned()),
+        window => Ok(window),
+    }
 }
 
 async fn run(options: Options) -> Result<(), Error> {
@@ -130,17 +138,24 @@ async fn run(options: Options) -> Result<(), Error> {
     let source = KinesisSource::builder(stream).start(InitialPosition::Latest).traffic(traffic).build().await?;
     let source: Arc<dyn Source> = Arc::new(source);
     let looking = async {
+        let mut led = false;
         loop {
             tokio::time::sleep(policy.window).await;
-            say!("{}", table(&status.view()));
+            let view = status.view();
+            if options.apply && !view.leads {
+                say!("{}", standing_by(&view, led));
+            }
+            led |= view.leads;
+            say!("{}", table(&view));
             // What only looks is of no use when nobody sees it.
             if unread() && !options.apply {
                 return;
             }
         }
     };
+    let left = if options.apply { "what is planned stays in the journal" } else { "nothing was changed" };
     tokio::select! {
-        outcome = reshard.run(shutdown("the journal stays as it is")) => outcome,
+        outcome = reshard.run(shutdown(left)) => outcome,
         outcome = records(source).drain() => outcome,
         () = looking => Ok(()),
     }
@@ -160,6 +175,15 @@ async fn show(uri: &str, stream: &str) -> Result<(), Error> {
         say!("{entry}");
     }
     Ok(())
+}
+
+/// Why a controller changes nothing, which has the same shards to show as the one that does.
+fn standing_by(view: &View, led: bool) -> String {
+    match &view.leader {
+        Some(leader) if led => format!("stands by: lost to controller {leader}, until that one is silent or ends"),
+        Some(leader) => format!("stands by: controller {leader} changes shards, until that one is silent or ends"),
+        None => "stands by: it is not known yet which controller changes shards".to_owned(),
+    }
 }
 
 /// What was decided or done.
@@ -245,13 +269,22 @@ mod tests {
             "--max-shards 5",
             "--window 5m",
             "--stream s --window 0s",
+            "--stream s --window 999ms",
             "--stream s --plot day.svg",
         ] {
             assert!(Options::try_parse_from(format!("reshard {words}").split(' ')).is_err(), "{words}");
         }
-        for words in ["--simulate --plot day.svg", "--stream s --window 5m --min-shards 2 --max-shards 5"] {
+        for words in ["--simulate --plot day.svg", "--stream s --window 1s --min-shards 2 --max-shards 5"] {
             Options::try_parse_from(format!("reshard {words}").split(' ')).unwrap();
         }
+    }
+
+    #[test]
+    fn one_that_waits_says_for_whom() {
+        let view = |leader: Option<&str>| View { leader: leader.map(str::to_owned), ..View::default() };
+        assert!(standing_by(&view(Some("00ff")), false).starts_with("stands by: controller 00ff changes shards"));
+        assert!(standing_by(&view(Some("00ff")), true).starts_with("stands by: lost to controller 00ff"));
+        assert!(standing_by(&view(None), false).contains("not known yet"));
     }
 
     #[test]

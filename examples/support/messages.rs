@@ -10,9 +10,13 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::output::tell;
 
-/// Shows the library's warnings, such as that of a call which is tried again.
+/// Where the library tells which leases come and go: nothing, unless workers share a stream.
+const LEASES: [&str; 2] = ["anabranch::lease", "anabranch::epoch::leased"];
+
+/// Shows the library's warnings, such as that of a call which is tried again, and which leases come and go.
 pub(crate) fn show_warnings() {
     let of_anabranch = Targets::new().with_target("anabranch", LevelFilter::WARN);
+    let of_anabranch = of_anabranch.with_targets(LEASES.map(|target| (target, LevelFilter::INFO)));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     tracing_subscriber::registry().with(lines.with_filter(of_anabranch)).init();
 }

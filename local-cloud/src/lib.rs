@@ -126,8 +126,9 @@ impl LocalCloud {
         self.objects.bucket_dir(name)
     }
 
-    /// The environment variables by which the AWS clients of other processes find these servers.
-    pub fn env(&self) -> [(&'static str, String); 7] {
+    /// The environment variables by which the AWS clients of other processes find these servers. They name the region twice:
+    /// the SDKs read `AWS_REGION`, but the AWS CLI and boto3 know `AWS_DEFAULT_REGION` alone.
+    pub fn env(&self) -> [(&'static str, String); 8] {
         [
             ("AWS_ENDPOINT_URL_KINESIS", self.kinesis_url.clone()),
             ("AWS_ENDPOINT_URL_S3", self.s3_url.clone()),
@@ -135,6 +136,7 @@ impl LocalCloud {
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
             ("AWS_REGION", REGION.to_owned()),
+            ("AWS_DEFAULT_REGION", REGION.to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]
     }

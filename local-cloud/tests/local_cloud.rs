@@ -101,6 +101,14 @@ async fn a_bucket_that_is_not_there_is_not_made_by_a_put() {
     assert_eq!(put.send().await.unwrap_err().code(), Some("NoSuchBucket"));
 }
 
+/// The AWS CLI and boto3 read one of them, the SDKs for Rust and Java the other.
+#[test]
+fn tells_other_processes_the_region_in_both_ways() {
+    let env: std::collections::BTreeMap<_, _> = LocalCloud::start().unwrap().env().into();
+    assert_eq!(env["AWS_REGION"], "us-east-1");
+    assert_eq!(env["AWS_DEFAULT_REGION"], env["AWS_REGION"]);
+}
+
 #[tokio::test]
 async fn refuses_a_wrong_secret() {
     let cloud = LocalCloud::start().unwrap();

@@ -23,6 +23,8 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+#[cfg(any(feature = "dynamodb", feature = "s3"))]
+use aws_types::service_config::ServiceConfigKey;
 
 use crate::{Error, ErrorKind};
 
@@ -48,6 +50,30 @@ pub(crate) async fn load(given: Option<SdkConfig>, region: Option<&str>) -> Resu
             .cure("set AWS_REGION, or a region in the AWS profile; a local server takes any: AWS_REGION=us-east-1"));
     }
     Ok(config)
+}
+
+/// The endpoint that the SDK will use for a service, if it is the user's own.
+///
+/// # Errors
+///
+/// [`Usage`](ErrorKind::Usage) if it is none that could be called: the SDK would find that out with each call anew.
+#[cfg(any(feature = "dynamodb", feature = "s3"))]
+pub(crate) fn endpoint(sdk: &SdkConfig, service: &str) -> Result<Option<String>, Error> {
+    let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let of_service = key.ok().and_then(|key| sdk.service_config()?.load_config(key));
+    let general = sdk.endpoint_url().map(str::to_owned);
+    let endpoint = if sdk.get_origin("endpoint_url").is_client_config() { general } else { of_service.or(general) };
+    let is_callable = |url: &String| {
+        let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        host.is_some_and(|host| !host.is_empty() && !host.starts_with('/') && !host.contains(char::is_whitespace))
+    };
+    match endpoint {
+        Some(url) if !is_callable(&url) => {
+            Err(Error::new(ErrorKind::Usage, format!("the endpoint {url:?} of {service} is not an address"))
+                .cure(format!("set AWS_ENDPOINT_URL_{} to http://HOST:PORT, or to nothing", service.to_uppercase())))
+        }
+        endpoint => Ok(endpoint),
+    }
 }
 
 /// Whether a call failed for want of credentials. The SDK tells by its text alone.

@@ -11,7 +11,6 @@ use aws_sdk_s3::config::{
     Builder, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_types::service_config::ServiceConfigKey;
 
 use super::retry::{Class, Trouble};
 use crate::uri::origin;
@@ -39,7 +38,7 @@ impl Bucket {
     /// Makes a client of its own. Without `trailers`, requests and answers have checksums only where S3 insists.
     pub(crate) async fn new(name: String, config: Option<SdkConfig>, trailers: bool) -> Result<Self, Error> {
         let sdk = super::load(config, None).await.map_err(|error| error.at(format!("bucket {name}")))?;
-        let endpoint = endpoint(&sdk);
+        let endpoint = super::endpoint(&sdk, "S3").map_err(|error| error.at(format!("bucket {name}")))?;
         let service = match (&endpoint, sdk.region()) {
             (Some(endpoint), _) => origin(endpoint),
             (None, Some(region)) => format!("S3 in {region}"),
@@ -147,14 +146,6 @@ impl Bucket {
 
 pub(crate) fn status<E>(error: &SdkError<E>) -> Option<u16> {
     error.raw_response().map(|answer| answer.status().as_u16())
-}
-
-/// The endpoint that the SDK will use, if it is the user's own.
-fn endpoint(sdk: &SdkConfig) -> Option<String> {
-    let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok();
-    let of_service = key.and_then(|key| sdk.service_config()?.load_config(key));
-    let general = sdk.endpoint_url().map(str::to_owned);
-    if sdk.get_origin("endpoint_url").is_client_config() { general } else { of_service.or(general) }
 }
 
 fn timeouts(configured: Option<&TimeoutConfig>) -> TimeoutConfig {

@@ -212,7 +212,8 @@ where
 
     /// Shares the partitions with other workers that run the same pipeline into the same ledger: see [`lease`](crate::lease).
     /// Each works on those of which it holds the lease, until shutdown; then it commits what it has read, and gives them
-    /// back. A pipeline that runs [once](Self::once) reads all partitions, and cannot share them.
+    /// back. A pipeline that runs [once](Self::once) reads all partitions, and cannot share them; nor can a source be shared
+    /// that [comes to an end](Source::ends).
     pub fn leases(mut self, leases: Leases) -> Self {
         self.leases = Some(leases);
         self
@@ -245,9 +246,19 @@ where
             return Err(Error::new(ErrorKind::Usage, "a pipeline that runs once cannot share partitions with others")
                 .cure("leave out the leases, or let it run until it is asked to stop"));
         }
+        if let Some(leases) = self.leases.as_ref().filter(|_| self.source.ends()) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "a source that comes to an end cannot be shared with other workers",
+            )
+            .at(leases.table().uri())
+            .cure("leave out the leases: one worker reads all of it, and ends; streams can be shared"));
+        }
         let opened = async {
             if let Some(leases) = &self.leases {
                 leases.check()?;
+                // A table that is made for a stream that is not there would be left behind.
+                self.source.describe().await?;
                 leases.table().prepare().await?;
             }
             self.ledger.open(&*self.source).await

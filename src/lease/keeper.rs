@@ -251,7 +251,8 @@ impl Keeper {
         self.view().begin(&step);
         if self.ask(|| self.table.write(key, change, &self.worker)).await? {
             if let Change::Take(..) = change {
-                tracing::info!(key, worker = &*self.worker, "took a lease");
+                let from = self.view().owner(key).map(str::to_owned);
+                tracing::info!(key, worker = &*self.worker, from = from.as_deref(), "took a lease");
             }
             self.view().done(&step, sent, self.now());
         } else {
@@ -306,10 +307,15 @@ impl Keeper {
 ///
 /// # Errors
 ///
-/// [`NotFound`](ErrorKind::NotFound) if the table has no lease; [`Conflict`](ErrorKind::Conflict) if one of its workers
+/// [`NotFound`](ErrorKind::NotFound) if there is no table, or it has no lease; [`Conflict`](ErrorKind::Conflict) if one of its workers
 /// still runs: a lease is renewed while this looks, which takes as long as a lease lasts.
 pub(crate) async fn checkpoints(table: &dyn LeaseTable) -> Result<BTreeMap<String, Checkpoint>, Error> {
-    let first = table.list().await?;
+    let first = table.list().await.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Error::new(ErrorKind::NotFound, "there is no lease table to continue from")
+            .at(table.uri())
+            .cure("check its name, which is that of the application that has read this stream, and the region"),
+        _ => error,
+    })?;
     if first.is_empty() {
         return Err(Error::new(ErrorKind::NotFound, "the lease table to continue from has no leases")
             .at(table.uri())

@@ -118,6 +118,8 @@ pub trait LeaseTable: fmt::Debug + Send + Sync + 'static {
 }
 
 /// How a pipeline shares its partitions with other workers: see [`Pipeline::leases`](crate::epoch::Pipeline::leases).
+///
+/// Each ledger needs a table of its own: workers on one table share the partitions, wherever their results go.
 #[derive(Clone, Debug)]
 pub struct Leases {
     table: Arc<dyn LeaseTable>,

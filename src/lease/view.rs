@@ -213,7 +213,9 @@ impl View {
         steps.extend(self.done_with());
 
         let mut loads = BTreeMap::from([(&*self.me, self.held.len())]);
-        for row in self.rows.values().filter(|row| !at_end(row)) {
+        // What the source does not list counts for nobody: it is not there to be shared.
+        let listed = self.rows.values().filter(|row| self.lineage.contains(&row.lease.key));
+        for row in listed.filter(|row| !at_end(row)) {
             if let Some(owner) = row.lease.owner.as_deref().filter(|owner| *owner != self.me)
                 && !is_expired(row, self.looked, self.failover)
             {
@@ -405,6 +407,11 @@ impl View {
     /// What the table said of a partition when its lease was last seen.
     pub(super) fn checkpoint(&self, key: &str) -> Option<&Checkpoint> {
         self.rows.get(key).map(|row| &row.lease.checkpoint)
+    }
+
+    /// Who had a lease when it was last seen.
+    pub(super) fn owner(&self, key: &str) -> Option<&str> {
+        self.rows.get(key)?.lease.owner.as_deref()
     }
 
     /// Gives a lease back, and leaves it to others until then.

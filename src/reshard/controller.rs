@@ -81,7 +81,7 @@ impl Reshard {
             () = shutdown => Ok(()),
             outcome = self.control() => outcome,
         };
-        self.status.leads(false);
+        self.status.leads(false, None);
         if let Some(journal) = &mut self.journal {
             match timeout(END, journal.end()).await {
                 Ok(Ok(())) => {}
@@ -170,7 +170,7 @@ impl Reshard {
             // A turn may come a little sooner after the last one than a window: it is not to be left out for that.
             journal.beat(self.policy.window / 2).await?;
         }
-        self.status.leads(leads);
+        self.status.leads(leads, self.journal.as_ref().and_then(Journal::leader));
         Ok(leads)
     }
 

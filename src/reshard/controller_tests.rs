@@ -342,10 +342,13 @@ async fn of_two_controllers_one_leads_and_the_other_takes_over_when_it_is_silent
     let mut first = Box::pin(first.run(std::future::pending()));
     let mut second = Box::pin(second.run(std::future::pending()));
     let leads = || [status[0].view().leads, status[1].view().leads];
+    let leaders = || [status[0].view().leader, status[1].view().leader];
     let time = Duration::from_secs(1);
     assert!(timeout(time, &mut first).await.is_err());
     assert!(timeout(MINUTE * 20, futures::future::join(&mut first, &mut second)).await.is_err());
     assert_eq!(leads(), [true, false], "as long as it lives");
+    let one = bed.entries().await[0].controller.clone();
+    assert_eq!(leaders(), [Some(one.clone()), Some(one.clone())]);
     assert!(timeout(MINUTE * 2, &mut second).await.is_err());
     assert_eq!(leads(), [true, false], "not before the lease is over");
     assert!(timeout(MINUTE * 3, &mut second).await.is_err());
@@ -355,6 +358,9 @@ async fn of_two_controllers_one_leads_and_the_other_takes_over_when_it_is_silent
     assert_eq!(leads(), [false, true]);
     let events = bed.events().await;
     assert_eq!(events, [Event::Began, Event::Began]);
+    let two = bed.entries().await[1].controller.clone();
+    assert!(one != two);
+    assert_eq!(leaders(), [Some(two.clone()), Some(two)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -139,12 +139,17 @@ impl Journal {
 
     /// Whether nobody is the controller: nobody ever was, or the last one ended.
     pub(super) fn is_free(&self) -> bool {
-        self.last.as_ref().is_none_or(|last| last.event == Event::Ended)
+        self.leader().is_none()
+    }
+
+    /// Who is the controller, as far as is known.
+    pub(super) fn leader(&self) -> Option<&str> {
+        self.last.as_ref().filter(|last| last.event != Event::Ended).map(|last| &*last.controller)
     }
 
     /// Whether this one is the controller, as far as is known.
     pub(super) fn is_mine(&self) -> bool {
-        self.last.as_ref().is_some_and(|last| last.controller == self.controller) && !self.is_free()
+        self.leader() == Some(&self.controller)
     }
 
     /// Reads on to the end.

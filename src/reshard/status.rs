@@ -16,6 +16,9 @@ pub struct View {
     pub shards: Vec<ShardView>,
     /// Whether this controller is the one that changes shards.
     pub leads: bool,
+    /// Which controller is the one that changes shards, by the name that the journal has for it; none while there is no such
+    /// one, and in a dry run.
+    pub leader: Option<String>,
     /// How many splits it has made.
     pub splits: u64,
     /// How many merges it has made.
@@ -56,8 +59,10 @@ impl Status {
         view.shards = shards.collect();
     }
 
-    pub(super) fn leads(&self, leads: bool) {
-        self.lock().leads = leads;
+    pub(super) fn leads(&self, leads: bool, leader: Option<&str>) {
+        let mut view = self.lock();
+        view.leads = leads;
+        view.leader = leader.map(str::to_owned);
     }
 
     pub(super) fn told(&self, entry: &Entry) {

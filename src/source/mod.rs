@@ -75,6 +75,13 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     /// partition no more.
     fn read(&self, partition: &Partition, start: Start) -> BoxFlow<'static, Batch, Error>;
 
+    /// Whether its partitions come to an end without being [closed](Batch::closed), as a file does.
+    ///
+    /// Such a source cannot be shared by [leases](crate::lease): no worker would know when all is read.
+    fn ends(&self) -> bool {
+        false
+    }
+
     /// Told how far a partition is committed, and whether to its end for good: before a run reads it, and whenever an epoch
     /// of it is committed, be it by another worker.
     ///

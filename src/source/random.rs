@@ -194,6 +194,10 @@ impl Source for RandomSource {
         })
     }
 
+    fn ends(&self) -> bool {
+        self.settings.count.is_some()
+    }
+
     fn partitions(&self) -> BoxFuture<'_, Result<Vec<Listed>, Error>> {
         Box::pin(async {
             Ok(vec![Listed { partition: Partition::new(PARTITION), parents: Vec::new(), gone: Vec::new(), keys: None }])

@@ -186,5 +186,21 @@ fn a_wrong_figure_is_told() {
     wrong.regions.insert(Region::number(3), Figure { late: 2, ..Figure::default() });
     let told = wrong.differences(&Figures::default());
     assert_eq!(told.len(), 2);
-    assert!(told[1].starts_with("00-03: Some("), "{told:?}");
+    assert_eq!(told[1], "00-03, of which no event is expected: late counted 2, expected 0");
+}
+
+#[test]
+fn a_difference_says_which_side_counted_and_which_is_expected() {
+    let events = [event(1, Kind::Created, 0), event(1, ASSIGNED, 90_000), event(1, Kind::Completed, 20 * MINUTE)];
+    let [none, less, all] = [0, 2, 3].map(|many| batch::figures(&events[..many], &RULES));
+    let told = less.differences(&all);
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(told[0].starts_with("in all: completed counted 0, expected 1; open counted 1, expected 0; "), "{told:?}");
+    assert_eq!(told[2], "the first regions: counted none, expected 00-07 with 1");
+    assert_eq!(told[3].split_once(": ").unwrap().1, told[0].split_once(": ").unwrap().1);
+    let begin = "00-07, of which nothing is counted: created counted 0, expected 1; ";
+    assert!(none.differences(&all).last().unwrap().starts_with(begin), "{told:?}");
+    let begin = "00-07, of which no event is expected: created counted 1, expected 0; ";
+    assert!(all.differences(&none).last().unwrap().starts_with(begin), "{told:?}");
+    assert!(all.differences(&all).is_empty());
 }

@@ -218,6 +218,19 @@ async fn what_one_process_sends_another_counts_and_a_wrong_seed_is_seen() {
     assert_eq!(wrong.status.code(), Some(1), "{wrong:?}");
     let err = String::from_utf8(wrong.stderr).unwrap();
     assert!(err.contains("differs in all: ") && err.contains("not those of the list of events"), "{err}");
+    assert!(err.contains(" counted ") && err.contains(", expected ") && !err.contains("Figure {"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_more_than_once_is_named_as_a_cause() {
+    let place = Place::new(workload(rand::random())).await;
+    // As of a sender that is killed and started again.
+    place.put_events(0..place.events.len() / 2).await;
+    place.put_events(0..place.events.len()).await;
+    let checked = place.counting(&["--once", "--check"]).output().unwrap();
+    assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+    let err = String::from_utf8(checked.stderr).unwrap();
+    assert!(err.contains("repeated counted ") && err.contains("were sent more than once"), "{err}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

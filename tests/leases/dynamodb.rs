@@ -1,8 +1,16 @@
 //! The table of leases in DynamoDB: in the form of the Kinesis Client Library, against a real server.
 
 use std::collections::HashMap;
+#[cfg(feature = "kinesis")]
+use std::sync::Arc;
 
+#[cfg(feature = "kinesis")]
+use anabranch::epoch::{Every, Ledger, SourceExt};
+#[cfg(feature = "kinesis")]
+use anabranch::lease::Leases;
 use anabranch::lease::{Change, Checkpoint, DynamoDbTable, LeaseTable};
+#[cfg(feature = "kinesis")]
+use anabranch::source::{Source, kinesis::KinesisSource};
 use anabranch::{ErrorKind, Position};
 use anabranch_local_cloud::LocalCloud;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -194,6 +202,53 @@ async fn the_embedded_server_keeps_tables_where_it_is_told_to() {
     }
 }
 
+fn with_endpoint(config: &SdkConfig, url: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(config.credentials_provider().unwrap())
+        .region(config.region().cloned())
+        .endpoint_url(url)
+        .build()
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_no_dynamodb_is_named() {
+    let cloud = LocalCloud::start().unwrap();
+    let table = table(&with_endpoint(&cloud.sdk_config(), cloud.s3_url())).await;
+    let error = table.prepare().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
+    let text = format!("{error:?}");
+    assert!(text.contains(cloud.s3_url()) && text.contains("check AWS_ENDPOINT_URL_DYNAMODB"), "{text}");
+    assert!(text.contains("because: the answer has the status ") && !text.contains(": :"), "{text}");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_no_address_is_refused_before_it_is_called() {
+    let config = LocalCloud::start().unwrap().sdk_config();
+    for url in ["nonsense", "localhost:8000", "http://", "http:///x", "ftp://a", "http://a b"] {
+        let error = DynamoDbTable::builder(TABLE).sdk_config(with_endpoint(&config, url)).build().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{url}: {error}");
+        assert!(error.to_string().contains(url) && error.to_string().contains("AWS_ENDPOINT_URL_DYNAMODB"), "{error}");
+    }
+}
+
+/// What is made for a start that fails at once would stay.
+#[cfg(feature = "kinesis")]
+#[tokio::test]
+async fn no_table_is_made_for_a_stream_that_is_not_there() {
+    let (cloud, dir) = (LocalCloud::start().unwrap(), crate::dir());
+    let source = KinesisSource::builder("nope").sdk_config(cloud.sdk_config()).build().await.unwrap();
+    let source: Arc<dyn Source> = Arc::new(source);
+    let ledger = Ledger::new(crate::store(&dir), "test");
+    let run = source.epochs(Every::default()).commit_to(ledger, move |records, _| records.map(|_| 0));
+    let run = run.leases(Leases::new(Arc::new(table(&cloud.sdk_config()).await)));
+    let error = run.run(std::future::pending()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    let tables = Client::new(&cloud.sdk_config()).list_tables().send().await.unwrap();
+    assert!(tables.table_names().is_empty(), "{tables:?}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
 #[tokio::test]
 async fn a_name_that_is_none_is_refused() {
     for name in ["", "ab", "a/b", "arn:aws:dynamodb:eu-west-1:1:table/x"] {
@@ -208,12 +263,7 @@ async fn another_server_agrees() {
     let url = std::env::var("MOTO_URL").expect("MOTO_URL is set");
     let cloud = LocalCloud::start().unwrap();
     let config = cloud.sdk_config();
-    let config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(config.credentials_provider().unwrap())
-        .region(config.region().cloned())
-        .endpoint_url(url)
-        .build();
+    let config = with_endpoint(&config, &url);
     let fresh = async || {
         let _ = Client::new(&config).delete_table().table_name(TABLE).send().await;
     };

@@ -1,8 +1,12 @@
 //! A table that says more than the ledger.
 
-use anabranch::ErrorKind;
-use anabranch::lease::Checkpoint;
 use std::future::pending;
+use std::sync::Arc;
+
+use anabranch::epoch::{Every, Ledger, SourceExt};
+use anabranch::lease::Checkpoint;
+use anabranch::source::{FileSource, RandomSource, Source};
+use anabranch::{ErrorKind, Record};
 
 use crate::memory::Table;
 use crate::scripted::Step::{Batch, Close, Forever};
@@ -39,4 +43,25 @@ async fn leases_are_not_for_a_pipeline_that_runs_once() {
     let (table, dir, source) = (Table::default(), dir(), Scripted::one([Close(1)]));
     let shared = pipeline(&source, &store(&dir)).leases(leases(&table, "one")).once(true);
     assert_eq!(shared.run(pending()).await.unwrap_err().kind(), ErrorKind::Usage);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leases_are_not_for_a_source_that_ends() {
+    let (table, dir) = (Table::default(), dir());
+    let file: Arc<dyn Source> = Arc::new(FileSource::builder("/nonexistent.csv").build().unwrap());
+    let random: Arc<dyn Source> = Arc::new(RandomSource::builder().count(9).build().unwrap());
+    for source in [file, random] {
+        let row = |record: Record| record.partition().to_string();
+        let ledger = Ledger::new(store(&dir), "test");
+        let shared = source.epochs(Every::secs(3)).commit_to(ledger, move |records, _| records.map(row));
+        let error = shared.leases(leases(&table, "one")).run(pending()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+        assert!(
+            error.to_string().contains("comes to an end") && error.to_string().contains("memory:leases"),
+            "{error}"
+        );
+    }
+    assert!(table.rows().is_empty(), "{table:?}");
+    // What never ends can be.
+    assert!(!RandomSource::builder().build().unwrap().ends());
 }

@@ -58,6 +58,21 @@ async fn each_partition_is_read_behind_its_checkpoint() {
     assert_eq!(continued(&source, &table, &store).await.unwrap(), 0);
 }
 
+/// The next start of these workers makes their own table, and not that one.
+#[cfg(feature = "dynamodb")]
+#[tokio::test]
+async fn a_table_that_is_not_there_is_looked_for_under_another_name() {
+    let cloud = anabranch_local_cloud::LocalCloud::start().unwrap();
+    let table = anabranch::lease::DynamoDbTable::builder("nope").sdk_config(cloud.sdk_config()).build().await.unwrap();
+    let source: Arc<dyn Source> = Arc::new(Scripted::one([Tip(2)]));
+    let ledger = Ledger::new(store(&dir()), "test").continue_from_leases(Arc::new(table));
+    let run = source.epochs(Every::default()).commit_to(ledger, move |records, _| records.map(|_| 0));
+    let error = run.run(pending()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(error.to_string().contains("dynamodb:nope"), "{error}");
+    assert!(error.to_string().contains("check its name") && !error.to_string().contains("next start"), "{error}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_position_within_an_aggregate_is_kept() {
     let (table, dir) = (Table::default(), dir());

@@ -230,6 +230,8 @@ async fn stopped_continued_killed_and_asked_to_end_they_count_every_event_once()
     three.signal("-TERM");
     assert!(three.child.wait().unwrap().success(), "{}", bed.said());
     assert_eq!(bed.counted().await, bed.truth);
+    let said = bed.said();
+    assert!(said.contains("took a lease") && said.contains("a lease is lost"), "{said}");
     println!("{all} events, once each; no shard was without a worker that runs for longer than {:?}", bed.longest);
     assert!(bed.longest <= FAILOVER * 2, "{:?}", bed.longest);
     let rows = bed.table.list().await.unwrap();

@@ -18,6 +18,7 @@ async fn a_daemon_that_is_further_than_the_ledger_is_refused() {
         ("SHARD_END", 1, "further than the ledger"),
         ("LATEST", 2, "TRIM_HORIZON"),
         ("AT_TIMESTAMP", 2, "TRIM_HORIZON"),
+        ("abc", 1, "initialize with a sequenceNumber that is none"),
     ] {
         let mut child = place.child();
         assert_eq!(child.initialize(&Lease::at(&shard, checkpoint)), Said::Nothing, "{checkpoint}");
@@ -84,6 +85,14 @@ async fn what_a_daemon_cannot_give_is_wrong_usage() {
     let place = Place::new(1).await;
     for (more, code) in [(&["--multilang", "--once"][..], 2), (&["--multilang", "--redrive"], 2)] {
         assert_eq!(place.command(more).output().unwrap().status.code(), Some(code));
+    }
+    for option in ["consumer=x", "start=latest&aggregates=keep_all", "idle_ms=20"] {
+        let mut command = std::process::Command::new(crate::example("per_minute_count"));
+        let source = format!("kinesis:{STREAM}?{option}");
+        command.env("HOME", "/nonexistent").envs(place.cloud.env());
+        let out = command.args(["--multilang", "--source", &source, "--sink", &place.sink()]).output().unwrap();
+        let log = String::from_utf8(out.stderr).unwrap();
+        assert!(out.status.code() == Some(2) && log.contains("only start= counts"), "{option}: {log}");
     }
     for (source, sink) in [("random:", "dir:/nonexistent"), ("kinesis:flights", "console:")] {
         let mut command = std::process::Command::new(crate::example("per_minute_count"));

@@ -150,6 +150,24 @@ fn one_lease_at_a_time_is_stolen_from_who_has_the_most_if_that_evens_out() {
 }
 
 #[test]
+fn rows_that_the_source_does_not_list_count_for_nobody() {
+    let mut view = view("me");
+    view.list(["a", "b", "c"].map(|key| shard(key, &[])));
+    let of_x = ["a", "b", "c"].map(|key| row(key, Some("x"), 1));
+    let of_strangers = ["p", "q", "r", "s"].map(|key| row(key, Some("stranger"), 1));
+    // The most is what another has of these, and that is where one is stolen.
+    let steps = look(&mut view, 0, &[&of_x[..], &of_strangers].concat());
+    assert!(steps.len() == 1 && ["a", "b", "c"].contains(&keys(&steps)[0]), "{steps:?}");
+    // A worker that holds nothing of these has no share in them.
+    let free = ["a", "b", "c"].map(|key| row(key, None, 1));
+    assert_eq!(look(&mut view, 1, &[&free[..], &of_strangers].concat()).len(), 3);
+    // Nor do they make a share larger.
+    let mixed = [row("a", Some("x"), 2), row("b", None, 2), row("c", None, 2)];
+    let more_of_x = ["p", "q", "r", "s"].map(|key| row(key, Some("x"), 2));
+    assert_eq!(look(&mut view, 2, &[&mixed[..], &more_of_x].concat()).len(), 2);
+}
+
+#[test]
 fn partitions_come_after_what_they_came_from() {
     let mut view = view("me");
     view.list([shard("a", &[]), shard("b", &[]), shard("merged", &["a", "b"]), shard("later", &["gone"])]);

@@ -190,6 +190,10 @@ impl Source for FileSource {
         })
     }
 
+    fn ends(&self) -> bool {
+        true
+    }
+
     fn recognise<'a>(&'a self, recorded: &'a Description) -> BoxFuture<'a, Result<(), Error>> {
         let recorded = recorded.identity.clone();
         self.blocking(move |place| {

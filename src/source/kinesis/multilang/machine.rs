@@ -183,7 +183,7 @@ impl Machine {
     pub(super) fn late(&self, within: Duration) -> Error {
         let (what, cure) = match &self.state {
             State::Checkpointing { .. } => (
-                "the daemon has not made a checkpoint of what is committed",
+                "all is committed, but the daemon has not made the checkpoint",
                 "see the daemon's log; the ledger has all of it, so the next daemon's child leaves it out",
             ),
             _ => (
@@ -229,7 +229,8 @@ impl Machine {
                     .cure("see the daemon's log; the end is committed, so the next try says it again"));
             }
             Some(error) => {
-                tracing::warn!(error, position = ?sent, "the daemon refuses a checkpoint; the ledger goes on without it");
+                let position = sent.as_ref().map(Position::to_string);
+                tracing::warn!(error, position, "the daemon refuses a checkpoint; the ledger goes on without it");
                 self.checkpointed = sent;
             }
         }

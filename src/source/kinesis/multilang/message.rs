@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Position};
 
+/// The most digits that a sequence number has, by the service's own word.
+const LONGEST: usize = 129;
+
 /// What the daemon says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Call {
@@ -59,7 +62,7 @@ pub(super) struct Given {
     pub(super) position: Position,
     pub(super) data: Bytes,
     pub(super) key: CompactString,
-    pub(super) arrived: Option<DateTime<Utc>>,
+    pub(super) arrived: DateTime<Utc>,
 }
 
 /// What is said to the daemon.
@@ -145,14 +148,17 @@ impl Call {
         let heard: Heard<'_> = serde_json::from_str(text).map_err(|error| wrong(line).because(error))?;
         let call = match &*heard.action {
             "initialize" => {
-                let at = At::parse(heard.sequence_number.as_deref(), heard.sub_sequence_number)?;
-                Self::Initialize { shard: heard.shard_id.ok_or_else(|| wrong(line))?, at }
+                let shard = heard.shard_id.ok_or_else(|| lacking(line, "initialize without a shardId"))?;
+                let sequence = heard.sequence_number.as_deref();
+                let sequence = sequence.ok_or_else(|| lacking(line, "initialize without a sequenceNumber"))?;
+                Self::Initialize { shard, at: At::parse(sequence, heard.sub_sequence_number, line)? }
             }
             "processRecords" => {
-                let records = heard.records.ok_or_else(|| wrong(line))?.into_iter();
-                let records = records.map(|record| Given::parse(record, line));
-                let behind = heard.millis_behind_latest.map(Duration::from_millis);
-                Self::Process { records: records.collect::<Result<_, _>>()?, behind }
+                let records = heard.records.ok_or_else(|| lacking(line, "processRecords without records"))?;
+                let records = records.into_iter().map(|record| Given::parse(record, line));
+                let records: Vec<_> = records.collect::<Result<_, _>>()?;
+                in_order(&records)?;
+                Self::Process { records, behind: heard.millis_behind_latest.map(Duration::from_millis) }
             }
             "leaseLost" => Self::LeaseLost(Action::LeaseLost),
             "shardEnded" => Self::ShardEnded(Action::ShardEnded),
@@ -183,9 +189,34 @@ impl Call {
 }
 
 fn wrong(line: &[u8]) -> Error {
-    Error::new(ErrorKind::Invalid, "standard input has a line that is no message of a MultiLangDaemon")
+    no_message(line, "")
+}
+
+/// The same, of a message that is one but for this.
+fn lacking(line: &[u8], what: &str) -> Error {
+    no_message(line, &format!(": {what}"))
+}
+
+fn no_message(line: &[u8], why: &str) -> Error {
+    let what = format!("standard input has a line that is no message of a MultiLangDaemon{why}");
+    Error::new(ErrorKind::Invalid, what)
         .at(shown(line))
         .cure("let a MultiLangDaemon start this program: see docs/multilang.md")
+}
+
+/// Checks the order of a message's records: the later ones of two that are not in order would be taken for given before.
+fn in_order(records: &[Given]) -> Result<(), Error> {
+    let Some([one, two]) = records.array_windows().find(|[one, two]| one.position >= two.position) else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Invalid, "the daemon gives records that are not in the order of their shard")
+        .at(format!("{} comes behind {}", two.position, one.position))
+        .cure("report it, with the daemon's version; nothing of this message is counted, and the next daemon gives it again"))
+}
+
+/// A sequence number, as Kinesis makes them.
+fn position(digits: &str, sub: Option<u64>) -> Option<Position> {
+    (digits.len() <= LONGEST).then(|| Position::from_digits(digits, sub.unwrap_or(0)).ok())?
 }
 
 /// As much of a line as a message has room for.
@@ -195,38 +226,37 @@ fn shown(line: &[u8]) -> Cow<'_, str> {
 }
 
 impl At {
-    fn parse(sequence: Option<&str>, sub: Option<u64>) -> Result<Self, Error> {
+    fn parse(sequence: &str, sub: Option<u64>, line: &[u8]) -> Result<Self, Error> {
         match sequence {
-            Some("TRIM_HORIZON") => Ok(Self::Beginning),
-            Some("SHARD_END") => Ok(Self::End),
-            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Position::from_digits(digits, sub.unwrap_or(0)).map(Self::Behind)
-            }
-            other => {
+            "TRIM_HORIZON" => Ok(Self::Beginning),
+            "SHARD_END" => Ok(Self::End),
+            "LATEST" | "AT_TIMESTAMP" => {
                 let what = "the daemon does not begin at the oldest record, so what it leaves out would be lost unseen";
-                let other = shown(other.unwrap_or("null").as_bytes());
-                Err(Error::new(ErrorKind::Usage, what).at(format!("it begins at {other}")).cure(
+                Err(Error::new(ErrorKind::Usage, what).at(format!("it begins at {sequence}")).cure(
                     "set initialPositionInStream = TRIM_HORIZON in its properties, and delete its table if it has such a \
                      checkpoint; where to begin, say with the source: kinesis:STREAM?start=latest",
                 ))
             }
+            digits => position(digits, sub)
+                .map(Self::Behind)
+                .ok_or_else(|| lacking(line, "initialize with a sequenceNumber that is none")),
         }
     }
 }
 
 impl Given {
     fn parse(heard: HeardRecord<'_>, line: &[u8]) -> Result<Self, Error> {
-        let sub = heard.sub_sequence_number.unwrap_or(0);
-        let position = Position::from_digits(&heard.sequence_number, sub).map_err(|_| wrong(line))?;
+        let position = position(&heard.sequence_number, heard.sub_sequence_number)
+            .ok_or_else(|| lacking(line, "a record with a sequenceNumber that is none"))?;
+        let without = |what| lacking(line, &format!("record {position} without {what}"));
+        // Each record of a stream has both. What groups by the one, or begins at an instant, would count something else.
+        let key = heard.partition_key.ok_or_else(|| without("a partitionKey"))?.into();
+        let arrived = heard.approximate_arrival_timestamp.and_then(DateTime::from_timestamp_millis);
+        let arrived = arrived.ok_or_else(|| without("an approximateArrivalTimestamp"))?;
         let data = BASE64_STANDARD.decode(&*heard.data).map_err(|error| {
             Error::new(ErrorKind::Invalid, "a record's data is not Base64").at(&position).because(error)
         })?;
-        Ok(Self {
-            data: data.into(),
-            key: heard.partition_key.unwrap_or_default().into(),
-            arrived: heard.approximate_arrival_timestamp.and_then(DateTime::from_timestamp_millis),
-            position,
-        })
+        Ok(Self { data: data.into(), key, arrived, position })
     }
 }
 
@@ -249,17 +279,17 @@ mod tests {
             position: Position::new(17, 3),
             data: "hi".into(),
             key: "ké".into(),
-            arrived: DateTime::from_timestamp_millis(1000),
+            arrived: DateTime::from_timestamp_millis(1000).unwrap(),
         };
         assert_eq!(call, Call::Process { records: vec![given], behind: Some(Duration::from_millis(5)) });
     }
 
     #[test]
     fn what_may_be_null_may_be_null() {
-        let line = r#"{"action":"processRecords","records":[{"action":"record","data":"","partitionKey":null,
-            "sequenceNumber":"1","approximateArrivalTimestamp":null,"subSequenceNumber":null}],"millisBehindLatest":null}"#;
+        let line = r#"{"action":"processRecords","records":[{"action":"record","data":"","partitionKey":"k",
+            "sequenceNumber":"1","approximateArrivalTimestamp":1000,"subSequenceNumber":null}],"millisBehindLatest":null}"#;
         let Call::Process { records, behind } = parse(line) else { panic!() };
-        assert_eq!((records[0].position.clone(), records[0].arrived, behind), (Position::new(1, 0), None, None));
+        assert_eq!((records[0].position.clone(), behind), (Position::new(1, 0), None));
         assert_eq!(parse(r#"{"action":"checkpoint","error":null}"#), Call::Checkpointed(None));
         assert_eq!(Call::parse(b"  \r\n").unwrap(), None);
     }
@@ -286,6 +316,12 @@ mod tests {
             r#"{"action":"initialize","sequenceNumber":"TRIM_HORIZON"}"#,
             r#"{"action":"processRecords"}"#,
             r#"{"action":"processRecords","records":[{"data":"","sequenceNumber":"x"}]}"#,
+            r#"{"action":"initialize","shardId":"s","sequenceNumber":"abc","subSequenceNumber":0}"#,
+            r#"{"action":"initialize","shardId":"s","sequenceNumber":"","subSequenceNumber":0}"#,
+            r#"{"action":"initialize","shardId":"s","sequenceNumber":null,"subSequenceNumber":0}"#,
+            r#"{"action":"initialize","shardId":"s"}"#,
+            r#"{"action":"processRecords","records":[{"data":"","sequenceNumber":"1","approximateArrivalTimestamp":1}]}"#,
+            r#"{"action":"processRecords","records":[{"data":"","sequenceNumber":"1","partitionKey":"k"}]}"#,
             r#"{"action":"shutdown"}"#,
             r#"{"action":"shutdown","reason":"REQUESTED"}"#,
         ] {
@@ -304,8 +340,59 @@ mod tests {
             let text = Call::parse(line.as_bytes()).unwrap_err().to_string();
             assert!(text.len() < 1000, "{text}");
         }
-        let data = r#"{"action":"processRecords","records":[{"data":"?","sequenceNumber":"1"}]}"#;
+        let data = r#"{"action":"processRecords","records":[{"data":"?","sequenceNumber":"1","partitionKey":"k",
+            "approximateArrivalTimestamp":1}]}"#;
         assert!(Call::parse(data.as_bytes()).unwrap_err().to_string().contains("Base64"));
+    }
+
+    #[test]
+    fn what_a_message_lacks_is_named() {
+        for (line, lacks) in [
+            (r#"{"action":"initialize","sequenceNumber":"1"}"#, "initialize without a shardId"),
+            (r#"{"action":"initialize","shardId":"s"}"#, "initialize without a sequenceNumber"),
+            (r#"{"action":"initialize","shardId":"s","sequenceNumber":"abc"}"#, "a sequenceNumber that is none"),
+            (r#"{"action":"processRecords"}"#, "processRecords without records"),
+            (
+                r#"{"action":"processRecords","records":[{"data":"","sequenceNumber":"1","approximateArrivalTimestamp":1}]}"#,
+                "record 1 without a partitionKey",
+            ),
+            (
+                r#"{"action":"processRecords","records":[{"data":"","sequenceNumber":"1","partitionKey":"k"}]}"#,
+                "record 1 without an approximateArrivalTimestamp",
+            ),
+        ] {
+            let text = Call::parse(line.as_bytes()).unwrap_err().to_string();
+            assert!(text.contains(lacks) && !text.contains("TRIM_HORIZON"), "{line}: {text}");
+        }
+    }
+
+    fn process(sequences: &[&str]) -> Result<Option<Call>, Error> {
+        let record = |sequence: &&str| {
+            format!(r#"{{"data":"","partitionKey":"k","sequenceNumber":"{sequence}","approximateArrivalTimestamp":1}}"#)
+        };
+        let records: Vec<_> = sequences.iter().map(record).collect();
+        Call::parse(format!(r#"{{"action":"processRecords","records":[{}]}}"#, records.join(",")).as_bytes())
+    }
+
+    #[test]
+    fn records_of_a_message_that_are_not_in_order_are_refused() {
+        assert!(process(&[]).is_ok() && process(&["3", "4", "10"]).is_ok());
+        for (sequences, says) in [(&["5", "3", "4"][..], "3 comes behind 5"), (&["4", "4"], "4 comes behind 4")] {
+            let error = process(sequences).unwrap_err();
+            assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_sequence_number_has_no_more_digits_than_the_service_gives() {
+        let digits = |many| "1".repeat(many);
+        assert!(process(&[&digits(129)]).is_ok());
+        for many in [130, 300] {
+            let error = process(&[&digits(many)]).unwrap_err();
+            assert!(error.to_string().contains("a sequenceNumber that is none"), "{error}");
+        }
+        let line = format!(r#"{{"action":"initialize","shardId":"s","sequenceNumber":"{}"}}"#, digits(300));
+        assert_eq!(Call::parse(line.as_bytes()).unwrap_err().kind(), ErrorKind::Invalid);
     }
 
     /// As a Java writes it whose locale is Latin-1.
@@ -314,7 +401,7 @@ mod tests {
         let key = |key: &[u8]| {
             let (before, behind) = (
                 &br#"{"action":"processRecords","records":[{"data":"","partitionKey":""#[..],
-                br#"","sequenceNumber":"1"}]}"#,
+                br#"","sequenceNumber":"1","approximateArrivalTimestamp":1}]}"#,
             );
             [before, key, behind].concat()
         };
@@ -325,7 +412,7 @@ mod tests {
 
     #[test]
     fn an_instant_to_begin_at_is_refused() {
-        for at in [r#""LATEST""#, r#""AT_TIMESTAMP""#, "null"] {
+        for at in [r#""LATEST""#, r#""AT_TIMESTAMP""#] {
             let line =
                 format!(r#"{{"action":"initialize","shardId":"s","sequenceNumber":{at},"subSequenceNumber":0}}"#);
             let error = Call::parse(line.as_bytes()).unwrap_err();

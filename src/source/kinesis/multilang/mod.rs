@@ -54,6 +54,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(15);
 /// | says `shardEnded` | all is committed, with the end mark; then its checkpoint, and then the answer |
 /// | says `shutdownRequested` | all is committed; then a checkpoint, if the table is not throttled |
 /// | says what is no message, or ends in the middle of one | an error |
+/// | gives records of one message out of order, or without key or arrival time | an error; nothing of that message is committed |
 ///
 /// Records are held until they are committed, since the daemon gives them once, and who loses an epoch to another worker needs them
 /// again: those of two epochs, and of one message of the daemon.

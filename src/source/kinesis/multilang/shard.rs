@@ -211,12 +211,6 @@ impl Origins {
     pub(super) fn record(&self, given: Given) -> Record {
         let Given { position, data, key, arrived } = given;
         let origin = if is_aggregate(&data) { &self.aggregate } else { &self.plain };
-        Record::from(RecordParts {
-            origin: Arc::clone(origin),
-            arrived: arrived.unwrap_or_else(Utc::now),
-            data,
-            position,
-            key,
-        })
+        Record::from(RecordParts { origin: Arc::clone(origin), arrived, data, position, key })
     }
 }

@@ -176,6 +176,31 @@ async fn what_cannot_be_committed_in_time_is_not_answered() {
     }
 }
 
+/// All is committed by then, so it is not the store that did not answer.
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_stops_and_does_not_answer_the_checkpoint_is_the_one_that_is_named() {
+    let mut talk = begin_on(Shards::of("1", &[]), Arc::default(), |shard| async move {
+        let partition = Partition::new("s/1");
+        let mut flow = shard.read(&partition, Start::Beginning);
+        while let Some(batch) = flow.try_next().await? {
+            let last = batch.records.last().map(|record| record.position());
+            shard.committed(&partition, last.as_ref(), false);
+        }
+        Ok(())
+    });
+    assert_eq!(talk.heard().await.as_deref(), Some(r#"{"action":"status","responseFor":"initialize"}"#));
+    talk.give(&[1], 0);
+    assert!(talk.is_taken().await);
+    talk.say(r#"{"action":"shutdownRequested"}"#);
+    let begun = Instant::now();
+    let asked = talk.heard().await;
+    assert_eq!(asked.as_deref(), Some(r#"{"action":"checkpoint","sequenceNumber":"1","subSequenceNumber":0}"#));
+    assert_eq!(talk.heard().await, None);
+    assert_eq!(begun.elapsed().as_secs(), STOP_WITHIN.as_secs());
+    let error = talk.run.await.unwrap().unwrap_err().to_string();
+    assert!(error.contains("all is committed, but the daemon has not made the checkpoint within 15s"), "{error}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_end_that_the_daemon_cannot_mark_in_time_says_that_it_is_committed() {
     let mut talk = begin_on(Shards::of("1", &[]), Arc::default(), |shard| async move {
@@ -199,7 +224,11 @@ async fn an_end_that_the_daemon_cannot_mark_in_time_says_that_it_is_committed() 
     }
     assert!(asked > 100 && begun.elapsed() <= END_WITHIN + Duration::from_secs(2), "{asked}, {:?}", begun.elapsed());
     let error = talk.run.await.unwrap().unwrap_err();
-    assert!(error.kind() == ErrorKind::Unavailable && error.to_string().contains("has not made"), "{error}");
+    assert!(
+        error.kind() == ErrorKind::Unavailable
+            && error.to_string().contains("all is committed, but the daemon has not made"),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,7 +265,7 @@ async fn an_aggregate_that_the_daemon_could_not_open_is_no_event() {
     let mut talk = begin(Start::Beginning, usize::MAX).await;
     // The first bytes of an aggregate.
     talk.say(
-        r#"{"action":"processRecords","records":[{"data":"84mawgAA","sequenceNumber":"1"}],"millisBehindLatest":0}"#,
+        r#"{"action":"processRecords","records":[{"data":"84mawgAA","partitionKey":"k","sequenceNumber":"1","approximateArrivalTimestamp":1}],"millisBehindLatest":0}"#,
     );
     assert!(talk.is_taken().await);
     let batches = talk.batches.lock().unwrap();

@@ -322,7 +322,7 @@ fn live(dice: &mut StdRng, world: &mut World) -> Option<()> {
                     position: position.clone(),
                     data: "".into(),
                     key: "".into(),
-                    arrived: None,
+                    arrived: DateTime::UNIX_EPOCH,
                 };
                 let records: Vec<_> = world.records[next..next + many].iter().map(given).collect();
                 next += many;
