@@ -1,6 +1,7 @@
 //! What goes in and out of the engine: [`Record`]s as sources give them, [`Message`]s as sinks take them.
 
 mod major;
+#[cfg_attr(not(feature = "kinesis"), allow(dead_code, reason = "other sources give records alone, or lines"))]
 mod pack;
 
 use std::cmp::Ordering;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use self::major::Major;
 use self::pack::Pack;
+#[cfg(feature = "kinesis")]
 pub(crate) use self::pack::{Own, Packer};
 use crate::{Error, ErrorKind};
 
@@ -237,6 +239,7 @@ enum Place {
     /// By themselves.
     Alone(Arc<RecordParts>),
     /// Among others that came with it.
+    #[cfg_attr(not(feature = "kinesis"), allow(dead_code, reason = "other sources give records alone, or lines"))]
     Packed { pack: Arc<Pack>, index: u32 },
     /// In a block of lines.
     Line { lines: Arc<Lines>, line: Line },

@@ -14,8 +14,8 @@ use futures::TryStream;
 pub(super) struct Ahead<S: TryStream> {
     source: Pin<Box<S>>,
     items: VecDeque<S::Ok>,
-    /// How the source ended behind them.
-    end: Option<Option<S::Error>>,
+    /// What the source gave behind them: nothing for now, its end or its failure.
+    behind: Option<Poll<Option<S::Error>>>,
     /// The source is being read ahead.
     reading: bool,
 }
@@ -26,7 +26,7 @@ impl<S: TryStream> Ahead<S> {
     const MOST: usize = if size_of::<S::Ok>() > 2 * size_of::<usize>() { 64 } else { 1 };
 
     pub(super) fn new(source: S) -> Self {
-        Self { source: Box::pin(source), items: VecDeque::new(), end: None, reading: false }
+        Self { source: Box::pin(source), items: VecDeque::new(), behind: None, reading: false }
     }
 
     /// How many items were read and not given yet.
@@ -49,25 +49,33 @@ impl<S: TryStream> Ahead<S> {
 
     #[inline(never)]
     fn read(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Option<Result<S::Ok, S::Error>>> {
-        if let Some(end) = self.end.take() {
-            return Poll::Ready(end.map(Err));
+        if let Some(behind) = self.behind.take() {
+            return behind.map(|end| end.map(Err));
         }
         self.reading = true;
         while self.items.len() < most {
             match self.source.as_mut().try_poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => self.items.push_back(item),
                 Poll::Ready(end) => {
-                    self.end = Some(end.and_then(Result::err));
+                    self.behind = Some(Poll::Ready(end.and_then(Result::err)));
                     break;
                 }
-                Poll::Pending => break, // It is asked again behind what it has given.
+                Poll::Pending => {
+                    self.behind = Some(Poll::Pending);
+                    break;
+                }
             }
         }
         self.reading = false;
         match self.items.pop_front() {
             Some(item) => Poll::Ready(Some(Ok(item))),
-            None => self.end.take().map_or(Poll::Pending, |end| Poll::Ready(end.map(Err))),
+            None => self.behind.take().unwrap_or(Poll::Pending).map(|end| end.map(Err)),
         }
+    }
+
+    /// The source may have been woken since it had nothing for now, and is to be asked again.
+    pub(super) fn ask_again(&mut self) {
+        self.behind = self.behind.take().filter(Poll::is_ready);
     }
 
     /// After a panic: what the source gave before, if it was the source that panicked. What came behind an item that could not

@@ -309,6 +309,8 @@ where
         if let Some(failure) = self.failure.take() {
             return self.fail(out, failure);
         }
+        self.source.ask_again();
+        let ahead = if R::GATHERS { out.lanes.ahead() } else { 1 };
         let mut budget = Budget::new();
         let mut items = 0;
         // How many items may be read before it is looked at what is due and how full the buffers are.
@@ -343,8 +345,7 @@ where
                 }
                 steps = if R::LOOKS { 1 } else { out.lanes.steps(self.gathered()) };
             }
-            let most = if R::GATHERS { steps.min(TURN - items) } else { 1 };
-            match self.source.poll_next(&mut cx, most) {
+            match self.source.poll_next(&mut cx, ahead.min(steps).min(TURN - items)) {
                 Poll::Ready(Some(Ok(item))) => {
                     match self.route.item(item, out) {
                         Ok(None) => steps -= 1,
