@@ -17,8 +17,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use self::major::Major;
 use self::pack::Pack;
+pub(crate) use self::pack::Own;
 #[cfg(feature = "kinesis")]
-pub(crate) use self::pack::{Own, Packer};
+pub(crate) use self::pack::Packer;
 use crate::{Error, ErrorKind};
 
 /// One ordered part of a source: a Kinesis shard, a file. Cheap to clone.
