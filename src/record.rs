@@ -1,6 +1,7 @@
 //! What goes in and out of the engine: [`Record`]s as sources give them, [`Message`]s as sinks take them.
 
 mod major;
+#[cfg_attr(not(feature = "kinesis"), allow(dead_code, reason = "other sources give records alone, or lines"))]
 mod pack;
 
 use std::cmp::Ordering;
@@ -16,7 +17,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use self::major::Major;
 use self::pack::Pack;
-pub(crate) use self::pack::{Own, Packer};
+pub(crate) use self::pack::Own;
+#[cfg(feature = "kinesis")]
+pub(crate) use self::pack::Packer;
 use crate::{Error, ErrorKind};
 
 /// One ordered part of a source: a Kinesis shard, a file. Cheap to clone.
@@ -237,6 +240,7 @@ enum Place {
     /// By themselves.
     Alone(Arc<RecordParts>),
     /// Among others that came with it.
+    #[cfg_attr(not(feature = "kinesis"), allow(dead_code, reason = "other sources give records alone, or lines"))]
     Packed { pack: Arc<Pack>, index: u32 },
     /// In a block of lines.
     Line { lines: Arc<Lines>, line: Line },

@@ -62,6 +62,7 @@ fn events(events: usize, types: u64, minutes: u64) -> Vec<u8> {
 }
 
 /// Reads the time and the type of a line, and checks the form of both.
+#[inline(always)]
 fn parse(line: &[u8]) -> Option<Event> {
     let two = |at: usize| {
         let (tens, ones) = (line[at].wrapping_sub(b'0'), line[at + 1].wrapping_sub(b'0'));
@@ -114,10 +115,17 @@ fn by_hand(bytes: &[u8]) -> Tally {
 
 /// Sets tokio's clock to the latest event once a second, so that groups end by the time of events.
 fn timed(bytes: &[u8]) -> impl futures::Stream<Item = Event> {
-    let mut events = lines(bytes).filter_map(parse);
+    let mut lines = lines(bytes);
     let mut second = None;
     stream::poll_fn(move |cx| {
-        let event = events.next();
+        // Not `filter_map`, whose closure the compiler leaves out of line here: the loop by hand has it inline.
+        let event = loop {
+            match lines.next().map(parse) {
+                Some(None) => {}
+                Some(event) => break event,
+                None => break None,
+            }
+        };
         if let Some(now) = event.map(|event| event.millis / 1000) {
             let before = *second.get_or_insert(now);
             if now > before {

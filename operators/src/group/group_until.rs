@@ -209,7 +209,8 @@ where
 
     /// Bounds what sub-streams buffer: `each` unread items in one, `all` in all of them together, with groups that have
     /// not been taken yet; 1,024 and 65,536 if not said. `*_each` buffer nothing. When `all` was reached, the source goes on
-    /// as soon as more than a 256th of it is free again. An item that its reader has got may count as unread until the
+    /// as soon as more than a 256th of it is free again. When a sub-stream has reached `each`, up to a 16th as many items,
+    /// and at most 64, may have been read from the source already. An item that its reader has got may count as unread until the
     /// reader has got all that there was, or a 64th of `each`, or a 256th of `all`.
     ///
     /// # Panics

@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use std::time::Duration;
 use futures::TryStream;
 use tokio::time::Instant;
 
+use super::ahead::Ahead;
 use super::baton::{Baton, Seat};
 use super::lane::{self, Lane, Taken};
 use super::lanes::{Bounds, Lanes};
@@ -158,7 +158,9 @@ where
                     turn.over(Place::Done);
                 }
                 Err(panic) => {
-                    driver.route.hand_over(&self.out); // What came before can be read.
+                    // What came before can be read.
+                    drop(catch_unwind(AssertUnwindSafe(|| driver.rescue(&self.out))));
+                    driver.route.hand_over(&self.out);
                     resume_unwind(panic);
                 }
             }
@@ -197,7 +199,7 @@ where
         let lanes = Lanes::new(bounds);
         let driver = Driver {
             waker: Waker::from(Arc::clone(&lanes.baton)),
-            source: Box::pin(source),
+            source: Ahead::new(source),
             route,
             started: false,
             full: None,
@@ -271,7 +273,7 @@ where
     S: TryStream,
 {
     waker: Waker,
-    source: Pin<Box<S>>,
+    source: Ahead<S>,
     route: R,
     started: bool,
     /// A lane that was full when last seen.
@@ -307,6 +309,8 @@ where
         if let Some(failure) = self.failure.take() {
             return self.fail(out, failure);
         }
+        self.source.ask_again();
+        let ahead = if R::GATHERS { out.lanes.ahead() } else { 1 };
         let mut budget = Budget::new();
         let mut items = 0;
         // How many items may be read before it is looked at what is due and how full the buffers are.
@@ -339,9 +343,9 @@ where
                     }
                     continue;
                 }
-                steps = if R::LOOKS { 1 } else { out.lanes.steps(self.route.gathered()) };
+                steps = if R::LOOKS { 1 } else { out.lanes.steps(self.gathered()) };
             }
-            match self.source.as_mut().try_poll_next(&mut cx) {
+            match self.source.poll_next(&mut cx, ahead.min(steps).min(TURN - items)) {
                 Poll::Ready(Some(Ok(item))) => {
                     match self.route.item(item, out) {
                         Ok(None) => steps -= 1,
@@ -391,6 +395,19 @@ where
         }
     }
 
+    /// Items that have been read, and are not in their lanes yet.
+    #[inline]
+    fn gathered(&self) -> usize {
+        self.route.gathered() + self.source.len()
+    }
+
+    /// Sorts what the source gave before it panicked.
+    fn rescue(&mut self, out: &Out<K, S::Ok, S::Error>) {
+        for item in self.source.rescue() {
+            drop(self.route.item(item, out));
+        }
+    }
+
     /// Whether full buffers keep the source from being polled.
     #[inline]
     fn is_held(&mut self, out: &Out<K, S::Ok, S::Error>) -> bool {
@@ -411,7 +428,7 @@ where
         if self.full.as_ref().is_some_and(|lane| !lane.is_full(&out.lanes)) {
             self.full = self.route.another_full(&out.lanes);
         }
-        self.full.is_some() || out.lanes.is_full(self.route.gathered())
+        self.full.is_some() || out.lanes.is_full(self.gathered())
     }
 
     /// Until when readers have time to make room. Outside of a runtime nothing can be waited for: there, a stall is seen

@@ -71,6 +71,12 @@ impl Lanes {
         if open > most { most / 16 } else { open.saturating_mul(RUN).min(most) }
     }
 
+    /// How many items may be read before the first of them is put into its lane. If that fills it, the others wait: few beside
+    /// what it holds.
+    pub(super) const fn ahead(&self) -> usize {
+        if self.bounds.each < 16 { 1 } else { self.bounds.each / 16 }
+    }
+
     /// How many items may come until it is to be looked whether the lanes are full: each may open a lane, which counts too.
     pub(crate) fn steps(&self, gathered: usize) -> usize {
         (self.bounds.all.saturating_sub(self.buffered() + gathered) / 2).max(1)

@@ -1,6 +1,7 @@
 //! Operators that give each key a sub-stream, or a result, of its own.
 
 mod aggregate_each;
+mod ahead;
 pub(crate) mod baton;
 mod carrier;
 mod count_each;

@@ -4,6 +4,7 @@
 mod support;
 
 mod aggregate_each;
+mod ahead;
 mod bounds;
 mod carried;
 mod count_each;
