@@ -16,8 +16,8 @@ use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use self::major::Major;
-use self::pack::Pack;
 pub(crate) use self::pack::Own;
+use self::pack::Pack;
 #[cfg(feature = "kinesis")]
 pub(crate) use self::pack::Packer;
 use crate::{Error, ErrorKind};
