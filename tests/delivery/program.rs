@@ -71,8 +71,10 @@ impl Place {
         self.command(&[&ends, more].concat())
     }
 
+    /// These are few events for their time: as many on their way as the program has could be overtaken by too much of it, when
+    /// the server turns them away.
     async fn put(&self, messages: impl IntoIterator<Item = Message>) {
-        let mut sink = sink(STREAM).sdk_config(self.cloud.sdk_config()).build().await.unwrap();
+        let mut sink = sink(STREAM).budget(20_000).sdk_config(self.cloud.sdk_config()).build().await.unwrap();
         for message in messages {
             sink.feed(message).await.unwrap();
         }
@@ -208,7 +210,7 @@ async fn killed_at_any_time_over_a_split_and_a_merge_every_figure_is_that_of_the
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_process_sends_another_counts_and_a_wrong_seed_is_seen() {
     let place = Place::new(workload(rand::random())).await;
-    let sent = well(place.command(&["--produce", STREAM, "--rate", "100000"]).output().unwrap());
+    let sent = well(place.command(&["--produce", STREAM, "--rate", "1500"]).output().unwrap());
     assert_eq!(sent, format!("{} events sent to {STREAM}\n", place.events.len()));
     let out = well(place.counting(&["--once", "--check"]).output().unwrap());
     assert!(out.contains("Checked: all figures of") && out.contains("| created to assigned"), "{out}");
