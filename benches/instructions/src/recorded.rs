@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::{fmt, fs};
 
 /// By how much the ratio may grow, as a part of it.
-const MARGIN: f64 = 0.05;
+const MARGIN: f64 = 0.10;
 
 /// The same with another compiler than it was recorded with, which makes other code of loops and flows.
 const MARGIN_OF_ANOTHER_COMPILER: f64 = 0.25;
