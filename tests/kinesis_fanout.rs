@@ -13,7 +13,7 @@ use anabranch::sink::kinesis::KinesisSink;
 use anabranch::source::kinesis::{KinesisSource, Stats};
 use anabranch::source::{Source, Start};
 use anabranch_local_cloud::LocalCloud;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use aws_sdk_kinesis::Client;
 use futures::{SinkExt, TryStreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -42,13 +42,7 @@ async fn proxy(cloud: &LocalCloud, fate: Fate) -> SdkConfig {
             tokio::spawn(carry(client, upstream.clone(), fate, Arc::clone(&silenced)));
         }
     });
-    let config = cloud.sdk_config();
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(config.credentials_provider().unwrap())
-        .region(config.region().cloned())
-        .endpoint_url(url)
-        .build()
+    cloud.sdk_config_at(url)
 }
 
 async fn carry(client: TcpStream, upstream: String, fate: Fate, silenced: Arc<AtomicBool>) -> std::io::Result<()> {

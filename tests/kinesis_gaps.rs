@@ -13,7 +13,7 @@ use anabranch::source::kinesis::{InitialPosition, KinesisSource};
 use anabranch::store::{DirStore, Store};
 use anabranch::{Error, Message};
 use anabranch_local_cloud::LocalCloud;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{SinkExt, TryStreamExt};
 use tempfile::TempDir;
@@ -92,13 +92,7 @@ async fn proxy(cloud: &LocalCloud, ahead: Arc<AtomicI64>) -> SdkConfig {
             tokio::spawn(carry(client, upstream.clone(), Arc::clone(&ahead)));
         }
     });
-    let config = cloud.sdk_config();
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(config.credentials_provider().unwrap())
-        .region(config.region().cloned())
-        .endpoint_url(url)
-        .build()
+    cloud.sdk_config_at(url)
 }
 
 async fn carry(client: TcpStream, upstream: String, ahead: Arc<AtomicI64>) -> std::io::Result<()> {

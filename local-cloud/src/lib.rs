@@ -144,17 +144,17 @@ impl LocalCloud {
     /// The configuration by which the AWS clients of this process find these servers: what [`env`](Self::env) is to
     /// other processes. One value serves all services.
     pub fn sdk_config(&self) -> SdkConfig {
-        let credentials = Credentials::from_keys(ACCESS_KEY, SECRET_KEY, None);
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .region(Region::from_static(REGION))
-            .service_config(Endpoints {
-                kinesis: self.kinesis_url.clone(),
-                s3: self.s3_url.clone(),
-                dynamodb: self.dynamodb_url.clone(),
-            })
-            .build()
+        let endpoints = Endpoints {
+            kinesis: self.kinesis_url.clone(),
+            s3: self.s3_url.clone(),
+            dynamodb: self.dynamodb_url.clone(),
+        };
+        without_endpoints().service_config(endpoints).build()
+    }
+
+    /// The same, but that clients of any service find what is at `url`, such as a proxy before one of these servers.
+    pub fn sdk_config_at(&self, url: impl Into<String>) -> SdkConfig {
+        without_endpoints().endpoint_url(url).build()
     }
 
     /// Makes a bucket, if it is not there yet.
@@ -331,6 +331,14 @@ impl LoadServiceConfig for Endpoints {
             _ => None,
         }
     }
+}
+
+fn without_endpoints() -> aws_types::sdk_config::Builder {
+    let credentials = Credentials::from_keys(ACCESS_KEY, SECRET_KEY, None);
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .region(Region::from_static(REGION))
 }
 
 fn listen(runtime: &Runtime) -> io::Result<(tokio::net::TcpListener, String)> {

@@ -13,7 +13,7 @@ use anabranch::lease::{Change, Checkpoint, DynamoDbTable, LeaseTable};
 use anabranch::source::{Source, kinesis::KinesisSource};
 use anabranch::{ErrorKind, Position};
 use anabranch_local_cloud::LocalCloud;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -202,19 +202,10 @@ async fn the_embedded_server_keeps_tables_where_it_is_told_to() {
     }
 }
 
-fn with_endpoint(config: &SdkConfig, url: &str) -> SdkConfig {
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .credentials_provider(config.credentials_provider().unwrap())
-        .region(config.region().cloned())
-        .endpoint_url(url)
-        .build()
-}
-
 #[tokio::test]
 async fn an_endpoint_that_is_no_dynamodb_is_named() {
     let cloud = LocalCloud::start().unwrap();
-    let table = table(&with_endpoint(&cloud.sdk_config(), cloud.s3_url())).await;
+    let table = table(&cloud.sdk_config_at(cloud.s3_url())).await;
     let error = table.prepare().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
     let text = format!("{error:?}");
@@ -224,9 +215,9 @@ async fn an_endpoint_that_is_no_dynamodb_is_named() {
 
 #[tokio::test]
 async fn an_endpoint_that_is_no_address_is_refused_before_it_is_called() {
-    let config = LocalCloud::start().unwrap().sdk_config();
+    let cloud = LocalCloud::start().unwrap();
     for url in ["nonsense", "localhost:8000", "http://", "http:///x", "ftp://a", "http://a b"] {
-        let error = DynamoDbTable::builder(TABLE).sdk_config(with_endpoint(&config, url)).build().await.unwrap_err();
+        let error = DynamoDbTable::builder(TABLE).sdk_config(cloud.sdk_config_at(url)).build().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage, "{url}: {error}");
         assert!(error.to_string().contains(url) && error.to_string().contains("AWS_ENDPOINT_URL_DYNAMODB"), "{error}");
     }
@@ -262,8 +253,7 @@ async fn a_name_that_is_none_is_refused() {
 async fn another_server_agrees() {
     let url = std::env::var("MOTO_URL").expect("MOTO_URL is set");
     let cloud = LocalCloud::start().unwrap();
-    let config = cloud.sdk_config();
-    let config = with_endpoint(&config, &url);
+    let config = cloud.sdk_config_at(&url);
     let fresh = async || {
         let _ = Client::new(&config).delete_table().table_name(TABLE).send().await;
     };

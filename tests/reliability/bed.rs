@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anabranch::codec::kpl::{self, SubRecord};
 use anabranch::store::{S3Store, Store};
 use anabranch_local_cloud::LocalCloud;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{PutRecordsRequestEntry, Shard, StreamStatus};
@@ -117,13 +117,7 @@ impl Bed {
 
     /// The configuration by which the clients of this process find the proxy of Kinesis.
     pub(crate) fn through_the_proxy(&self) -> SdkConfig {
-        let config = self.cloud.sdk_config();
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .credentials_provider(config.credentials_provider().unwrap())
-            .region(config.region().cloned())
-            .endpoint_url(&self.kinesis.0)
-            .build()
+        self.cloud.sdk_config_at(&self.kinesis.0)
     }
 
     /// What the proxy of Kinesis does from now on.

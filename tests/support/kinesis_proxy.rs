@@ -68,13 +68,7 @@ pub(crate) async fn proxy(cloud: &LocalCloud, decide: impl Fn(&Call) -> Deed + S
         let call = Call::of(request);
         decide(&call).on(call)
     });
-    let config = cloud.sdk_config();
-    SdkConfig::builder()
-        .behavior_version(aws_config::BehaviorVersion::latest())
-        .credentials_provider(config.credentials_provider().unwrap())
-        .region(config.region().cloned())
-        .endpoint_url(url.await)
-        .build()
+    cloud.sdk_config_at(url.await)
 }
 
 /// Passes on some of the entries, and makes up refusals for the others.

@@ -73,8 +73,8 @@ impl Lanes {
 
     /// How many items may be read before the first of them is put into its lane. If that fills it, the others wait: few beside
     /// what it holds.
-    pub(super) const fn ahead(&self) -> usize {
-        if self.bounds.each < 16 { 1 } else { self.bounds.each / 16 }
+    pub(super) fn ahead(&self) -> usize {
+        (self.bounds.each / 16).max(1)
     }
 
     /// How many items may come until it is to be looked whether the lanes are full: each may open a lane, which counts too.
