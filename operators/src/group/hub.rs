@@ -4,7 +4,6 @@
 //! is something in its own. While it does, the driver is out, so nobody waits for a lock: who finds it out waits to be
 //! woken. The source is always polled with the [`Baton`](super::baton::Baton) as its waker.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -42,7 +41,7 @@ impl<K, T, E> Out<K, T, E> {
     }
 
     /// Gives to the reader of the outer stream what has opened, and was [counted](Lanes::add) already.
-    pub(super) fn give(&self, opened: &mut VecDeque<Arc<Lane<K, T, E>>>) {
+    pub(super) fn give(&self, opened: &mut Vec<Arc<Lane<K, T, E>>>) {
         lane::call(&self.lanes, self.outer.append(&self.lanes, opened, false));
         for unread in opened.drain(..) {
             drop(unread.abandon(&self.lanes));

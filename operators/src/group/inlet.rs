@@ -1,6 +1,5 @@
 //! [`Inlet`] and [`Gathering`]: the end of the lanes at which items come in.
 
-use std::collections::VecDeque;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -11,13 +10,12 @@ use super::lane::Lane;
 use super::lanes::Lanes;
 use crate::rota::Member;
 
-/// What is kept of an open group: where its lane is, and where its items gather.
+/// What is kept of an open group: where its lane is, and where its items gather. It lies in the entry of the group's key, so
+/// it is small.
 pub(super) struct Inlet {
     lane: u32,
-    /// How many more items the lane surely has room for, with those that have gathered.
-    room: u32,
-    /// Its pot, counted from the first that was ever begun. If that is not in use any more, it has none.
-    pot: u64,
+    /// Its pot, if that is in use and says so itself.
+    pot: u32,
 }
 
 /// Items gather here while the source is polled, and are handed over to their lanes together: one lock and one wake for
@@ -29,10 +27,8 @@ pub(super) struct Gathering<K, T, E> {
     pots: Vec<Pot<T>>,
     /// How many of them are in use: the first ones.
     used: usize,
-    /// Which was the first of them, of all that were ever begun. Lanes begin with a pot that never was.
-    first: u64,
     /// Groups that have opened.
-    opened: VecDeque<Arc<Lane<K, T, E>>>,
+    opened: Vec<Arc<Lane<K, T, E>>>,
     /// How many they are, with the items in all pots.
     gathered: usize,
     /// Those streams of a merge that are to be called for what was handed over.
@@ -40,9 +36,16 @@ pub(super) struct Gathering<K, T, E> {
 }
 
 struct Pot<T> {
-    /// That of a group which has ended, if nothing is in the pot.
+    /// None if the pot is not in use; that of a group which has ended, if nothing is in it.
     lane: u32,
-    items: VecDeque<T>,
+    /// How many items the lane surely has room for, with those that are in the pot.
+    room: u32,
+    items: Vec<T>,
+}
+
+impl<T> Pot<T> {
+    /// No group has this number: fewer are open at once.
+    const NO_LANE: u32 = u32::MAX;
 }
 
 impl<K, T, E> Gathering<K, T, E> {
@@ -51,8 +54,7 @@ impl<K, T, E> Gathering<K, T, E> {
             lanes: Slab::new(),
             pots: Vec::new(),
             used: 0,
-            first: 1,
-            opened: VecDeque::new(),
+            opened: Vec::new(),
             gathered: 0,
             calls: Vec::new(),
         }
@@ -70,52 +72,49 @@ impl<K, T, E> Gathering<K, T, E> {
     }
 
     /// Adds a group. There are never more than numbers of 32 bits.
-    pub(super) fn open(&mut self, lanes: &Lanes, key: K) -> Inlet {
+    pub(super) fn open(&mut self, key: K) -> Inlet {
         let lane = Arc::new(Lane::new(key));
-        self.opened.push_back(Arc::clone(&lane));
+        self.opened.push(Arc::clone(&lane));
         self.gathered += 1;
-        Inlet { lane: self.lanes.insert(lane) as u32, room: lanes.room(0), pot: 0 }
+        Inlet { lane: self.lanes.insert(lane) as u32, pot: 0 }
     }
 
     /// Adds an item; gives its lane if that is full with it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, lanes: &Lanes, inlet: &mut Inlet, item: T) -> Option<Arc<Lane<K, T, E>>> {
-        let at = match self.find(inlet) {
-            Some(at) => at,
-            None => self.begin(inlet),
-        };
-        self.pots[at].items.push_back(item);
-        self.gathered += 1;
-        inlet.room = inlet.room.saturating_sub(1);
-        if inlet.room == 0 { self.filled(lanes, inlet, at) } else { None }
+        match self.pots.get_mut(inlet.pot as usize) {
+            Some(pot) if pot.lane == inlet.lane => {
+                self.gathered += 1;
+                pot.items.push(item);
+                if pot.items.len() >= pot.room as usize { self.filled(lanes, inlet) } else { None }
+            }
+            _ => self.begin(lanes, inlet, item),
+        }
+    }
+
+    /// Adds an item of a lane that has no pot.
+    #[inline(never)]
+    fn begin(&mut self, lanes: &Lanes, inlet: &mut Inlet, item: T) -> Option<Arc<Lane<K, T, E>>> {
+        if self.used == self.pots.len() {
+            self.pots.push(Pot { lane: Pot::<T>::NO_LANE, room: 0, items: Vec::new() });
+        }
+        let pot = &mut self.pots[self.used];
+        pot.lane = inlet.lane;
+        // The lane itself is not looked at, far away in memory as it is: it has no more items than all have together.
+        pot.room = lanes.room(lanes.buffered());
+        inlet.pot = self.used as u32;
+        self.used += 1;
+        self.push(lanes, inlet, item)
     }
 
     /// Looks how much room there is, and gives the lane if there is none.
     #[cold]
     #[inline(never)]
-    fn filled(&self, lanes: &Lanes, inlet: &mut Inlet, at: usize) -> Option<Arc<Lane<K, T, E>>> {
+    fn filled(&mut self, lanes: &Lanes, inlet: &Inlet) -> Option<Arc<Lane<K, T, E>>> {
         let lane = self.lanes.get(inlet.lane as usize)?;
-        inlet.room = lanes.room(lane.len() + self.pots[at].items.len());
-        (inlet.room == 0).then(|| Arc::clone(lane))
-    }
-
-    /// Where the pot of a lane is, if it has one.
-    #[inline]
-    fn find(&self, inlet: &Inlet) -> Option<usize> {
-        let at = inlet.pot.wrapping_sub(self.first);
-        (at < self.used as u64).then_some(at as usize)
-    }
-
-    #[inline(never)]
-    fn begin(&mut self, inlet: &mut Inlet) -> usize {
-        let at = self.used;
-        match self.pots.get_mut(at) {
-            Some(pot) => pot.lane = inlet.lane,
-            None => self.pots.push(Pot { lane: inlet.lane, items: VecDeque::new() }),
-        }
-        inlet.pot = self.first + at as u64;
-        self.used += 1;
-        at
+        let pot = self.pots.get_mut(inlet.pot as usize)?;
+        pot.room = lanes.room(lane.len());
+        (pot.items.len() >= pot.room as usize).then(|| Arc::clone(lane))
     }
 
     /// Hands over to the lanes, and to the outer stream, all that has gathered.
@@ -126,13 +125,13 @@ impl<K, T, E> Gathering<K, T, E> {
         if self.gathered > 0 {
             lanes.add(std::mem::take(&mut self.gathered));
         }
-        self.first += self.used as u64;
         for pots in self.pots[..std::mem::take(&mut self.used)].chunks_mut(AT_ONCE) {
             for pot in &*pots {
                 black_box(self.lanes.get(pot.lane as usize).is_some_and(|lane| lane.is_ready()));
             }
-            for pot in pots.iter_mut().filter(|pot| !pot.items.is_empty()) {
-                if let Some(lane) = self.lanes.get(pot.lane as usize) {
+            for pot in pots {
+                let lane = self.lanes.get(std::mem::replace(&mut pot.lane, Pot::<T>::NO_LANE) as usize);
+                if let Some(lane) = lane.filter(|_| !pot.items.is_empty()) {
                     self.calls.extend(lane.append(lanes, &mut pot.items, false));
                     pot.items.clear();
                 }
@@ -146,10 +145,10 @@ impl<K, T, E> Gathering<K, T, E> {
 
     /// A group ends with what has gathered for it. Whom to [call](Self::call) for that is called later.
     pub(super) fn end(&mut self, lanes: &Lanes, inlet: &Inlet) {
-        let mut none = VecDeque::new();
-        let pot = self.find(inlet);
         let Some(lane) = self.lanes.try_remove(inlet.lane as usize) else { return };
-        let items = pot.map_or(&mut none, |at| &mut self.pots[at].items);
+        let mut none = Vec::new();
+        let pot = self.pots.get_mut(inlet.pot as usize).filter(|pot| pot.lane == inlet.lane);
+        let items = pot.map_or(&mut none, |pot| &mut pot.items);
         if !items.is_empty() {
             self.gathered -= items.len();
             lanes.add(items.len());
@@ -160,9 +159,8 @@ impl<K, T, E> Gathering<K, T, E> {
 
     /// Takes the lane of a group out, and drops what has gathered for it.
     pub(super) fn remove(&mut self, inlet: &Inlet) -> Option<Arc<Lane<K, T, E>>> {
-        if let Some(at) = self.find(inlet) {
-            let items = std::mem::take(&mut self.pots[at].items);
-            self.gathered -= items.len();
+        if let Some(pot) = self.pots.get_mut(inlet.pot as usize).filter(|pot| pot.lane == inlet.lane) {
+            self.gathered -= std::mem::take(&mut pot.items).len();
         }
         self.lanes.try_remove(inlet.lane as usize)
     }

@@ -10,9 +10,6 @@ use crate::rota::Member;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, lock};
 
-/// So few items are moved faster one by one than as slices.
-const FEW: usize = 4;
-
 /// Items that wait for their reader, and how the sub-stream ended. Locked for a few instructions at a time; nothing of
 /// the user's is called or dropped under the lock.
 pub(crate) struct Lane<K, T, E> {
@@ -28,7 +25,8 @@ pub(crate) struct Lane<K, T, E> {
 
 /// What the reader of a lane has taken out of it and not yet given: all that was there, under one lock.
 pub(crate) struct Taken<T> {
-    items: VecDeque<T>,
+    /// The next one last.
+    items: Vec<T>,
     /// How many of them there were when it was last counted what was given.
     counted: u32,
     /// It is counted when there are no more than these.
@@ -39,7 +37,7 @@ pub(crate) struct Taken<T> {
 
 impl<T> Taken<T> {
     pub(crate) const fn new() -> Self {
-        Self { items: VecDeque::new(), counted: 0, few: 0, called: None }
+        Self { items: Vec::new(), counted: 0, few: 0, called: None }
     }
 
     /// Whether what was given is counted with the next item.
@@ -149,7 +147,7 @@ impl<K, T, E> Lane<K, T, E> {
     /// Adds items that have been [counted](Lanes::add) already, or leaves them to be dropped if nobody will read them. Gives the
     /// stream of the merge that is to be called for that, or for the end of the lane, if these are its last.
     #[must_use = "nobody else calls it"]
-    pub(super) fn append(&self, lanes: &Lanes, items: &mut VecDeque<T>, last: bool) -> Option<Member> {
+    pub(super) fn append(&self, lanes: &Lanes, items: &mut Vec<T>, last: bool) -> Option<Member> {
         let count = items.len();
         let mut state = self.lock();
         if state.abandoned {
@@ -158,19 +156,14 @@ impl<K, T, E> Lane<K, T, E> {
             return None;
         }
         if state.items.is_empty() && state.items.capacity() >= count {
-            std::mem::swap(&mut state.items, items);
+            let empty = std::mem::replace(&mut state.items, VecDeque::from(std::mem::take(items)));
+            *items = Vec::from(empty);
         } else {
             // What gathers next finds a buffer, and this one is no larger than it must be, as lanes are many.
             if state.items.capacity() == 0 {
                 state.items.reserve_exact(count);
             }
-            if count <= FEW {
-                while let Some(item) = items.pop_front() {
-                    state.items.push_back(item);
-                }
-            } else {
-                state.items.append(items);
-            }
+            state.items.extend(items.drain(..));
         }
         state.ended |= last;
         self.added(lanes, state, count)
@@ -273,7 +266,7 @@ impl<K, T, E> Lane<K, T, E> {
     /// While the source is held back, each item given makes room at once; otherwise some do together.
     #[inline(always)]
     pub(crate) fn give_one_of_many(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
-        if taken.is_due(lanes) || self.failed.load(Ordering::Acquire) { None } else { taken.items.pop_front() }
+        if taken.is_due(lanes) || self.failed.load(Ordering::Acquire) { None } else { taken.items.pop() }
     }
 
     /// The next item that was taken before, if the lane has not failed since; counts what was given with it.
@@ -292,7 +285,7 @@ impl<K, T, E> Lane<K, T, E> {
     }
 
     fn give_and_count(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
-        let item = taken.items.pop_front()?;
+        let item = taken.items.pop()?;
         self.count_given(lanes, taken);
         Some(item)
     }
@@ -319,11 +312,13 @@ impl<K, T, E> Lane<K, T, E> {
             // One that comes alone is given at once, so that the reader needs no buffer for it.
             return self.take_first(lanes, state, polled);
         }
-        std::mem::swap(&mut state.items, &mut taken.items);
-        taken.begin(lanes.uncounted());
+        let items = std::mem::replace(&mut state.items, VecDeque::from(std::mem::take(&mut taken.items)));
         self.was_taken(lanes, state, false, polled);
+        taken.items = Vec::from(items);
+        taken.items.reverse();
+        taken.begin(lanes.uncounted());
         // Not looking for a failure that has come meanwhile: it is for the next call.
-        let first = if taken.is_due(lanes) { self.give_and_count(lanes, taken) } else { taken.items.pop_front() };
+        let first = if taken.is_due(lanes) { self.give_and_count(lanes, taken) } else { taken.items.pop() };
         first.map(Ok)
     }
 
