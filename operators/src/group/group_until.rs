@@ -424,11 +424,10 @@ where
     #[inline(always)]
     fn item(&mut self, item: T, out: &Out<K, T, E>) -> Result<Filled<K, T, E>, E> {
         match self.groups.count_item((self.key)(&item)) {
-            Lookup::Open(inlet, last) => {
-                let full = self.gathering.push(&out.lanes, inlet, item);
-                if let Some(last) = last {
-                    self.end_last(last, &out.lanes);
-                }
+            Lookup::Open(inlet, None) => Ok(self.gathering.push(&out.lanes, inlet, item)),
+            Lookup::Open(inlet, Some(last)) => {
+                let full = self.gathering.push_last(&out.lanes, inlet, item);
+                self.end_last(last, &out.lanes);
                 Ok(full)
             }
             Lookup::Absent(vacancy) => self.open(vacancy, item, out),

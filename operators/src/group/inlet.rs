@@ -92,6 +92,12 @@ impl<K, T, E> Gathering<K, T, E> {
         }
     }
 
+    /// The same out of line, for what is rare.
+    #[inline(never)]
+    pub(super) fn push_last(&mut self, lanes: &Lanes, inlet: &mut Inlet, item: T) -> Option<Arc<Lane<K, T, E>>> {
+        self.push(lanes, inlet, item)
+    }
+
     /// Adds an item of a lane that has no pot.
     #[inline(never)]
     fn begin(&mut self, lanes: &Lanes, inlet: &mut Inlet, item: T) -> Option<Arc<Lane<K, T, E>>> {
