@@ -367,7 +367,7 @@ where
             self.gathering.end(&out.lanes, &oldest);
             self.gathering.call(&out.lanes);
         }
-        let mut inlet = self.gathering.open(vacancy.key().clone());
+        let mut inlet = self.gathering.open(&out.lanes, vacancy.key().clone());
         let full = self.gathering.push(&out.lanes, &mut inlet, item);
         if let Some(last) = self.groups.open(vacancy, inlet) {
             self.end_last(last, &out.lanes);

@@ -23,7 +23,7 @@ pub(super) struct Inlet {
 /// have a buffer for that.
 pub(super) struct Gathering<K, T, E> {
     /// The lanes of open groups. They are not looked at for each item, since they are far apart in memory.
-    lanes: Slab<Arc<Lane<K, T, E>>>,
+    lanes: Slab<Outlet<K, T, E>>,
     pots: Vec<Pot<T>>,
     /// How many of them are in use: the first ones.
     used: usize,
@@ -35,10 +35,16 @@ pub(super) struct Gathering<K, T, E> {
     calls: Vec<Member>,
 }
 
+struct Outlet<K, T, E> {
+    lane: Arc<Lane<K, T, E>>,
+    /// How many items it surely has room for.
+    room: u32,
+}
+
 struct Pot<T> {
     /// None if the pot is not in use; that of a group which has ended, if nothing is in it.
     lane: u32,
-    /// How many items the lane surely has room for, with those that are in the pot.
+    /// How many items the lane surely has room for, those in the pot among them.
     room: u32,
     items: Vec<T>,
 }
@@ -50,14 +56,7 @@ impl<T> Pot<T> {
 
 impl<K, T, E> Gathering<K, T, E> {
     pub(super) const fn new() -> Self {
-        Self {
-            lanes: Slab::new(),
-            pots: Vec::new(),
-            used: 0,
-            opened: Vec::new(),
-            gathered: 0,
-            calls: Vec::new(),
-        }
+        Self { lanes: Slab::new(), pots: Vec::new(), used: 0, opened: Vec::new(), gathered: 0, calls: Vec::new() }
     }
 
     /// Groups and items that have gathered.
@@ -68,15 +67,15 @@ impl<K, T, E> Gathering<K, T, E> {
 
     /// The lanes of open groups.
     pub(super) fn lanes(&self) -> impl Iterator<Item = &Arc<Lane<K, T, E>>> {
-        self.lanes.iter().map(|(_, lane)| lane)
+        self.lanes.iter().map(|(_, outlet)| &outlet.lane)
     }
 
     /// Adds a group. There are never more than numbers of 32 bits.
-    pub(super) fn open(&mut self, key: K) -> Inlet {
+    pub(super) fn open(&mut self, lanes: &Lanes, key: K) -> Inlet {
         let lane = Arc::new(Lane::new(key));
         self.opened.push(Arc::clone(&lane));
         self.gathered += 1;
-        Inlet { lane: self.lanes.insert(lane) as u32, pot: 0 }
+        Inlet { lane: self.lanes.insert(Outlet { lane, room: lanes.room(0) }) as u32, pot: 0 }
     }
 
     /// Adds an item; gives its lane if that is full with it.
@@ -106,8 +105,7 @@ impl<K, T, E> Gathering<K, T, E> {
         }
         let pot = &mut self.pots[self.used];
         pot.lane = inlet.lane;
-        // The lane itself is not looked at, far away in memory as it is: it has no more items than all have together.
-        pot.room = lanes.room(lanes.buffered());
+        pot.room = self.lanes.get(inlet.lane as usize).map_or(0, |outlet| outlet.room);
         inlet.pot = self.used as u32;
         self.used += 1;
         self.push(lanes, inlet, item)
@@ -117,10 +115,11 @@ impl<K, T, E> Gathering<K, T, E> {
     #[cold]
     #[inline(never)]
     fn filled(&mut self, lanes: &Lanes, inlet: &Inlet) -> Option<Arc<Lane<K, T, E>>> {
-        let lane = self.lanes.get(inlet.lane as usize)?;
+        let outlet = self.lanes.get_mut(inlet.lane as usize)?;
         let pot = self.pots.get_mut(inlet.pot as usize)?;
-        pot.room = lanes.room(lane.len());
-        (pot.items.len() >= pot.room as usize).then(|| Arc::clone(lane))
+        outlet.room = lanes.room(outlet.lane.len());
+        pot.room = outlet.room;
+        (pot.items.len() >= pot.room as usize).then(|| Arc::clone(&outlet.lane))
     }
 
     /// Hands over to the lanes, and to the outer stream, all that has gathered.
@@ -133,12 +132,13 @@ impl<K, T, E> Gathering<K, T, E> {
         }
         for pots in self.pots[..std::mem::take(&mut self.used)].chunks_mut(AT_ONCE) {
             for pot in &*pots {
-                black_box(self.lanes.get(pot.lane as usize).is_some_and(|lane| lane.is_ready()));
+                black_box(self.lanes.get(pot.lane as usize).map(|outlet| outlet.lane.look_ahead()));
             }
             for pot in pots {
-                let lane = self.lanes.get(std::mem::replace(&mut pot.lane, Pot::<T>::NO_LANE) as usize);
-                if let Some(lane) = lane.filter(|_| !pot.items.is_empty()) {
-                    self.calls.extend(lane.append(lanes, &mut pot.items, false));
+                let outlet = self.lanes.get_mut(std::mem::replace(&mut pot.lane, Pot::<T>::NO_LANE) as usize);
+                if let Some(outlet) = outlet.filter(|_| !pot.items.is_empty()) {
+                    outlet.room = outlet.room.saturating_sub(pot.items.len() as u32);
+                    self.calls.extend(outlet.lane.append(lanes, &mut pot.items, false));
                     pot.items.clear();
                 }
             }
@@ -151,7 +151,7 @@ impl<K, T, E> Gathering<K, T, E> {
 
     /// A group ends with what has gathered for it. Whom to [call](Self::call) for that is called later.
     pub(super) fn end(&mut self, lanes: &Lanes, inlet: &Inlet) {
-        let Some(lane) = self.lanes.try_remove(inlet.lane as usize) else { return };
+        let Some(Outlet { lane, .. }) = self.lanes.try_remove(inlet.lane as usize) else { return };
         let mut none = Vec::new();
         let pot = self.pots.get_mut(inlet.pot as usize).filter(|pot| pot.lane == inlet.lane);
         let items = pot.map_or(&mut none, |pot| &mut pot.items);
@@ -168,7 +168,7 @@ impl<K, T, E> Gathering<K, T, E> {
         if let Some(pot) = self.pots.get_mut(inlet.pot as usize).filter(|pot| pot.lane == inlet.lane) {
             self.gathered -= std::mem::take(&mut pot.items).len();
         }
-        self.lanes.try_remove(inlet.lane as usize)
+        self.lanes.try_remove(inlet.lane as usize).map(|outlet| outlet.lane)
     }
 
     /// Calls the streams of a merge that have something to take.

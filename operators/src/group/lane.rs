@@ -110,6 +110,12 @@ impl<K, T, E> Lane<K, T, E> {
         self.ready.load(Ordering::Acquire)
     }
 
+    /// Brings both ends of it into the processor's cache.
+    #[inline]
+    pub(super) fn look_ahead(self: &Arc<Self>) -> (usize, bool) {
+        (Arc::strong_count(self), self.is_ready())
+    }
+
     /// Whether it may not get another item.
     pub(crate) fn is_full(&self, lanes: &Lanes) -> bool {
         let state = self.lock();

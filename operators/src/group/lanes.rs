@@ -68,7 +68,7 @@ impl Lanes {
     /// so that lanes are still in the processor's cache when what was handed over is read.
     pub(super) fn gathering(&self, open: usize) -> usize {
         let most = self.bounds.all - self.bounds.all / 8;
-        if open > most { most / 16 } else { open.saturating_mul(RUN).min(most) }
+        if open > most { most / 64 } else { open.saturating_mul(RUN).min(most) }
     }
 
     /// How many items may be read before the first of them is put into its lane. If that fills it, the others wait: few beside
