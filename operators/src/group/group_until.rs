@@ -29,6 +29,7 @@ use super::substream::{Group, SubStreams};
 use super::table::{Id, Lookup, Vacancy};
 use super::until::{GroupSignal, Until};
 use crate::budget::Budget;
+use crate::sync::TURN;
 use crate::{Counter, Flow, OperatorError};
 
 /// How many groups may be open if nothing else is said.
@@ -443,7 +444,15 @@ where
     }
 
     fn hand_over(&mut self, out: &Out<K, T, E>) {
-        self.gathering.hand_over(out);
+        self.gathering.hand_over(out, usize::MAX);
+    }
+
+    fn hand_over_some(&mut self, out: &Out<K, T, E>) {
+        self.gathering.hand_over(out, TURN);
+    }
+
+    fn hands_over(&self) -> bool {
+        self.gathering.hands_over()
     }
 
     fn take_open(&mut self) -> Option<Arc<Lane<K, T, E>>> {

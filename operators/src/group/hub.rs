@@ -41,9 +41,9 @@ impl<K, T, E> Out<K, T, E> {
     }
 
     /// Gives to the reader of the outer stream what has opened, and was [counted](Lanes::add) already.
-    pub(super) fn give(&self, opened: &mut Vec<Arc<Lane<K, T, E>>>) {
-        lane::call(&self.lanes, self.outer.append(&self.lanes, opened, false));
-        for unread in opened.drain(..) {
+    pub(super) fn give(&self, mut opened: Vec<Arc<Lane<K, T, E>>>) {
+        lane::call(&self.lanes, self.outer.append(&self.lanes, &mut opened, false));
+        for unread in opened {
             drop(unread.abandon(&self.lanes));
         }
     }
@@ -309,6 +309,14 @@ where
             return self.fail(out, failure);
         }
         self.source.ask_again();
+        if self.route.hands_over() {
+            self.route.hand_over_some(out);
+            if served() {
+                return Drove::Served;
+            }
+            waker.wake_by_ref();
+            return Drove::Waits;
+        }
         let ahead = if R::GATHERS { out.lanes.ahead() } else { 1 };
         let mut budget = Budget::new();
         let mut items = 0;
@@ -390,7 +398,7 @@ where
     /// Others have their turn. What has gathered is handed over if it is enough.
     fn pause(&mut self, out: &Out<K, S::Ok, S::Error>) {
         if !self.route.gathers_on(&out.lanes) {
-            self.route.hand_over(out);
+            self.route.hand_over_some(out);
         }
     }
 

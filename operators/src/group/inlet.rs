@@ -25,8 +25,10 @@ pub(super) struct Gathering<K, T, E> {
     /// The lanes of open groups. They are not looked at for each item, since they are far apart in memory.
     lanes: Slab<Outlet<K, T, E>>,
     pots: Vec<Pot<T>>,
-    /// How many of them are in use: the first ones.
+    /// How many of them have been begun: the first ones.
     used: usize,
+    /// How many of these were handed over already.
+    handed: usize,
     /// Groups that have opened.
     opened: Vec<Arc<Lane<K, T, E>>>,
     /// How many they are, with the items in all pots.
@@ -44,6 +46,8 @@ struct Outlet<K, T, E> {
 struct Pot<T> {
     /// None if the pot is not in use; that of a group which has ended, if nothing is in it.
     lane: u32,
+    /// Whether its group is among those that have opened.
+    opened: bool,
     /// How many items the lane surely has room for, those in the pot among them.
     room: u32,
     items: Vec<T>,
@@ -56,7 +60,15 @@ impl<T> Pot<T> {
 
 impl<K, T, E> Gathering<K, T, E> {
     pub(super) const fn new() -> Self {
-        Self { lanes: Slab::new(), pots: Vec::new(), used: 0, opened: Vec::new(), gathered: 0, calls: Vec::new() }
+        Self {
+            lanes: Slab::new(),
+            pots: Vec::new(),
+            used: 0,
+            handed: 0,
+            opened: Vec::new(),
+            gathered: 0,
+            calls: Vec::new(),
+        }
     }
 
     /// Groups and items that have gathered.
@@ -75,7 +87,9 @@ impl<K, T, E> Gathering<K, T, E> {
         let lane = Arc::new(Lane::new(key));
         self.opened.push(Arc::clone(&lane));
         self.gathered += 1;
-        Inlet { lane: self.lanes.insert(Outlet { lane, room: lanes.room(0) }) as u32, pot: 0 }
+        let mut inlet = Inlet { lane: self.lanes.insert(Outlet { lane, room: lanes.room(0) }) as u32, pot: 0 };
+        self.begin(&mut inlet).opened = true;
+        inlet
     }
 
     /// Adds an item; gives its lane if that is full with it.
@@ -87,7 +101,7 @@ impl<K, T, E> Gathering<K, T, E> {
                 pot.items.push(item);
                 if pot.items.len() >= pot.room as usize { self.filled(lanes, inlet) } else { None }
             }
-            _ => self.begin(lanes, inlet, item),
+            _ => self.push_first(lanes, inlet, item),
         }
     }
 
@@ -99,16 +113,23 @@ impl<K, T, E> Gathering<K, T, E> {
 
     /// Adds an item of a lane that has no pot.
     #[inline(never)]
-    fn begin(&mut self, lanes: &Lanes, inlet: &mut Inlet, item: T) -> Option<Arc<Lane<K, T, E>>> {
-        if self.used == self.pots.len() {
-            self.pots.push(Pot { lane: Pot::<T>::NO_LANE, room: 0, items: Vec::new() });
+    fn push_first(&mut self, lanes: &Lanes, inlet: &mut Inlet, item: T) -> Option<Arc<Lane<K, T, E>>> {
+        self.begin(inlet);
+        self.push(lanes, inlet, item)
+    }
+
+    /// Gives a lane a pot.
+    fn begin(&mut self, inlet: &mut Inlet) -> &mut Pot<T> {
+        let at = self.used;
+        self.used += 1;
+        if at == self.pots.len() {
+            self.pots.push(Pot { lane: Pot::<T>::NO_LANE, opened: false, room: 0, items: Vec::new() });
         }
-        let pot = &mut self.pots[self.used];
+        let pot = &mut self.pots[at];
         pot.lane = inlet.lane;
         pot.room = self.lanes.get(inlet.lane as usize).map_or(0, |outlet| outlet.room);
-        inlet.pot = self.used as u32;
-        self.used += 1;
-        self.push(lanes, inlet, item)
+        inlet.pot = at as u32;
+        pot
     }
 
     /// Looks how much room there is, and gives the lane if there is none.
@@ -122,19 +143,31 @@ impl<K, T, E> Gathering<K, T, E> {
         (pot.items.len() >= pot.room as usize).then(|| Arc::clone(&outlet.lane))
     }
 
-    /// Hands over to the lanes, and to the outer stream, all that has gathered.
-    pub(super) fn hand_over(&mut self, out: &Out<K, T, E>) {
+    /// Whether some groups were handed over what has gathered for them, and others not yet.
+    pub(super) const fn hands_over(&self) -> bool {
+        self.handed > 0
+    }
+
+    /// Hands over to the lanes, and to the outer stream, what has gathered of so many groups at most: those that were the
+    /// first to get something.
+    pub(super) fn hand_over(&mut self, out: &Out<K, T, E>, most: usize) {
         /// Lanes are looked at before what is done with these, so that the waits for their memory overlap.
         const AT_ONCE: usize = 16;
         let lanes = &out.lanes;
-        if self.gathered > 0 {
-            lanes.add(std::mem::take(&mut self.gathered));
+        let to = self.used.min(self.handed.saturating_add(most));
+        let pots = &mut self.pots[std::mem::replace(&mut self.handed, to)..to];
+        let opened = pots.iter().filter(|pot| pot.opened).count();
+        let count = opened + pots.iter().map(|pot| pot.items.len()).sum::<usize>();
+        if count > 0 {
+            self.gathered -= count;
+            lanes.add(count);
         }
-        for pots in self.pots[..std::mem::take(&mut self.used)].chunks_mut(AT_ONCE) {
+        for pots in pots.chunks_mut(AT_ONCE) {
             for pot in &*pots {
                 black_box(self.lanes.get(pot.lane as usize).map(|outlet| outlet.lane.look_ahead()));
             }
             for pot in pots {
+                pot.opened = false;
                 let outlet = self.lanes.get_mut(std::mem::replace(&mut pot.lane, Pot::<T>::NO_LANE) as usize);
                 if let Some(outlet) = outlet.filter(|_| !pot.items.is_empty()) {
                     outlet.room = outlet.room.saturating_sub(pot.items.len() as u32);
@@ -143,9 +176,12 @@ impl<K, T, E> Gathering<K, T, E> {
                 }
             }
         }
+        if self.handed == self.used {
+            (self.used, self.handed) = (0, 0);
+        }
         self.call(lanes);
-        if !self.opened.is_empty() {
-            out.give(&mut self.opened);
+        if opened > 0 {
+            out.give(self.opened.drain(..opened).collect());
         }
     }
 

@@ -55,6 +55,14 @@ pub(crate) trait Route<T, E> {
     /// Hands over to their readers the sub-streams and items that have gathered.
     fn hand_over(&mut self, _out: &Out<Self::Key, T, E>) {}
 
+    /// Hands over what has gathered of as many groups as are read in one turn.
+    fn hand_over_some(&mut self, _out: &Out<Self::Key, T, E>) {}
+
+    /// Whether some groups were handed over what has gathered for them, so that others are to be before the source is read on.
+    fn hands_over(&self) -> bool {
+        false
+    }
+
     /// Takes an open lane out, oldest first. Nothing has gathered for it.
     fn take_open(&mut self) -> Option<Arc<Lane<Self::Key, T, E>>>;
 
