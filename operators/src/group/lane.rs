@@ -10,9 +10,9 @@ use crate::rota::Member;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, lock};
 
-/// A buffer of so few items is given up when it is empty: another is at hand in the processor's cache, and while its group waits for
-/// items this one would not stay there.
-const SMALL: usize = 16;
+/// A reader gives up a buffer for so few items when it is empty: it would leave the processor's cache before there is more for
+/// it, and another is at hand there.
+const FEW: usize = 16;
 
 /// Items that wait for their reader, and how the sub-stream ended. Locked for a few instructions at a time; nothing of
 /// the user's is called or dropped under the lock.
@@ -296,7 +296,7 @@ impl<K, T, E> Lane<K, T, E> {
 
     fn give_and_count(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
         let item = taken.items.pop()?;
-        if taken.items.is_empty() && taken.items.capacity() <= SMALL {
+        if taken.items.is_empty() && taken.items.capacity() <= FEW {
             taken.items = Vec::new();
         }
         self.count_given(lanes, taken);
@@ -342,8 +342,9 @@ impl<K, T, E> Lane<K, T, E> {
 
     fn take_first(&self, lanes: &Lanes, mut state: MutexGuard<'_, State<T, E>>, polled: bool) -> Option<Result<T, E>> {
         let item = state.items.pop_front();
-        let drained = state.items.is_empty() && state.items.capacity() <= SMALL;
-        let buffer = drained.then(|| std::mem::take(&mut state.items));
+        // One that was made for a single item is given up with it, as those for few items are.
+        let alone = state.items.capacity() == 1;
+        let buffer = alone.then(|| std::mem::take(&mut state.items));
         let error = self.was_taken(lanes, state, item.is_none(), polled);
         drop(buffer);
         if item.is_some() {
