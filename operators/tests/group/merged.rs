@@ -178,3 +178,32 @@ fn behind_a_merge_groups_of_a_few_items_are_read_in_one_visit() {
     assert_eq!(read.get(), GROUPS * EACH);
     assert!(visits.get() <= GROUPS * 11 / 10, "{} visits to {GROUPS} groups", visits.get());
 }
+
+/// Far more groups have gathered items than are handed over at a time, and time goes on between.
+#[tokio::test(start_paused = true)]
+async fn groups_that_end_while_others_are_handed_over_lose_nothing() {
+    const KEYS: usize = 2_000;
+    const ITEMS: usize = 10 * KEYS;
+    let source = from_iter(0..ITEMS).fails_with::<OperatorError>();
+    let groups = source.group_until(|n| n % KEYS, Until::after(Duration::from_millis(500))).buffers(1_024, 4_096);
+    let mut merged = groups.merge_map(usize::MAX, |group| stream::once(group.collect::<Vec<_>>()));
+    let mut given = vec![Vec::new(); KEYS];
+    let mut polls = 0;
+    loop {
+        match futures::poll!(std::pin::pin!(merged.next())) {
+            Poll::Ready(Ok(Some(group))) => given[group[0] % KEYS].push(group),
+            Poll::Ready(end) => break assert_eq!(end, Ok(None)),
+            Poll::Pending => {
+                polls += 1;
+                tokio::time::advance(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    assert!(polls > ITEMS / 256, "so that others were handed over in between: {polls}");
+    let ended = given.iter().filter(|groups| groups.len() > 1).count();
+    assert!(ended > KEYS / 2, "groups ended early: {ended}");
+    for (key, mut groups) in given.into_iter().enumerate() {
+        groups.sort();
+        assert_eq!(groups.concat(), (key..ITEMS).step_by(KEYS).collect::<Vec<_>>());
+    }
+}
