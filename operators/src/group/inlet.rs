@@ -1,5 +1,6 @@
 //! [`Inlet`] and [`Gathering`]: the end of the lanes at which items come in.
 
+use std::collections::VecDeque;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::rota::Member;
 /// it is small.
 pub(super) struct Inlet {
     lane: u32,
-    /// Its pot, if that is in use and says so itself.
+    /// Its pot, if that says so itself.
     pot: u32,
 }
 
@@ -30,7 +31,7 @@ pub(super) struct Gathering<K, T, E> {
     /// How many of these were handed over already.
     handed: usize,
     /// Groups that have opened.
-    opened: Vec<Arc<Lane<K, T, E>>>,
+    opened: VecDeque<Arc<Lane<K, T, E>>>,
     /// How many they are, with the items in all pots.
     gathered: usize,
     /// Those streams of a merge that are to be called for what was handed over.
@@ -65,7 +66,7 @@ impl<K, T, E> Gathering<K, T, E> {
             pots: Vec::new(),
             used: 0,
             handed: 0,
-            opened: Vec::new(),
+            opened: VecDeque::new(),
             gathered: 0,
             calls: Vec::new(),
         }
@@ -85,7 +86,7 @@ impl<K, T, E> Gathering<K, T, E> {
     /// Adds a group. There are never more than numbers of 32 bits.
     pub(super) fn open(&mut self, lanes: &Lanes, key: K) -> Inlet {
         let lane = Arc::new(Lane::new(key));
-        self.opened.push(Arc::clone(&lane));
+        self.opened.push_back(Arc::clone(&lane));
         self.gathered += 1;
         let mut inlet = Inlet { lane: self.lanes.insert(Outlet { lane, room: lanes.room(0) }) as u32, pot: 0 };
         self.begin(&mut inlet).opened = true;
