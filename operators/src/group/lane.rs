@@ -10,10 +10,6 @@ use crate::rota::Member;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, lock};
 
-/// A reader gives up a buffer for so few items when it is empty: it would leave the processor's cache before there is more for
-/// it, and another is at hand there.
-const FEW: usize = 16;
-
 /// Items that wait for their reader, and how the sub-stream ended. Locked for a few instructions at a time; nothing of
 /// the user's is called or dropped under the lock.
 pub(crate) struct Lane<K, T, E> {
@@ -296,9 +292,6 @@ impl<K, T, E> Lane<K, T, E> {
 
     fn give_and_count(&self, lanes: &Lanes, taken: &mut Taken<T>) -> Option<T> {
         let item = taken.items.pop()?;
-        if taken.items.is_empty() && taken.items.capacity() <= FEW {
-            taken.items = Vec::new();
-        }
         self.count_given(lanes, taken);
         Some(item)
     }
@@ -342,11 +335,7 @@ impl<K, T, E> Lane<K, T, E> {
 
     fn take_first(&self, lanes: &Lanes, mut state: MutexGuard<'_, State<T, E>>, polled: bool) -> Option<Result<T, E>> {
         let item = state.items.pop_front();
-        // One that was made for a single item is given up with it, as those for few items are.
-        let alone = state.items.capacity() == 1;
-        let buffer = alone.then(|| std::mem::take(&mut state.items));
         let error = self.was_taken(lanes, state, item.is_none(), polled);
-        drop(buffer);
         if item.is_some() {
             self.read(lanes, 1);
         }
