@@ -34,7 +34,7 @@ where
     W: GroupSignal<K, E>,
 {
     /// Counts items of groups, as a flow that goes on with them will want to know.
-    pub(super) const fn count_items(&mut self) {
+    pub(super) fn count_items(&mut self) {
         self.table.count_items();
     }
 }
@@ -45,7 +45,7 @@ where
     W: GroupSignal<K, E>,
 {
     pub(super) fn new(until: Until<W>, limit: Limit<E>) -> Self {
-        Self { table: Table::new(&until), watch: Watch::new(until.signal), limit }
+        Self { table: Table::new(&until, W::PRESENT), watch: Watch::new(until.signal), limit }
     }
 
     pub(super) fn set_now(&mut self, now: Instant) {
