@@ -42,15 +42,9 @@ pub(super) struct Table<K, V> {
 /// What a group is found by. Numbers are given anew after four billion groups, when no old one is remembered.
 #[derive(Clone, Copy)]
 pub(super) struct Id {
+    /// Unlike that of any other open group.
     pub(super) number: u32,
     pub(super) hash: u64,
-}
-
-impl Id {
-    /// Unlike that of any other open group.
-    pub(super) const fn number(self) -> u32 {
-        self.number
-    }
 }
 
 /// A group as it was at some time. There may be two for each open group, so they are packed.
@@ -405,10 +399,10 @@ mod tests {
         }
         assert!(table.ages.len() < 100, "{} for two groups", table.ages.len());
         let last = open(&mut table, 10_000);
-        assert_eq!(table.oldest().map(Id::number), Some(first.number()));
+        assert_eq!(table.oldest().map(|id| id.number), Some(first.number));
         assert_eq!(table.close(first), Some((0, ())));
         assert_eq!(table.close(second), Some((1, ())));
-        assert_eq!(table.oldest().map(Id::number), Some(last.number()), "those between are gone");
+        assert_eq!(table.oldest().map(|id| id.number), Some(last.number), "those between are gone");
         assert_eq!(table.close(last), Some((10_000, ())));
         assert!(table.ages.is_empty() && table.again.is_empty());
     }
