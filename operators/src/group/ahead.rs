@@ -6,6 +6,11 @@ use std::task::{Context, Poll};
 
 use futures::TryStream;
 
+/// Whether items are such that it may pay to read some together: of more than two words, so that they are handed over in memory.
+pub(super) const fn pays<T>() -> bool {
+    size_of::<T>() > 2 * size_of::<usize>()
+}
+
 /// Reads a source some items ahead, as long as it gives without waiting.
 ///
 /// An item of more than two words is handed over in memory, and its group lies anywhere in memory. If the source is polled
@@ -23,7 +28,7 @@ pub(super) struct Ahead<S: TryStream> {
 impl<S: TryStream> Ahead<S> {
     /// How many items are read together, at most: enough for what a processor can wait for at once, few enough to stay in its
     /// nearest cache.
-    const MOST: usize = if size_of::<S::Ok>() > 2 * size_of::<usize>() { 64 } else { 1 };
+    const MOST: usize = if pays::<S::Ok>() { 64 } else { 1 };
 
     pub(super) fn new(source: S) -> Self {
         Self { source: Box::pin(source), items: VecDeque::new(), behind: None, reading: false }

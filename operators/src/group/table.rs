@@ -211,6 +211,11 @@ impl<K: Hash + Eq, V> Table<K, V> {
         self.now = self.begin;
     }
 
+    /// Whether no number of items is too many for a group.
+    pub(super) const fn is_endless(&self) -> bool {
+        self.limit.limit == usize::MAX
+    }
+
     /// Whether a group of so many items has all that it may have.
     pub(super) const fn is_full(&self, items: usize) -> bool {
         items >= self.limit.limit
