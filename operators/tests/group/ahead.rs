@@ -95,8 +95,14 @@ fn what_came_before_a_panic_of_the_source_can_be_read() {
 /// More keys than it takes for items of several words to be read together before their groups are looked up.
 const MANY: usize = 33_000;
 
+/// More groups than will be open.
+const UNBOUNDED: usize = 1_000_000;
+
 /// A key of a burst, and how many milliseconds pass before it.
 type Step = (u64, u64);
+
+/// A group with its millisecond, or how the flow ended.
+type Given = (u64, Event<(u64, Vec<usize>), Failed>);
 
 /// What is given where the items are as wide as `pad` makes them, in its order and with the milliseconds.
 fn lists<W: GroupSignal<u64, Failed>, P: Copy>(
@@ -105,7 +111,7 @@ fn lists<W: GroupSignal<u64, Failed>, P: Copy>(
     until: Until<W>,
     room: Option<usize>,
     fails: bool,
-) -> Vec<(u64, Event<(u64, Vec<usize>), Failed>)> {
+) -> Vec<Given> {
     let many = (0..MANY as u64).map(|key| (0, key));
     let mut tick = 0;
     let steps = steps.iter().map(|(gap, key)| {
@@ -119,7 +125,7 @@ fn lists<W: GroupSignal<u64, Failed>, P: Copy>(
     let end = if fails { Event::Failure(Failed::Scripted) } else { Event::End };
     let (flow, seen) = probe(Script::new(items.into_iter().chain([(over, end)])));
     let groups =
-        flow.group_until(|item| u64::from(item.0), until).max_groups(room.map_or(usize::MAX >> 33, |room| MANY + room));
+        flow.group_until(|item| u64::from(item.0), until).max_groups(room.map_or(UNBOUNDED, |room| MANY + room));
     let push = |mut list: Vec<usize>, item: (u32, u32, P)| {
         list.push(item.1 as usize);
         list
@@ -176,10 +182,10 @@ fn most_ahead(keys: u64, until: Until, max_groups: usize) -> usize {
 #[test]
 fn only_what_can_end_no_group_is_read_before_the_items_that_came_first() {
     let many = MANY as u64;
-    assert_eq!(most_ahead(many, Until::end(), usize::MAX >> 33), 32);
-    assert_eq!(most_ahead(many, Until::idle(Duration::from_secs(1)), usize::MAX >> 33), 32);
-    assert_eq!(most_ahead(1_000, Until::end(), usize::MAX >> 33), 1, "few groups");
-    assert_eq!(most_ahead(many, Until::count(3), usize::MAX >> 33), 1);
+    assert_eq!(most_ahead(many, Until::end(), UNBOUNDED), 32);
+    assert_eq!(most_ahead(many, Until::idle(Duration::from_secs(1)), UNBOUNDED), 32);
+    assert_eq!(most_ahead(1_000, Until::end(), UNBOUNDED), 1, "few groups");
+    assert_eq!(most_ahead(many, Until::count(3), UNBOUNDED), 1);
     assert_eq!(most_ahead(many, Until::end(), 32_768), 1, "no room");
 }
 
