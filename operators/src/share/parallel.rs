@@ -80,11 +80,12 @@ impl<S: TryStream> Flow<S> {
     /// Spreads the items by key over `n` parts, runs the flow that `f` makes of each on a tokio task of its own, and gives
     /// what they give.
     ///
-    /// All items of a key are in one part, in their order; which part that is differs from run to run. A new key goes to the part that has
-    /// had the fewest items, unless it shares its place in a table of 64 to 128 places a part with an older one, so that parts have about as
-    /// much to do also where there are few keys. So a flow that
+    /// All items of a key are in one part, in their order; which part that is differs from run to run. So a flow that
     /// treats each key by itself, such as one with [`group_by`](Self::group_by), gives the same as without `parallel`, but
     /// for the order of different keys. Upstream, and `key`, have a task, too.
+    ///
+    /// A new key goes to the part that has had the fewest items, or where an older one is whose hash is alike: there are 64
+    /// to 128 of those for each part. So parts have about as much to do also where there are few keys.
     ///
     #[cfg_attr(doc, doc = include_str!("../../pictures/parallel.svg"))]
     ///
