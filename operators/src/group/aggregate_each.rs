@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::vec;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
 use super::carrier::{Carrier, OpenGroup};
@@ -22,9 +22,9 @@ use super::group_until::{GroupUntil, Parts};
 use super::groups::Groups;
 use super::table::Lookup;
 use super::until::GroupSignal;
-use crate::Flow;
 use crate::budget::Slice;
 use crate::time::clock::{self, Timer};
+use crate::{Flow, TryStream};
 
 /// How the items of a group become its result: see [`aggregate_each`](Flow::aggregate_each).
 pub trait Aggregator<K, T> {
@@ -253,7 +253,7 @@ where
                     break;
                 }
                 left -= 1;
-                let item = match source.as_mut().try_poll_next(cx) {
+                let item = match source.as_mut().poll_next(cx) {
                     Poll::Ready(Some(Ok(item))) => item,
                     Poll::Ready(Some(Err(error))) => {
                         *this.state = State::Done;
