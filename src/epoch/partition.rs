@@ -9,8 +9,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures::future::{BoxFuture, Either, select};
 use futures::FutureExt;
+use futures::future::{BoxFuture, Either, select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
