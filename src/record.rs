@@ -198,7 +198,7 @@ pub enum Layout {
 /// Bytes with their partition, position, arrival time and partition key, as a source gives them. Cheap to clone, and small:
 /// it goes through many hands.
 ///
-/// The lines of one block of a file share the block, so a record that is kept keeps the block, of 256 KiB. Of a
+/// The lines of one block of a file share the block, so a record that is kept keeps the block, of 1 MiB. Of a
 /// Kinesis stream, one keeps up to 255 others, of 64 KiB in all, and its aggregate if it came in one.
 ///
 /// ```
