@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anabranch_operators::group::Until;
 use anabranch_operators::testing::probe;
-use anabranch_operators::{FlowExt, OperatorError, TryStream, from_iter};
-use futures::stream;
+use anabranch_operators::{FlowExt, OperatorError, from_iter};
+use futures::{Stream, stream};
 
 use crate::races::{Random, now_and_then};
 
