@@ -150,3 +150,73 @@ impl Iterator for Records {
 }
 
 impl ExactSizeIterator for Records {}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Layout, Origin, Partition};
+
+    /// Lines of these lengths, with a line feed behind each.
+    fn lines(lengths: &[u8]) -> Records {
+        let bytes: usize = lengths.iter().map(|len| usize::from(*len) + 1).sum();
+        let lines = Arc::new(Lines {
+            text: Bytes::from(vec![b'x'; bytes]),
+            origin: Arc::new(Origin { partition: Partition::new("p"), layout: Layout::Json }),
+            arrived: DateTime::UNIX_EPOCH,
+            offset: 100,
+            first: 7,
+            unquoted: true,
+        });
+        let mut start = 0;
+        let line = |(below, len): (u32, &u8)| {
+            let line = Line { start, len: u32::from(*len), below };
+            start += line.len + 1;
+            line
+        };
+        Records::of_lines(lines, (0..).zip(lengths).map(line).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn lines_are_what_the_records_made_of_them_are(
+            lengths in prop::collection::vec(0_u8..9, 0..40),
+            runs in prop::collection::vec((1_usize..12, 1_u64..40, 0_usize..14), 0..12),
+        ) {
+            let mut lines = lines(&lengths);
+            let mut made = lines.clone().collect::<Records>();
+            for (most, bytes, taken) in runs {
+                prop_assert_eq!(lines.len(), made.len());
+                prop_assert_eq!(lines.arrivals(), made.arrivals());
+                if lines.is_empty() {
+                    break;
+                }
+                let run = lines.begin_run(most, bytes);
+                prop_assert_eq!(run, made.begin_run(most, bytes));
+                prop_assert!((1..=most.min(lines.len())).contains(&run.records));
+                let mut last = None;
+                for _ in 0..taken.min(run.records) {
+                    let (line, record) = (lines.next().unwrap(), made.next().unwrap());
+                    prop_assert_eq!((line.position(), line.data()), (record.position(), record.data()));
+                    last = Some(line.position());
+                }
+                if last.is_some() {
+                    prop_assert_eq!(lines.last_of_run(), last.clone());
+                    prop_assert_eq!(made.last_of_run(), last);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_ends_with_the_record_that_fills_it() {
+        let run = |most, bytes| lines(&[3, 4, 5]).begin_run(most, bytes);
+        let of = |records, bytes| Run { records, bytes, last_arrival: Some(DateTime::UNIX_EPOCH) };
+        assert_eq!([run(2, 100), run(9, 100), run(9, 3), run(9, 4)], [of(2, 7), of(3, 12), of(1, 3), of(2, 7)]);
+        let nothing = Records::default().begin_run(9, 100);
+        assert_eq!(nothing, Run { records: 0, bytes: 0, last_arrival: None });
+    }
+}
