@@ -7,11 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use futures::TryStream;
 use futures::task::{ArcWake, waker_ref};
 use pin_project::pin_project;
 use slab::Slab;
 
+use crate::TryStream;
 use crate::budget::Budget;
 use crate::group::{Host, Others, Visiting};
 use crate::rota::{Member, Rota};
@@ -127,7 +127,7 @@ impl<S: TryStream> Running<S> {
         let this = self.project();
         let waker = waker_ref(this.call.as_ref().unwrap_or(lent));
         let _visiting = merge.map(|merge| Visiting::member(merge, member, &waker));
-        this.stream.try_poll_next(&mut Context::from_waker(&waker))
+        this.stream.poll_next(&mut Context::from_waker(&waker))
     }
 }
 

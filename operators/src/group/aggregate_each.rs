@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::vec;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
 use super::ahead::pays;
@@ -23,9 +23,9 @@ use super::group_until::{GroupUntil, Parts};
 use super::groups::Groups;
 use super::table::Lookup;
 use super::until::GroupSignal;
-use crate::Flow;
 use crate::budget::Slice;
 use crate::time::clock::{self, Timer};
+use crate::{Flow, TryStream};
 
 /// How many items are read together where that pays.
 const TOGETHER: usize = 32;
@@ -197,7 +197,7 @@ where
     let mut items = [const { None }; TOGETHER];
     let mut behind = None;
     for place in &mut items {
-        match source.as_mut().try_poll_next(cx) {
+        match source.as_mut().poll_next(cx) {
             Poll::Ready(Some(Ok(item))) => *place = Some(item),
             other => {
                 behind = Some(other);
@@ -215,7 +215,7 @@ where
             }
         }
     }
-    behind.unwrap_or_else(|| source.try_poll_next(cx))
+    behind.unwrap_or_else(|| source.poll_next(cx))
 }
 
 impl<S, F, W, A, K, C> Stream for AggregateEach<S, F, W, A, K, C>
@@ -307,7 +307,7 @@ where
                     *this.state = State::Reading;
                     behind
                 } else {
-                    source.as_mut().try_poll_next(cx)
+                    source.as_mut().poll_next(cx)
                 };
                 let item = match polled {
                     Poll::Ready(Some(Ok(item))) => item,

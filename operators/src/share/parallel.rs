@@ -15,15 +15,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::vec;
 
+use futures::Stream;
 use futures::future::join_all;
-use futures::{Stream, TryStream};
 use tokio::sync::mpsc;
 
 use super::chunk::{CHUNK, Chunk, next_chunk};
 use super::task::Task;
-use crate::Flow;
 use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use crate::sync::{RandomState, yield_now};
+use crate::{Flow, TryStream};
 
 const NAME: &str = "parallel";
 
@@ -396,7 +396,7 @@ where
     S::Error: Clone,
 {
     for _ in 0..CHUNK {
-        match stream.as_mut().try_poll_next(cx) {
+        match stream.as_mut().poll_next(cx) {
             Poll::Ready(Some(Ok(item))) => {
                 let lane = shares.part_of(hash(&item), lanes);
                 let lane = &mut lanes[lane];

@@ -36,7 +36,7 @@ fn gives_what_the_parts_give() {
 /// A flow that treats each key by itself: the items of a key with their number, and with the latest of that key.
 fn by_key<S>(flow: Flow<S>) -> Flow<impl Stream<Item = Result<(u64, u64, u64), S::Error>>>
 where
-    S: futures::TryStream<Ok = u64>,
+    S: anabranch_operators::TryStream<Ok = u64>,
 {
     let mut latest = BTreeMap::new();
     flow.map(move |item| {
