@@ -40,4 +40,4 @@ mod record;
 mod uri;
 
 pub use crate::error::{Error, ErrorKind};
-pub use crate::record::{Layout, Message, Origin, Partition, Position, Record, RecordParts};
+pub use crate::record::{Layout, Message, Origin, Partition, Position, Record, RecordParts, Records};

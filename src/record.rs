@@ -3,6 +3,7 @@
 mod major;
 #[cfg_attr(not(feature = "kinesis"), allow(dead_code, reason = "other sources give records alone, or lines"))]
 mod pack;
+mod records;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -20,6 +21,7 @@ pub(crate) use self::pack::Own;
 use self::pack::Pack;
 #[cfg(feature = "kinesis")]
 pub(crate) use self::pack::Packer;
+pub use self::records::Records;
 use crate::{Error, ErrorKind};
 
 /// One ordered part of a source: a Kinesis shard, a file. Cheap to clone.
@@ -196,7 +198,7 @@ pub enum Layout {
 /// Bytes with their partition, position, arrival time and partition key, as a source gives them. Cheap to clone, and small:
 /// it goes through many hands.
 ///
-/// The lines of one block of a file share the block, so a record that is kept keeps the block, of 256 KiB. Of a
+/// The lines of one block of a file share the block, so a record that is kept keeps the block, of 1 MiB. Of a
 /// Kinesis stream, one keeps up to 255 others, of 64 KiB in all, and its aggregate if it came in one.
 ///
 /// ```
@@ -329,9 +331,7 @@ impl Record {
         match &self.0 {
             Place::Alone(parts) => parts.position.clone(),
             Place::Packed { pack, index } => pack.own[*index as usize].position.clone(),
-            Place::Line { lines, line: Line { start, len, below } } => {
-                Position::new(lines.offset + u64::from(*start) + u64::from(*len) + 1, lines.first + u64::from(*below))
-            }
+            Place::Line { lines, line } => lines.position(*line),
         }
     }
 
@@ -388,6 +388,13 @@ impl fmt::Debug for Record {
             .field("arrived", &self.arrived())
             .field("key", &self.key())
             .finish()
+    }
+}
+
+impl Lines {
+    #[inline]
+    fn position(&self, Line { start, len, below }: Line) -> Position {
+        Position::new(self.offset + u64::from(start) + u64::from(len) + 1, self.first + u64::from(below))
     }
 }
 

@@ -112,7 +112,7 @@ async fn read(source: &KinesisSource, records: usize) -> BTreeMap<usize, usize> 
     while left > 0
         && let Some(batch) = flows.try_next().await.unwrap()
     {
-        for record in &batch.records {
+        for record in batch.records.clone() {
             let n: usize = std::str::from_utf8(record.data()).unwrap().parse().unwrap();
             *times.entry(n).or_default() += 1;
         }

@@ -8,9 +8,9 @@ use anabranch::epoch::{Carry, DeadLetter, Every, Ledger, Report, SourceExt, Stat
 use anabranch::sink::kinesis::KinesisSink;
 use anabranch::source::Source;
 use anabranch::store::Store;
-use anabranch::{Error, ErrorKind, Flow, Message, Record, from_iter};
+use anabranch::{Error, ErrorKind, Flow, Message, Record, TryStream, from_iter};
 use compact_str::ToCompactString;
-use futures::{Sink, TryStream};
+use futures::Sink;
 use serde::{Deserialize, Serialize};
 
 use crate::Options;

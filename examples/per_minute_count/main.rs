@@ -43,10 +43,10 @@ use anabranch::lease::Leases;
 use anabranch::source::kinesis::{KinesisSource, MultiLang};
 use anabranch::source::{self, Source};
 use anabranch::store::{self, Store};
-use anabranch::{BoxFlow, Error, ErrorKind, Flow, Message, Record, sink};
+use anabranch::{BoxFlow, Error, ErrorKind, Flow, Message, Record, TryStream, sink};
 use clap::{Parser, ValueEnum};
 use compact_str::CompactString;
-use futures::{FutureExt, Sink, TryStream};
+use futures::{FutureExt, Sink};
 use serde::{Deserialize, Serialize};
 
 use self::existing::existing;

@@ -28,6 +28,7 @@ mod redirect;
 mod rota;
 mod signal;
 mod sync;
+mod try_stream;
 
 pub use crate::combine::{Combinable, LatestOf, Mergeable, combine_latest, concat, merge, merge_sorted, race, zip};
 pub use crate::counter::Counter;
@@ -37,3 +38,4 @@ pub use crate::error::OperatorError;
 pub use crate::flow::{BoxFlow, Flow, LocalBoxFlow};
 pub use crate::share::share_from;
 pub use crate::signal::{ByFlow, ByFuture, Signal};
+pub use crate::try_stream::TryStream;

@@ -35,9 +35,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use futures::TryStream;
-
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 macro_rules! redirect {
     ($bound:ident: $name:ident $(<$generic:ident $(: $limit:ident)?>)? ($($argument:ident: $type:ty),*) => $message:literal) => {

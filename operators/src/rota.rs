@@ -44,6 +44,11 @@ impl Rota {
         }
     }
 
+    /// Moves all that were called into an empty queue, if there are any.
+    pub(crate) fn take_ready(&self, turns: &mut VecDeque<Member>) {
+        std::mem::swap(&mut lock(&self.0).members, turns);
+    }
+
     /// Moves all that were called into an empty queue. If there are none, says so, and the reader waits.
     pub(crate) fn take(&self, turns: &mut VecDeque<Member>, reader: &Waker) -> bool {
         let mut queue = lock(&self.0);

@@ -64,17 +64,17 @@ impl Horizon {
     /// What may be lost between what was read before and this batch.
     pub(super) fn look(&mut self, batch: &Batch) -> Option<Gap> {
         let retention = batch.retention?;
-        let arrived = |record: Option<&crate::Record>| record.map(crate::Record::arrived);
+        let (first, last) = batch.records.arrivals().unzip();
         let horizon = retention.horizon();
         let gap = self.seen.and_then(|after| {
             // A source may keep records a little longer than it says.
-            let until = arrived(batch.records.first()).map_or(horizon, |first| first.min(horizon));
+            let until = first.map_or(horizon, |first| first.min(horizon));
             (until > after).then_some(Gap { after: Some(after), until })
         });
         let behind = batch.behind.and_then(|behind| TimeDelta::from_std(behind).ok());
         let reached = behind.and_then(|behind| retention.now.checked_sub_signed(behind));
         let until = gap.as_ref().map(|gap| gap.until);
-        self.seen = self.seen.max(reached).max(arrived(batch.records.last())).max(until);
+        self.seen = self.seen.max(reached).max(last).max(until);
         gap
     }
 }

@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::TryStream;
 use futures::future::{Either, OptionFuture, select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,7 +21,7 @@ use super::records::Stop;
 use super::state::State;
 use crate::lease::{Checkpoint, Keeper, Leases, Shard};
 use crate::source::{Listed, Start};
-use crate::{Error, ErrorKind, Partition};
+use crate::{Error, ErrorKind, Partition, TryStream};
 
 /// How often is looked whether partitions come to nothing.
 const LOOK: Duration = Duration::from_secs(1);

@@ -9,8 +9,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
 use futures::future::{BoxFuture, Either, select};
-use futures::{FutureExt, TryStream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
@@ -29,7 +29,7 @@ use super::progress::{Lag, Watched};
 use super::records::{EpochRecords, More, Reader, Taken};
 use super::state::{Inherited, State};
 use crate::source::{Listed, Start};
-use crate::{Error, ErrorKind, FlowExt, Partition, Position};
+use crate::{Error, ErrorKind, FlowExt, Partition, Position, TryStream};
 
 /// How long is waited for the records that a closure has failed with, to say which they were.
 const RETURN: Duration = Duration::from_secs(1);
@@ -351,7 +351,7 @@ where
         let computed = AssertUnwindSafe(async {
             let mut rows = self.ledger.rows()?;
             let mut chain = pin!((self.chain)(records.try_into_flow(), dead.clone(), state.clone()));
-            while let Some(row) = poll_fn(|cx| chain.as_mut().try_poll_next(cx)).await.transpose()? {
+            while let Some(row) = poll_fn(|cx| chain.as_mut().poll_next(cx)).await.transpose()? {
                 rows.push(&row)?;
                 held.set(rows.held());
                 course.add_row();

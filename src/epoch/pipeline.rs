@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures::TryStream;
 use futures::future::{Either, OptionFuture, select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,7 +28,7 @@ use super::stats::{Report, Stats};
 use crate::create::FromResults;
 use crate::lease::Leases;
 use crate::source::{Listed, Source};
-use crate::{Error, ErrorKind, Flow, Partition, metrics};
+use crate::{Error, ErrorKind, Flow, Partition, TryStream, metrics};
 
 pub(super) type Records = Flow<FromResults<EpochRecords>>;
 

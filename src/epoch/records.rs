@@ -22,7 +22,7 @@ use super::horizon::{AtGaps, Horizon, both};
 use super::progress::Lag;
 use super::stats::Stats;
 use crate::source::Batch;
-use crate::{BoxFlow, Error, Partition, Position, Record, from_results};
+use crate::{BoxFlow, Error, Partition, Position, Record, Records, from_results};
 
 /// The records of one epoch: what [`commit_to`](super::Epochs::commit_to) gives to the pipeline's closure.
 ///
@@ -35,8 +35,8 @@ pub struct EpochRecords {
     reader: Option<Reader>,
     /// With all records of the run.
     taken: Taken,
-    /// Where the records are that are given before anything else is looked at, and how many of them were not given yet.
-    run: Vec<Position>,
+    /// How many records are given before anything else is looked at, and how many of them were not given yet.
+    run: usize,
     at_once: usize,
     /// How many may be in a run, and when the last was begun.
     longest: usize,
@@ -103,7 +103,7 @@ pub(super) struct Taken {
 pub(super) struct Reader {
     partition: Partition,
     batches: BoxFlow<'static, Batch, Error>,
-    records: std::vec::IntoIter<Record>,
+    records: Records,
     behind: Option<Duration>,
     /// When that was so.
     asked: Instant,
@@ -152,7 +152,7 @@ impl Reader {
             period: None,
             gap: None,
             refused: None,
-            records: Vec::new().into_iter(),
+            records: Records::default(),
             behind: None,
             asked: Instant::now(),
             tip: None,
@@ -174,7 +174,7 @@ impl Reader {
         if limits.stop.is_set() || self.refused.is_some() {
             return Poll::Ready(Ok(More::Over));
         }
-        while self.records.as_slice().is_empty() {
+        while self.records.is_empty() {
             if self.is_spent(limits) || self.stopped.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(More::Over));
             }
@@ -194,7 +194,7 @@ impl Reader {
                     let now = || batch.retention.map_or_else(|| limits.clock.now(), |retention| retention.now);
                     self.tip = batch.behind.is_some_and(|behind| behind.is_zero()).then(now);
                     self.ended |= batch.closed;
-                    self.records = batch.records.into_iter();
+                    self.records = batch.records;
                 }
                 None => self.ended = true,
             }
@@ -204,7 +204,7 @@ impl Reader {
 
     /// When the partition had nothing behind what has been taken.
     pub(super) fn tip(&self) -> Option<DateTime<Utc>> {
-        self.tip.filter(|_| self.records.as_slice().is_empty())
+        self.tip.filter(|_| self.records.is_empty())
     }
 
     pub(super) const fn period(&self) -> Option<Duration> {
@@ -219,7 +219,7 @@ impl Reader {
     /// Whether nothing comes in this run behind what has been taken, even if it is not stopped.
     fn is_spent(&self, limits: &Limits) -> bool {
         let caught_up = limits.once && self.behind.is_some_and(|behind| behind.is_zero());
-        (self.ended || caught_up) && self.records.as_slice().is_empty()
+        (self.ended || caught_up) && self.records.is_empty()
     }
 
     /// Whether nothing comes in this run behind what has been taken.
@@ -234,7 +234,7 @@ impl Reader {
 
     /// Whether the partition is closed for good behind what has been taken.
     pub(super) fn is_at_its_end(&self) -> bool {
-        self.closed && self.records.as_slice().is_empty()
+        self.closed && self.records.is_empty()
     }
 }
 
@@ -252,7 +252,7 @@ impl EpochRecords {
             Self {
                 reader: Some(reader),
                 taken,
-                run: Vec::new(),
+                run: 0,
                 at_once: 0,
                 longest: LOOK_EVERY,
                 run_begun: Instant::now(),
@@ -289,14 +289,14 @@ impl EpochRecords {
 
     /// Notes how far the run has come, and tells the statistics. Not one by one: all partitions write there.
     fn end_run(&mut self) {
-        let given = self.run.len() - std::mem::take(&mut self.at_once);
+        let given = std::mem::take(&mut self.run) - std::mem::take(&mut self.at_once);
         if self.run_begun.elapsed() >= QUICK {
             self.longest = LOOK_EVERY;
         } else if given == self.longest {
             self.longest = LOOK_SELDOM.min(2 * given);
         }
-        if let Some(last) = self.run.drain(..).take(given).next_back() {
-            self.taken.to = Some(last);
+        if given > 0 {
+            self.taken.to = self.reader.as_ref().and_then(|reader| reader.records.last_of_run());
             self.limits.stats.records.add(given as u64);
         }
     }
@@ -306,19 +306,12 @@ impl EpochRecords {
         self.run_begun = Instant::now();
         let Self { reader: Some(reader), taken, limits: Limits { every, .. }, run, longest, .. } = self else { return };
         let room = usize::try_from(every.records.saturating_sub(taken.records)).unwrap_or(usize::MAX);
-        for record in reader.records.as_slice().iter().take(room.clamp(1, *longest)) {
-            taken.records += 1;
-            taken.bytes += record.data().len() as u64;
-            let arrived = Some(record.arrived());
-            if taken.last_arrival != arrived {
-                taken.last_arrival = taken.last_arrival.max(arrived);
-            }
-            run.push(record.position());
-            if taken.bytes >= every.bytes {
-                break;
-            }
-        }
-        self.at_once = self.run.len();
+        let next = reader.records.begin_run(room.clamp(1, *longest), every.bytes.saturating_sub(taken.bytes));
+        taken.records += next.records as u64;
+        taken.bytes += next.bytes;
+        taken.last_arrival = taken.last_arrival.max(next.last_arrival);
+        *run = next.records;
+        self.at_once = self.run;
     }
 
     /// Gives the next record of the run. Nothing else is done here, so that it costs nothing to be made a part of the reader's
@@ -335,7 +328,7 @@ impl EpochRecords {
         if self.is_full() {
             return Poll::Ready(Ok(false));
         }
-        let exhausted = self.reader.as_ref().is_none_or(|reader| reader.records.as_slice().is_empty());
+        let exhausted = self.reader.as_ref().is_none_or(|reader| reader.records.is_empty());
         if exhausted && self.over.is_none() {
             self.course.wake_at_first_row(cx.waker());
             if self.course.has_rows() {
@@ -361,7 +354,7 @@ impl EpochRecords {
                 }
             }
         }
-        if reader.records.as_slice().is_empty() {
+        if reader.records.is_empty() {
             return Poll::Ready(Ok(false));
         }
         if self.taken.records == 0 && self.beat.is_some() {

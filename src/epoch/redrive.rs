@@ -138,7 +138,7 @@ impl Reading {
             }
             let records = self.records(&header).await?;
             if !records.is_empty() {
-                return Ok(Some(Batch { records, ..Batch::default() }));
+                return Ok(Some(Batch { records: records.into(), ..Batch::default() }));
             }
         }
         Ok(None)

@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::kpl;
 use crate::uri::Uri;
-use crate::{BoxFlow, Error, Layout, Partition, Position, Record};
+use crate::{BoxFlow, Error, Layout, Partition, Position, Records};
 
 /// A place that records can be read from, in partitions, each from any position on.
 ///
@@ -152,7 +152,7 @@ pub enum Start {
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// The records; there may be none.
-    pub records: Vec<Record>,
+    pub records: Records,
     /// How far behind the end of the partition this batch is, by arrival; zero when it reaches the end, and unset when
     /// the source cannot tell.
     pub behind: Option<Duration>,

@@ -7,7 +7,7 @@ use futures::stream::{BoxStream, SelectAll, iter, try_unfold};
 use futures::{StreamExt, TryStreamExt};
 
 use crate::source::{Batch, Source, Start};
-use crate::{BoxFlow, Error, Partition, Record, from_results};
+use crate::{BoxFlow, Error, Partition, Record, Records, from_results};
 
 /// The records of all partitions of a source as one flow: for producers, and for pipelines that commit nothing.
 ///
@@ -59,7 +59,7 @@ enum Step {
 }
 
 impl Merged {
-    async fn next(mut self) -> Result<Option<(Vec<Record>, Self)>, Error> {
+    async fn next(mut self) -> Result<Option<(Records, Self)>, Error> {
         loop {
             if !self.listed {
                 self.begin().await?;

@@ -57,7 +57,8 @@ impl Source for Merged {
                     key: "".into(),
                 }
                 .into(),
-            ],
+            ]
+            .into(),
             behind: None,
             closed,
             retention: None,

@@ -78,7 +78,7 @@ async fn reading_is_independent_of_one_that_was_dropped(source: &dyn Source, par
     let first = TryStreamExt::try_next(&mut other).await.unwrap();
     TryStreamExt::try_next(&mut dropped).await.unwrap();
     drop(dropped);
-    let mut records = first.map(|batch| batch.records).unwrap_or_default();
+    let mut records: Vec<_> = first.map(|batch| batch.records.collect()).unwrap_or_default();
     if records.len() < all.len() {
         records.extend(to_the_tip(other).await.unwrap());
     }

@@ -9,10 +9,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::chain`].
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         if let Some(first) = this.first.as_mut().as_pin_mut() {
-            match first.try_poll_next(cx) {
+            match first.poll_next(cx) {
                 Poll::Ready(None) => this.first.set(None),
                 Poll::Ready(Some(Err(error))) => {
                     this.first.set(None);
@@ -93,7 +93,7 @@ where
         let Some(second) = this.second.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let given = second.try_poll_next(cx);
+        let given = second.poll_next(cx);
         if matches!(given, Poll::Ready(None | Some(Err(_)))) {
             this.second.set(None);
         }

@@ -12,11 +12,11 @@ use std::iter::Fuse;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The stream of [`concat`](concat()).
 #[must_use = "streams do nothing unless polled"]
@@ -91,7 +91,7 @@ where
         let mut budget = Budget::new();
         loop {
             if let Some(current) = this.current.as_mut().as_pin_mut() {
-                match current.try_poll_next(cx) {
+                match current.poll_next(cx) {
                     Poll::Ready(None) => this.current.set(None),
                     Poll::Ready(Some(Err(error))) => {
                         this.current.set(None);

@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt, TryStream};
+use futures::{FutureExt, StreamExt};
 
 use super::slots::sealed;
+use crate::TryStream;
 use crate::budget::Budget;
 use crate::combine::{CopyingSides, Sides};
 
@@ -50,7 +51,7 @@ impl<S: TryStream> Future for Next<S> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let given = match &mut self.stream {
-            Some(stream) => ready!(stream.as_mut().try_poll_next(cx)),
+            Some(stream) => ready!(stream.as_mut().poll_next(cx)),
             None => None,
         };
         let stream = self.stream.take().filter(|_| matches!(given, Some(Ok(_))));

@@ -10,13 +10,13 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
 use super::slots::sealed;
-use crate::Flow;
 use crate::combine::{Race, RaceMany, Slot, Slots};
 use crate::flatten::{MergeSet, RUN};
+use crate::{Flow, TryStream};
 
 /// The stream of [`merge`](merge()) over a tuple, and of [`Flow::merge_with`].
 #[derive(Clone, Debug)]

@@ -12,11 +12,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::stream::FuturesUnordered;
-use futures::{FutureExt, Stream, StreamExt, TryStream};
+use futures::{FutureExt, Stream, StreamExt};
 
 use super::many::Next;
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The stream of [`merge_sorted`].
 #[must_use = "streams do nothing unless polled"]

@@ -6,10 +6,8 @@
 //! out:    a1-b-2--|
 //! ```
 
-use futures::TryStream;
-
-use crate::Flow;
 use crate::combine::{Merge, Slot};
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::merge_with`].
 pub type MergeWith<A, B> = Merge<Slot<A, Slot<B, ()>>>;

@@ -12,12 +12,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::stream::FuturesUnordered;
-use futures::{Stream, StreamExt, TryStream};
+use futures::{Stream, StreamExt};
 use pin_project::pin_project;
 
 use super::many::Next;
-use crate::Flow;
 use crate::combine::{Mergeable, Slot, Slots};
+use crate::{Flow, TryStream};
 
 /// The stream of [`race`](race()) over a tuple.
 #[derive(Clone, Debug)]
@@ -141,7 +141,7 @@ impl<S: TryStream> Stream for RaceMany<S> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if let Some(winner) = &mut self.winner {
-            let given = ready!(winner.as_mut().try_poll_next(cx));
+            let given = ready!(winner.as_mut().poll_next(cx));
             if !matches!(given, Some(Ok(_))) {
                 self.winner = None;
             }

@@ -11,11 +11,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::TryStream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The future of [`Flow::sequence_equal`].
 #[must_use = "futures do nothing unless awaited"]
@@ -136,7 +135,7 @@ fn fill<S: TryStream>(
     let Some(stream) = side.as_mut().as_pin_mut() else {
         return Ok(Side::Ended);
     };
-    Ok(match stream.try_poll_next(cx)? {
+    Ok(match stream.poll_next(cx)? {
         Poll::Ready(Some(item)) => {
             *held = Some(item);
             Side::Holds

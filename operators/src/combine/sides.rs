@@ -4,12 +4,11 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::TryStream;
 use pin_project::pin_project;
 
 use super::slots::sealed;
-use crate::Flow;
 use crate::combine::{CopyingSlots, KeepingSlots, Many, Slot};
+use crate::{Flow, TryStream};
 
 /// Several streams, and the item that each gave. Not to be implemented elsewhere.
 pub trait Sides: sealed::Sealed {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::TryStream;
+use crate::TryStream;
 use pin_project::pin_project;
 
 /// One stream of a tuple, and the rest of them.
@@ -105,7 +105,7 @@ fn poll_until_end<S: TryStream>(
     let Some(running) = stream.as_mut().as_pin_mut() else {
         return Poll::Ready(None);
     };
-    let given = running.try_poll_next(cx);
+    let given = running.poll_next(cx);
     if matches!(given, Poll::Ready(None)) {
         stream.set(None);
     }

@@ -10,13 +10,13 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
 use crate::combine::{CopyingSides, LatestOf};
 use crate::flatten::RUN;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::with_latest_from`].
 #[derive(Clone)]
@@ -110,7 +110,7 @@ where
         }
         let mut budget = Budget::new();
         while end.is_none() {
-            match stream.as_mut().try_poll_next(cx) {
+            match stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => {
                     if let Some(latest) = this.others.copy() {
                         return Poll::Ready(Some(Ok((item, latest))));

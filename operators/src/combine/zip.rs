@@ -9,11 +9,11 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::combine::{Combinable, Pair, Sides};
+use crate::{Flow, TryStream};
 
 /// The stream of [`zip`](zip()) and of [`Flow::zip`].
 #[derive(Clone, Debug)]

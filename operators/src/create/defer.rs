@@ -9,10 +9,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`defer`].
 #[derive(Clone)]
@@ -148,7 +148,7 @@ where
         let RunOf::Going(stream) = this.run.as_mut().project() else {
             return Poll::Ready(None);
         };
-        let given = stream.try_poll_next(cx);
+        let given = stream.poll_next(cx);
         if matches!(given, Poll::Ready(None | Some(Err(_)))) {
             this.run.set(Run::Over);
         }
@@ -174,9 +174,9 @@ where
     }
 }
 
-impl<S, T, E> Restart for Flow<S>
+impl<S> Restart for Flow<S>
 where
-    S: Restart + Stream<Item = Result<T, E>>,
+    S: Restart,
 {
     fn restart(self: Pin<&mut Self>) {
         self.inner_pinned().restart();

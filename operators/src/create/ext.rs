@@ -1,9 +1,9 @@
 //! `FlowExt`: the ways in as methods of any stream.
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 
-use crate::Flow;
 use crate::create::{FromItems, FromResults, from_items, from_results};
+use crate::{Flow, TryStream};
 
 /// Turns any stream into a [`Flow`].
 ///

@@ -8,10 +8,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`from_results`].
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl<S: TryStream> Stream for FromResults<S> {
         if *this.ended {
             return Poll::Ready(None);
         }
-        let item = ready!(this.stream.try_poll_next(cx));
+        let item = ready!(this.stream.poll_next(cx));
         *this.ended = !matches!(item, Some(Ok(_)));
         Poll::Ready(item)
     }

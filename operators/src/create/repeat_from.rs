@@ -10,13 +10,13 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
 use crate::create::defer::sealed;
 use crate::create::{Defer, Restart, defer};
+use crate::{Flow, TryStream};
 
 /// The stream of [`repeat_from`].
 #[derive(Clone)]

@@ -9,10 +9,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`using`].
 #[must_use = "streams do nothing unless polled"]
@@ -101,7 +101,7 @@ where
         let Some(stream) = this.stream.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let given = stream.try_poll_next(cx);
+        let given = stream.poll_next(cx);
         if matches!(given, Poll::Ready(None | Some(Err(_)))) {
             this.stream.set(None);
             *this.resource = None;

@@ -6,10 +6,8 @@
 //! out:  [a]---[bcd]---[ef]---|
 //! ```
 
-use futures::TryStream;
-
 use super::read_ahead::{Place, Policy, ReadAhead, sealed};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The [`Policy`] of [`batch_while_busy`](Flow::batch_while_busy).
 #[derive(Clone, Debug)]

@@ -8,10 +8,8 @@
 
 use std::fmt;
 
-use futures::TryStream;
-
 use super::read_ahead::{Place, Policy, ReadAhead, sealed};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The [`Policy`] of [`conflate`](Flow::conflate).
 pub struct Merged<F> {

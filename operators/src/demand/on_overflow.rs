@@ -6,11 +6,9 @@
 //! out:  a---d---e---|
 //! ```
 
-use futures::TryStream;
-
 use super::overflow::{Beyond, Overflow};
 use super::read_ahead::ReadAhead;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 impl<S: TryStream> Flow<S> {
     /// Reads upstream on a tokio task of its own, even while the consumer is busy, and lets a bounded number of items

@@ -6,11 +6,9 @@
 //! out:  a--b--c--d--e--f--|
 //! ```
 
-use futures::TryStream;
-
 use super::overflow::{HoldBack, Overflow};
 use super::read_ahead::ReadAhead;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 impl<S: TryStream> Flow<S> {
     /// Reads up to `n` items ahead of the consumer, on a tokio task of its own.

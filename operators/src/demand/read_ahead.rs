@@ -9,8 +9,9 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 
+use crate::TryStream;
 use crate::share::Task;
 use crate::sync::{Mutex, MutexGuard, TURN, lock, yield_now};
 
@@ -254,7 +255,7 @@ where
             let turn = poll_fn(|cx| {
                 while taken < TURN {
                     ready!(place.0.poll_room(cx, |held| policy.has_room(held)));
-                    let put = match ready!(stream.as_mut().try_poll_next(cx)) {
+                    let put = match ready!(stream.as_mut().poll_next(cx)) {
                         Some(Ok(item)) => policy.put(&place.0, item),
                         Some(Err(error)) => Err(error),
                         None => return Poll::Ready(ControlFlow::Break(None)),

@@ -8,10 +8,8 @@
 
 use std::time::Duration;
 
-use futures::TryStream;
-
 use super::ThrottleLatest;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 impl<S: TryStream> Flow<S> {
     /// Waits for `span` from an item on, and then gives the newest that has come.

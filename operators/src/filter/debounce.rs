@@ -11,13 +11,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
 use super::newest::{Newest, Rule};
-use crate::Flow;
 use crate::time::due::Due;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::debounce`].
 #[must_use = "streams do nothing unless polled"]

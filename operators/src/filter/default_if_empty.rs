@@ -9,10 +9,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::default_if_empty`].
 #[must_use = "streams do nothing unless polled"]
@@ -76,7 +76,7 @@ impl<S: TryStream> Stream for DefaultIfEmpty<S> {
         if *this.ended {
             return Poll::Ready(None);
         }
-        let signal = ready!(this.stream.try_poll_next(cx));
+        let signal = ready!(this.stream.poll_next(cx));
         *this.ended = !matches!(signal, Some(Ok(_)));
         let value = this.value.take();
         Poll::Ready(signal.or(value.map(Ok)))

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use pin_project::pin_project;
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::budget::Budget;
 use crate::time::clock;
 use crate::time::due::Due;
-use crate::{Counter, Flow};
+use crate::{Counter, Flow, TryStream};
 
 /// As many keys as [`group_until`](Flow::group_until) keeps groups.
 const MAX_KEYS: usize = 1 << 20;
@@ -229,7 +229,7 @@ where
             ready!(budget.swallow(cx));
         }
         loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
+            match ready!(this.stream.as_mut().poll_next(cx)) {
                 Some(Ok(item)) => {
                     if this.seen.is_new((this.key)(&item), now) {
                         return Poll::Ready(Some(Ok(item)));

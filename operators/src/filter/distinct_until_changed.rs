@@ -9,11 +9,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::distinct_until_changed`].
 #[must_use = "streams do nothing unless polled"]
@@ -89,7 +89,7 @@ where
         let mut this = self.project();
         let mut budget = Budget::new();
         loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
+            match ready!(this.stream.as_mut().poll_next(cx)) {
                 Some(Ok(item)) => {
                     let key = Some((this.key)(&item));
                     if *this.last != key {

@@ -9,11 +9,11 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::element_at`].
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ impl<S: TryStream> Stream for ElementAt<S> {
         let mut this = self.project();
         let mut budget = Budget::new();
         while let Some(before) = this.before {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
+            match ready!(this.stream.as_mut().poll_next(cx)) {
                 Some(Ok(_)) if *before > 0 => *before -= 1,
                 last => {
                     *this.before = None;

@@ -10,11 +10,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::filter`].
 #[must_use = "streams do nothing unless polled"]
@@ -82,7 +82,7 @@ where
         let mut this = self.project();
         let mut budget = Budget::new();
         loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
+            match ready!(this.stream.as_mut().poll_next(cx)) {
                 Some(Ok(item)) if !(this.f)(&item) => ready!(budget.swallow(cx)),
                 signal => return Poll::Ready(signal),
             }

@@ -8,11 +8,11 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::ignore_elements`].
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ impl<S: TryStream> Stream for IgnoreElements<S> {
         let mut this = self.project();
         let mut budget = Budget::new();
         loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
+            match ready!(this.stream.as_mut().poll_next(cx)) {
                 Some(Ok(_)) => ready!(budget.swallow(cx)),
                 end => return Poll::Ready(end),
             }

@@ -4,10 +4,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::TryStream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
+use crate::TryStream;
 use crate::budget::Budget;
 use crate::time::clock::{self, Timer};
 use crate::time::due::Due;
@@ -55,7 +55,7 @@ impl<S: TryStream, R: Rule> Newest<S, R> {
                 return Poll::Ready(Some(Ok(item)));
             }
             loop {
-                match this.stream.as_mut().try_poll_next(cx) {
+                match this.stream.as_mut().poll_next(cx) {
                     Poll::Ready(Some(Ok(item))) if this.rule.came(now) => return Poll::Ready(Some(Ok(item))),
                     Poll::Ready(Some(Ok(item))) => *this.held = Some(item),
                     Poll::Ready(Some(Err(error))) => {

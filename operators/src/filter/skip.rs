@@ -9,11 +9,11 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::skip`].
 #[derive(Clone, Debug)]
@@ -66,13 +66,13 @@ impl<S: TryStream> Stream for Skip<S> {
         let mut this = self.project();
         let mut budget = Budget::new();
         while *this.left > 0 {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
+            match ready!(this.stream.as_mut().poll_next(cx)) {
                 Some(Ok(_)) => *this.left -= 1,
                 end => return Poll::Ready(end),
             }
             ready!(budget.swallow(cx));
         }
-        this.stream.try_poll_next(cx)
+        this.stream.poll_next(cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

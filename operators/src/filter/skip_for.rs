@@ -10,13 +10,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
 use crate::time::clock;
 use crate::time::due::Due;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::skip_for`].
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl<S: TryStream> Stream for SkipFor<S> {
         }
         let mut budget = Budget::new();
         loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
+            match ready!(this.stream.as_mut().poll_next(cx)) {
                 Some(Ok(_)) if !matches!(this.gate, Gate::Open) => ready!(budget.swallow(cx)),
                 signal => return Poll::Ready(signal),
             }

@@ -11,11 +11,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::skip_last`].
 #[must_use = "streams do nothing unless polled"]
@@ -77,7 +77,7 @@ impl<S: TryStream> Stream for SkipLast<S> {
         let mut this = self.project();
         let mut budget = Budget::new();
         loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
+            match ready!(this.stream.as_mut().poll_next(cx)) {
                 Some(Ok(item)) => {
                     this.held.push_back(item);
                     if this.held.len() > *this.n {

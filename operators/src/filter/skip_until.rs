@@ -11,11 +11,11 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
 use crate::budget::Budget;
-use crate::{Flow, Signal};
+use crate::{Flow, Signal, TryStream};
 
 /// The stream of [`Flow::skip_until`].
 #[must_use = "streams do nothing unless polled"]
@@ -114,7 +114,7 @@ where
         }
         let mut budget = Budget::new();
         loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
+            match ready!(this.stream.as_mut().poll_next(cx)) {
                 Some(Ok(item)) if *this.gate == Gate::Open => return Poll::Ready(Some(Ok(item))),
                 Some(Ok(_)) => ready!(budget.swallow(cx)),
                 end => {

@@ -10,11 +10,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::skip_while`].
 #[must_use = "streams do nothing unless polled"]
@@ -84,11 +84,11 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         if !*this.skipping {
-            return this.stream.try_poll_next(cx);
+            return this.stream.poll_next(cx);
         }
         let mut budget = Budget::new();
         loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
+            match ready!(this.stream.as_mut().poll_next(cx)) {
                 Some(Ok(item)) if (this.f)(&item) => ready!(budget.swallow(cx)),
                 signal => {
                     *this.skipping = false;

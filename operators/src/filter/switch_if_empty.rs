@@ -9,10 +9,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::switch_if_empty`].
 #[derive(Debug)]
@@ -81,7 +81,7 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         if let Some(first) = this.first.as_mut().as_pin_mut() {
-            let signal = ready!(first.try_poll_next(cx));
+            let signal = ready!(first.poll_next(cx));
             if !matches!(signal, Some(Ok(_))) {
                 this.first.set(None);
             }
@@ -93,7 +93,7 @@ where
         let Some(other) = this.other.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let signal = ready!(other.try_poll_next(cx));
+        let signal = ready!(other.poll_next(cx));
         if !matches!(signal, Some(Ok(_))) {
             this.other.set(None);
         }

@@ -9,10 +9,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::take`].
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl<S: TryStream> Stream for Take<S> {
         if *this.left == 0 {
             return Poll::Ready(None);
         }
-        let signal = ready!(this.stream.try_poll_next(cx));
+        let signal = ready!(this.stream.poll_next(cx));
         *this.left = if matches!(signal, Some(Ok(_))) { *this.left - 1 } else { 0 };
         Poll::Ready(signal)
     }

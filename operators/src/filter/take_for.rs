@@ -10,12 +10,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::time::clock::{self, Timer};
 use crate::time::due::Due;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::take_for`].
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl<S: TryStream> Stream for TakeFor<S> {
             return Poll::Ready(None);
         }
         // The timer is set only where there is something to wait for: it costs more than a look at the clock.
-        let polled = match this.stream.try_poll_next(cx) {
+        let polled = match this.stream.poll_next(cx) {
             Poll::Pending => due.poll(this.timer, cx).map(|()| None),
             signal => signal,
         };

@@ -11,10 +11,10 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::{Flow, Signal};
+use crate::{Flow, Signal, TryStream};
 
 /// The stream of [`Flow::take_until`].
 #[must_use = "streams do nothing unless polled"]
@@ -109,7 +109,7 @@ where
         if *this.state == State::Ended {
             return Poll::Ready(None);
         }
-        let polled = this.stream.try_poll_next(cx);
+        let polled = this.stream.poll_next(cx);
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             *this.state = State::Ended;
         }

@@ -10,10 +10,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::take_while_inclusive`].
 #[must_use = "streams do nothing unless polled"]
@@ -83,7 +83,7 @@ where
         if *this.ended {
             return Poll::Ready(None);
         }
-        let signal = ready!(this.stream.try_poll_next(cx));
+        let signal = ready!(this.stream.poll_next(cx));
         *this.ended = !matches!(&signal, Some(Ok(item)) if (this.f)(item));
         Poll::Ready(signal)
     }

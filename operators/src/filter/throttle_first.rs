@@ -10,13 +10,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
 use crate::time::clock;
 use crate::time::due::Due;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::throttle_first`].
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl<S: TryStream> Stream for ThrottleFirst<S> {
         let now = clock::now();
         let mut budget = Budget::new();
         loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
+            match ready!(this.stream.as_mut().poll_next(cx)) {
                 Some(Ok(_)) if this.shut.is_some_and(|shut| !shut.has_come(now)) => ready!(budget.swallow(cx)),
                 Some(Ok(item)) => {
                     *this.shut = Some(Due::after(*this.span, now));

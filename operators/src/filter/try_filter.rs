@@ -10,11 +10,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::try_filter`].
 #[must_use = "streams do nothing unless polled"]
@@ -89,7 +89,7 @@ where
         }
         let mut budget = Budget::new();
         loop {
-            let failure = match ready!(this.stream.as_mut().try_poll_next(cx)) {
+            let failure = match ready!(this.stream.as_mut().poll_next(cx)) {
                 Some(Ok(item)) => match (this.f)(&item) {
                     Ok(true) => return Poll::Ready(Some(Ok(item))),
                     Ok(false) => {

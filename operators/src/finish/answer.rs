@@ -5,11 +5,10 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::TryStream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// How an end makes its answer of the items: each end that has an [`Answer`] has its own. Not to be implemented
 /// elsewhere: an end of yours is a [`fold`](Flow::fold).
@@ -61,7 +60,7 @@ where
         };
         let mut budget = Budget::new();
         loop {
-            match this.stream.as_mut().try_poll_next(cx) {
+            match this.stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => {
                     if let ControlFlow::Break(answer) = ending.add(item) {
                         return Poll::Ready(Ok(answer));

@@ -5,9 +5,9 @@
 //! out:  a-b-c-|
 //! ```
 
-use futures::{TryStream, TryStreamExt};
+use futures::TryStreamExt;
 
-use crate::{BoxFlow, Flow};
+use crate::{BoxFlow, Flow, TryStream};
 
 impl<S: TryStream> Flow<S> {
     /// Puts the flow into a box: for struct fields, for return types, for flows of different kinds in one place.

@@ -5,9 +5,9 @@
 //! out:  a-b-c-|
 //! ```
 
-use futures::{TryStream, TryStreamExt};
+use futures::TryStreamExt;
 
-use crate::{Flow, LocalBoxFlow};
+use crate::{Flow, LocalBoxFlow, TryStream};
 
 impl<S: TryStream> Flow<S> {
     /// As [`boxed`](Self::boxed), for a flow that is not `Send`.

@@ -6,9 +6,7 @@
 //! out:  a-(b|)
 //! ```
 
-use futures::TryStream;
-
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 impl<S: TryStream> Flow<S> {
     /// Lends the flow: operators behind it read as far as they read, and the rest is there afterwards.

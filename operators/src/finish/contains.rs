@@ -8,10 +8,8 @@
 
 use std::ops::ControlFlow;
 
-use futures::TryStream;
-
 use super::answer::{Answer, Ending};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// What makes the answer of [`Flow::contains`].
 #[derive(Debug)]

@@ -11,10 +11,8 @@ use std::fmt;
 use std::hash::Hash;
 use std::ops::ControlFlow;
 
-use futures::TryStream;
-
 use super::answer::{Answer, Ending};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// What makes the answer of [`Flow::count_by`].
 pub struct CountBy<K, F> {

@@ -9,10 +9,8 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use futures::TryStream;
-
 use super::answer::{Answer, Ending};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// What makes the answer of [`Flow::fold`].
 pub struct Fold<A, F> {

@@ -9,11 +9,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Sink, TryStream};
+use futures::Sink;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The future of [`Flow::forward`].
 #[derive(Debug)]
@@ -89,7 +89,7 @@ where
         let mut budget = Budget::new();
         while !*this.closing {
             ready!(this.sink.as_mut().poll_ready(cx)).map_err(Into::into)?;
-            match this.stream.as_mut().try_poll_next(cx) {
+            match this.stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(item)) => this.sink.as_mut().start_send(item?).map_err(Into::into)?,
                 Poll::Ready(None) => {
                     *this.closing = true;

@@ -9,10 +9,10 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::into_items`].
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ impl<S: TryStream<Error = Infallible>> Stream for IntoItems<S> {
     type Item = S::Ok;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.project().stream.try_poll_next(cx).map(|signal| signal.map(|Ok(item)| item))
+        self.project().stream.poll_next(cx).map(|signal| signal.map(|Ok(item)| item))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

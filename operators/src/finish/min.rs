@@ -7,10 +7,8 @@
 
 use std::ops::ControlFlow;
 
-use futures::TryStream;
-
 use super::answer::{Answer, Ending};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// What makes the answer of [`Flow::min`].
 #[derive(Debug)]

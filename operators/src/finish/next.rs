@@ -9,9 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::TryStream;
-
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The future of [`Flow::next`].
 #[derive(Debug)]
@@ -68,6 +66,6 @@ impl<S: TryStream + Unpin> Future for Next<'_, S> {
     type Output = Result<Option<S::Ok>, S::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut *self.stream).try_poll_next(cx).map(Option::transpose)
+        Pin::new(&mut *self.stream).poll_next(cx).map(Option::transpose)
     }
 }

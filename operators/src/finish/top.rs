@@ -8,11 +8,9 @@
 
 use std::ops::ControlFlow;
 
-use futures::TryStream;
-
 use super::answer::{Answer, Ending};
-use crate::Flow;
 use crate::group::Best;
+use crate::{Flow, TryStream};
 
 /// What makes the answer of [`Flow::top`].
 #[derive(Debug)]

@@ -9,11 +9,9 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use futures::TryStream;
-
 use super::answer::{Answer, Ending};
-use crate::Flow;
 use crate::group::Best;
+use crate::{Flow, TryStream};
 
 /// What makes the answer of [`Flow::top_by_key`].
 pub struct TopByKey<K, T, F> {

@@ -9,10 +9,8 @@
 
 use std::convert::identity;
 
-use futures::TryStream;
-
-use crate::Flow;
 use crate::flatten::ConcatMap;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::concat_all`].
 pub type ConcatAll<S> = ConcatMap<S, <S as TryStream>::Ok, fn(<S as TryStream>::Ok) -> <S as TryStream>::Ok>;

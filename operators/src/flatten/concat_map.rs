@@ -11,12 +11,12 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
 use crate::flatten::single::Single;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::concat_map`].
 #[must_use = "streams do nothing unless polled"]

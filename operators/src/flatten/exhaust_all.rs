@@ -9,10 +9,8 @@
 
 use std::convert::identity;
 
-use futures::TryStream;
-
-use crate::Flow;
 use crate::flatten::ExhaustMap;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::exhaust_all`].
 pub type ExhaustAll<S> = ExhaustMap<S, <S as TryStream>::Ok, fn(<S as TryStream>::Ok) -> <S as TryStream>::Ok>;

@@ -14,12 +14,12 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
 use crate::budget::Budget;
 use crate::flatten::merging::{Given, Merging};
-use crate::{Flow, OperatorError};
+use crate::{Flow, OperatorError, TryStream};
 
 /// How many streams wait at most, unless `max_waiting` says otherwise.
 const MAX_WAITING: usize = 65_536;

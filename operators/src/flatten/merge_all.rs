@@ -11,10 +11,8 @@
 
 use std::convert::identity;
 
-use futures::TryStream;
-
-use crate::Flow;
 use crate::flatten::MergeMap;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::merge_all`].
 pub type MergeAll<S> = MergeMap<S, <S as TryStream>::Ok, fn(<S as TryStream>::Ok) -> <S as TryStream>::Ok>;

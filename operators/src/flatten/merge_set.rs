@@ -7,11 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use futures::TryStream;
 use futures::task::{ArcWake, waker_ref};
 use pin_project::pin_project;
 use slab::Slab;
 
+use crate::TryStream;
 use crate::budget::Budget;
 use crate::group::{Host, Others, Visiting};
 use crate::rota::{Member, Rota};
@@ -32,6 +32,9 @@ pub(crate) struct MergeSet<S: TryStream> {
     woken: Arc<Rota>,
     /// Whose turn comes, in this order.
     turns: VecDeque<Member>,
+    /// Those that have had their run and may have more, for when `turns` is empty. Only this task knows of them, so that a stream which is
+    /// always ready takes no lock.
+    parked: Vec<Member>,
     /// The one that gave the last item. It is polled on, because a stream that gave one often has more, until it has not
     /// or has had its run.
     current: Option<(Member, Pin<Box<Running<S>>>)>,
@@ -124,7 +127,7 @@ impl<S: TryStream> Running<S> {
         let this = self.project();
         let waker = waker_ref(this.call.as_ref().unwrap_or(lent));
         let _visiting = merge.map(|merge| Visiting::member(merge, member, &waker));
-        this.stream.try_poll_next(&mut Context::from_waker(&waker))
+        this.stream.poll_next(&mut Context::from_waker(&waker))
     }
 }
 
@@ -136,6 +139,7 @@ impl<S: TryStream> MergeSet<S> {
             lent: Call::new(&woken),
             woken,
             turns: VecDeque::new(),
+            parked: Vec::new(),
             current: None,
             left: 0,
             owes: false,
@@ -270,8 +274,15 @@ impl<S: TryStream> MergeSet<S> {
         if self.is_empty() {
             return Poll::Ready(None);
         }
-        if self.turns.is_empty() && !self.woken.take(&mut self.turns, cx.waker()) {
-            return Poll::Pending;
+        if self.turns.is_empty() {
+            if self.parked.is_empty() {
+                if !self.woken.take(&mut self.turns, cx.waker()) {
+                    return Poll::Pending;
+                }
+            } else {
+                self.woken.take_ready(&mut self.turns);
+                self.turns.extend(self.parked.drain(..));
+            }
         }
         if self.turns.len().is_multiple_of(AT_ONCE) {
             self.look_ahead();
@@ -290,10 +301,10 @@ impl<S: TryStream> MergeSet<S> {
     #[cold]
     #[inline(never)]
     fn park(&mut self) {
-        match self.rest() {
-            Some((member, Running { call: None, .. })) => self.woken.call([member]),
-            Some((_, Running { call: Some(call), .. })) => call.make(),
-            None => {}
+        // One that was woken in its turn is among the woken already.
+        let Some((member, running)) = self.rest() else { return };
+        if running.call.as_ref().is_none_or(|call| !call.made.swap(true, Ordering::AcqRel)) {
+            self.parked.push(member);
         }
     }
 

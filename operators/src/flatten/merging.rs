@@ -5,9 +5,9 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::TryStream;
 use pin_project::pin_project;
 
+use crate::TryStream;
 use crate::budget::Budget;
 use crate::flatten::{MergeSet, RUN};
 use crate::group::Others;
@@ -107,7 +107,7 @@ where
             *this.turns = if inner_waits || *this.turns >= this.inner.len() { 0 } else { *this.turns + 1 };
             let others = (*this.turns > 0).then(Others::wait);
             let upstream = this.upstream.as_mut().as_pin_mut().filter(|_| open);
-            let polled = upstream.map(|upstream| this.inner.visit(|| upstream.try_poll_next(cx)));
+            let polled = upstream.map(|upstream| this.inner.visit(|| upstream.poll_next(cx)));
             this.inner.owe(others);
             match polled {
                 Some(Poll::Ready(Some(Ok(item)))) => return Poll::Ready(Some(Ok(Given::Upstream(item)))),

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::TryStream;
+use crate::TryStream;
 use pin_project::pin_project;
 
 /// What `concat_map`, `switch_map` and `exhaust_map` are made of. They differ in when they read upstream.
@@ -41,7 +41,7 @@ where
         let Some(upstream) = this.upstream.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let given = ready!(upstream.try_poll_next(cx));
+        let given = ready!(upstream.poll_next(cx));
         if !matches!(given, Some(Ok(_))) {
             this.upstream.set(None);
         }
@@ -57,7 +57,7 @@ where
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let given = ready!(inner.try_poll_next(cx));
+        let given = ready!(inner.poll_next(cx));
         if !matches!(given, Some(Ok(_))) {
             this.inner.set(None);
         }

@@ -9,10 +9,8 @@
 
 use std::convert::identity;
 
-use futures::TryStream;
-
-use crate::Flow;
 use crate::flatten::SwitchMap;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::switch_all`].
 pub type SwitchAll<S> = SwitchMap<S, <S as TryStream>::Ok, fn(<S as TryStream>::Ok) -> <S as TryStream>::Ok>;

@@ -14,17 +14,21 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::vec;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
+use super::ahead::pays;
 use super::carrier::{Carrier, OpenGroup};
 use super::group_until::{GroupUntil, Parts};
 use super::groups::Groups;
 use super::table::Lookup;
 use super::until::GroupSignal;
-use crate::Flow;
 use crate::budget::Slice;
 use crate::time::clock::{self, Timer};
+use crate::{Flow, TryStream};
+
+/// How many items are read together where that pays.
+const TOGETHER: usize = 32;
 
 /// How the items of a group become its result: see [`aggregate_each`](Flow::aggregate_each).
 pub trait Aggregator<K, T> {
@@ -171,6 +175,49 @@ where
     }
 }
 
+/// Reads some items, and only then looks up their groups, none of which ends by that. Gives what came behind them.
+///
+/// So the processor waits for the memory of several groups at once. Between two look-ups the source would guess wrong every now and
+/// then, as a parser does, and what was begun ahead would be thrown away.
+#[inline(never)]
+fn take_together<S, F, W, A, K>(
+    mut source: Pin<&mut S>,
+    cx: &mut Context<'_>,
+    key: &mut F,
+    groups: &mut Groups<K, A::State, W, S::Error>,
+    aggregator: &mut A,
+) -> Poll<Option<Result<S::Ok, S::Error>>>
+where
+    S: TryStream,
+    F: FnMut(&S::Ok) -> K,
+    K: Hash + Eq,
+    W: GroupSignal<K, S::Error>,
+    A: Aggregator<K, S::Ok>,
+{
+    let mut items = [const { None }; TOGETHER];
+    let mut behind = None;
+    for place in &mut items {
+        match source.as_mut().poll_next(cx) {
+            Poll::Ready(Some(Ok(item))) => *place = Some(item),
+            other => {
+                behind = Some(other);
+                break;
+            }
+        }
+    }
+    for place in &mut items {
+        let Some(item) = place.take() else { break };
+        match groups.count_item(key(&item)) {
+            Lookup::Open(state, _) => aggregator.add(state, item),
+            Lookup::Absent(vacancy) => {
+                let state = aggregator.open(vacancy.key(), item);
+                groups.open(vacancy, state);
+            }
+        }
+    }
+    behind.unwrap_or_else(|| source.poll_next(cx))
+}
+
 impl<S, F, W, A, K, C> Stream for AggregateEach<S, F, W, A, K, C>
 where
     S: TryStream,
@@ -253,7 +300,16 @@ where
                     break;
                 }
                 left -= 1;
-                let item = match source.as_mut().try_poll_next(cx) {
+                let polled = if pays::<S::Ok>() && groups.only_take(TOGETHER) {
+                    left = left.saturating_sub(TOGETHER as u32);
+                    *this.state = State::Done; // Unless all is well: a panic loses what was read.
+                    let behind = take_together(source.as_mut(), cx, this.key, groups, aggregator);
+                    *this.state = State::Reading;
+                    behind
+                } else {
+                    source.as_mut().poll_next(cx)
+                };
+                let item = match polled {
                     Poll::Ready(Some(Ok(item))) => item,
                     Poll::Ready(Some(Err(error))) => {
                         *this.state = State::Done;

@@ -1,10 +1,14 @@
 //! [`Ahead`]: a source, and items of it that were read together, before the first of them was looked at.
 
+use crate::TryStream;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::TryStream;
+/// Whether items are such that it may pay to read some together: of more than two words, so that they are handed over in memory.
+pub(super) const fn pays<T>() -> bool {
+    size_of::<T>() > 2 * size_of::<usize>()
+}
 
 /// Reads a source some items ahead, as long as it gives without waiting.
 ///
@@ -23,7 +27,7 @@ pub(super) struct Ahead<S: TryStream> {
 impl<S: TryStream> Ahead<S> {
     /// How many items are read together, at most: enough for what a processor can wait for at once, few enough to stay in its
     /// nearest cache.
-    const MOST: usize = if size_of::<S::Ok>() > 2 * size_of::<usize>() { 64 } else { 1 };
+    const MOST: usize = if pays::<S::Ok>() { 64 } else { 1 };
 
     pub(super) fn new(source: S) -> Self {
         Self { source: Box::pin(source), items: VecDeque::new(), behind: None, reading: false }
@@ -39,7 +43,7 @@ impl<S: TryStream> Ahead<S> {
     #[inline(always)]
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Option<Result<S::Ok, S::Error>>> {
         if Self::MOST == 1 {
-            return self.source.as_mut().try_poll_next(cx);
+            return self.source.as_mut().poll_next(cx);
         }
         match self.items.pop_front() {
             Some(item) => Poll::Ready(Some(Ok(item))),
@@ -54,7 +58,7 @@ impl<S: TryStream> Ahead<S> {
         }
         self.reading = true;
         while self.items.len() < most {
-            match self.source.as_mut().try_poll_next(cx) {
+            match self.source.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => self.items.push_back(item),
                 Poll::Ready(end) => {
                     self.behind = Some(Poll::Ready(end.and_then(Result::err)));

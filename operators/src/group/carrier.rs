@@ -3,11 +3,9 @@
 use std::hash::Hash;
 use std::time::Duration;
 
-use futures::TryStream;
-
 use super::aggregate_each::{AggregateEach, Aggregator};
 use super::until::GroupSignal;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// A group that is open where one flow ends, and goes on in the next.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,12 +8,10 @@
 
 use std::hash::Hash;
 
-use futures::TryStream;
-
 use super::aggregate_each::{AggregateEach, Aggregator};
 use super::group_until::GroupUntil;
 use super::until::GroupSignal;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The aggregator of [`count_each`](Flow::count_each).
 #[derive(Clone, Copy, Debug)]

@@ -9,12 +9,10 @@
 use std::fmt;
 use std::hash::Hash;
 
-use futures::TryStream;
-
 use super::aggregate_each::{AggregateEach, Aggregator};
 use super::group_until::GroupUntil;
 use super::until::GroupSignal;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The aggregator of [`fold_each`](Flow::fold_each).
 pub struct Fold<I, G> {

@@ -9,11 +9,9 @@
 
 use std::hash::Hash;
 
-use futures::TryStream;
-
 use super::group_until::GroupUntil;
 use super::until::{NoSignal, Until};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::group_by`]: that of [`group_until`](Flow::group_until), with nothing to end a group but its
 /// source.

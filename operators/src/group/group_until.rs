@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use tokio::time::Instant;
 
 use super::groups::{Groups, Limit};
@@ -30,7 +30,7 @@ use super::table::{Id, Lookup, Vacancy};
 use super::until::{GroupSignal, Until};
 use crate::budget::Budget;
 use crate::sync::TURN;
-use crate::{Counter, Flow, OperatorError};
+use crate::{Counter, Flow, OperatorError, TryStream};
 
 /// How many groups may be open if nothing else is said.
 const MAX_GROUPS: usize = 1 << 20;

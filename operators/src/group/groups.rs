@@ -34,7 +34,7 @@ where
     W: GroupSignal<K, E>,
 {
     /// Counts items of groups, as a flow that goes on with them will want to know.
-    pub(super) const fn count_items(&mut self) {
+    pub(super) fn count_items(&mut self) {
         self.table.count_items();
     }
 }
@@ -44,8 +44,11 @@ where
     K: Hash + Eq,
     W: GroupSignal<K, E>,
 {
+    /// Their entries take a megabyte or more, and no longer stand in the processor's nearer caches.
+    const MANY: usize = 1 << 15;
+
     pub(super) fn new(until: Until<W>, limit: Limit<E>) -> Self {
-        Self { table: Table::new(&until), watch: Watch::new(until.signal), limit }
+        Self { table: Table::new(&until, W::PRESENT), watch: Watch::new(until.signal), limit }
     }
 
     pub(super) fn set_now(&mut self, now: Instant) {
@@ -60,6 +63,14 @@ where
     /// Whether a group that opens may have a signal, which wants a first poll.
     pub(super) const fn has_signals(&self) -> bool {
         W::PRESENT
+    }
+
+    /// Whether so many groups are open that the processor waits for their memory, and the next `items` items can end none.
+    pub(super) fn only_take(&self, items: usize) -> bool {
+        !W::PRESENT
+            && self.table.is_endless()
+            && self.table.len() >= Self::MANY
+            && self.limit.max_groups.saturating_sub(self.table.len()) >= items
     }
 
     /// When a group will be due next.

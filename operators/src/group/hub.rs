@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures::TryStream;
 use tokio::time::Instant;
 
 use super::ahead::Ahead;
@@ -18,10 +17,10 @@ use super::lane::{self, Lane, Taken};
 use super::lanes::{Bounds, Lanes};
 use super::route::Route;
 use super::way::gives_way;
-use crate::OperatorError;
 use crate::budget::Budget;
 use crate::sync::{Mutex, MutexGuard, TURN, lock};
 use crate::time::clock::{self, Timer};
+use crate::{OperatorError, TryStream};
 
 /// Where a [`Route`] sends sub-streams and their items.
 pub(crate) struct Out<K, T, E> {

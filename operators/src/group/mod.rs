@@ -5,6 +5,7 @@ mod ahead;
 pub(crate) mod baton;
 mod carrier;
 mod count_each;
+mod entries;
 mod fold_each;
 mod group_by;
 pub(crate) mod group_until;

@@ -6,20 +6,20 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 
 use super::hub::{Hub, Opened};
 use super::lane::Taken;
 use super::lanes::Bounds;
 use super::route::Route;
 use crate::sync::Mutex;
-use crate::{Flow, OperatorError};
+use crate::{Flow, OperatorError, TryStream};
 
 /// What a sub-stream is known by. Bound on this, and on `Stream`, in functions that take any group:
 ///
 /// ```
 /// use anabranch_operators::{Flow, OperatorError, from_iter, group::Grouped};
-/// use futures::TryStream;
+/// use anabranch_operators::TryStream;
 ///
 /// async fn describe<G>(group: Flow<G>) -> Result<String, G::Error>
 /// where

@@ -10,12 +10,10 @@ use std::fmt;
 use std::hash::Hash;
 use std::ops::AddAssign;
 
-use futures::TryStream;
-
 use super::aggregate_each::{AggregateEach, Aggregator};
 use super::group_until::GroupUntil;
 use super::until::GroupSignal;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The aggregator of [`sum_each`](Flow::sum_each).
 pub struct Sum<G> {

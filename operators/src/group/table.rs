@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::time::Duration;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::HashMap;
 use tokio::time::Instant;
 
+use super::entries::{Entries, More};
 use super::until::Until;
 
 /// Open groups by key, by age and, where an idle time is asked for, by their latest item.
@@ -18,8 +19,7 @@ use super::until::Until;
 /// up, and the group is then put among those that wait `again`, by the item that it has had since. So a group costs one
 /// step for each idle time that it lives through, however many items it has.
 pub(super) struct Table<K, V> {
-    hasher: DefaultHashBuilder,
-    entries: HashTable<Entry<K, V>>,
+    entries: Entries<K, V>,
     /// Groups as they opened. Some may have ended early, but never the first.
     ages: VecDeque<Stamp>,
     /// How many of these, from the first on, are not waited for here any longer: they ended, or wait again.
@@ -39,30 +39,12 @@ pub(super) struct Table<K, V> {
     now: u64,
 }
 
-/// Aligned so that the entry of a key and a state of eight bytes each is within one line of the cache.
-#[repr(align(32))]
-struct Entry<K, V> {
-    key: K,
-    value: V,
-    /// When it had its latest item.
-    used: u64,
-    /// How many items it has had, if they are counted, without those that [`ItemLimit`] knows of.
-    items: u32,
-    number: u32,
-}
-
 /// What a group is found by. Numbers are given anew after four billion groups, when no old one is remembered.
 #[derive(Clone, Copy)]
 pub(super) struct Id {
-    number: u32,
-    hash: u64,
-}
-
-impl Id {
     /// Unlike that of any other open group.
-    pub(super) const fn number(self) -> u32 {
-        self.number
-    }
+    pub(super) number: u32,
+    pub(super) hash: u64,
 }
 
 /// A group as it was at some time. There may be two for each open group, so they are packed.
@@ -150,17 +132,19 @@ impl ItemLimit {
 }
 
 impl<K, V> Table<K, V> {
-    /// Items are to be counted even where they end no group.
-    pub(super) const fn count_items(&mut self) {
+    /// Items are to be counted even where they end no group. To be said before there is one.
+    pub(super) fn count_items(&mut self) {
         self.counts_items = true;
+        self.entries = Entries::new(true);
     }
 }
 
 impl<K: Hash + Eq, V> Table<K, V> {
-    pub(super) fn new<W>(until: &Until<W>) -> Self {
+    /// For groups that end by `until`, and some `otherwise`, or only as the oldest.
+    pub(super) fn new<W>(until: &Until<W>, otherwise: bool) -> Self {
+        let full = otherwise || until.idle.is_some() || until.count.is_some();
         Self {
-            hasher: DefaultHashBuilder::default(),
-            entries: HashTable::new(),
+            entries: Entries::new(full),
             ages: VecDeque::new(),
             passed: 0,
             again: BinaryHeap::new(),
@@ -188,26 +172,28 @@ impl<K: Hash + Eq, V> Table<K, V> {
     /// Counts an item of that key now, if its group is open.
     #[inline]
     pub(super) fn count_item(&mut self, key: K) -> Lookup<'_, K, V> {
-        let hash = self.hasher.hash_one(&key);
-        match self.entries.find_mut(hash, |entry| entry.key == key) {
-            Some(entry) => {
-                entry.used = self.now;
-                if self.counts_items {
-                    entry.items += 1;
-                    if entry.items == self.limit.stop && self.limit.is_last(entry.number, &mut entry.items) {
-                        return Lookup::Open(&mut entry.value, Some(Id { number: entry.number, hash }));
+        let hash = self.entries.hash(&key);
+        match self.entries.find(hash, &key) {
+            Some((value, more)) => {
+                if let Some(more) = more {
+                    more.used = self.now;
+                    if self.counts_items {
+                        more.items += 1;
+                        if more.items == self.limit.stop && self.limit.is_last(more.number, &mut more.items) {
+                            return Lookup::Open(value, Some(Id { number: more.number, hash }));
+                        }
                     }
                 }
-                Lookup::Open(&mut entry.value, None)
+                Lookup::Open(value, None)
             }
             None => Lookup::Absent(Vacancy { key, hash }),
         }
     }
 
     /// Whether a group of that key can be opened; gives the key back if there is one.
-    pub(super) fn vacancy(&self, key: K) -> Result<Vacancy<K>, K> {
-        let hash = self.hasher.hash_one(&key);
-        if self.entries.find(hash, |entry| entry.key == key).is_some() {
+    pub(super) fn vacancy(&mut self, key: K) -> Result<Vacancy<K>, K> {
+        let hash = self.entries.hash(&key);
+        if self.entries.find(hash, &key).is_some() {
             return Err(key);
         }
         Ok(Vacancy { key, hash })
@@ -223,6 +209,11 @@ impl<K: Hash + Eq, V> Table<K, V> {
     pub(super) fn begin_at(&mut self, age: Duration) {
         self.begin = nanos(age);
         self.now = self.begin;
+    }
+
+    /// Whether no number of items is too many for a group.
+    pub(super) const fn is_endless(&self) -> bool {
+        self.limit.limit == usize::MAX
     }
 
     /// Whether a group of so many items has all that it may have.
@@ -249,9 +240,11 @@ impl<K: Hash + Eq, V> Table<K, V> {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         let items = self.limit.begin(number, items);
-        let hasher = &self.hasher;
-        self.entries
-            .insert_unique(hash, Entry { key, value, used, items, number }, |entry| hasher.hash_one(&entry.key));
+        let more = More { used, items, number };
+        if self.entries.has_twin(hash) {
+            self.entries.keep_more(self.ages.iter().map(|age| age.id()));
+        }
+        self.entries.insert(hash, (key, value), more);
         self.ages.push_back(Stamp { at: opened, number, hash });
         Id { number, hash }
     }
@@ -259,11 +252,11 @@ impl<K: Hash + Eq, V> Table<K, V> {
     /// How long the oldest group has been open, how long ago its latest item came, and how many it has had.
     pub(super) fn ages_of_oldest(&self) -> Option<(Duration, Duration, usize)> {
         let oldest = *self.ages.front()?;
-        let entry = find(&self.entries, oldest.id())?;
+        let More { used, items, number } = self.entries.more(self.entries.place(oldest.id())?)?;
         let opened = oldest.at;
-        let used = if self.idle.is_some() { entry.used } else { opened };
+        let used = if self.idle.is_some() { used } else { opened };
         let since = |then: u64| Duration::from_nanos(self.now.saturating_sub(then));
-        Some((since(opened), since(used), self.limit.items(entry.number, entry.items)))
+        Some((since(opened), since(used), self.limit.items(number, items)))
     }
 
     /// Takes a group out, if it is open.
@@ -274,7 +267,7 @@ impl<K: Hash + Eq, V> Table<K, V> {
         } else if self.ages.len() / 2 > self.entries.len() + 32 {
             let (mut at, mut passed) = (0, 0);
             self.ages.retain(|age| {
-                let open = find(&self.entries, age.id()).is_some();
+                let open = self.entries.place(age.id()).is_some();
                 passed += usize::from(open && at < self.passed);
                 at += 1;
                 open
@@ -282,7 +275,7 @@ impl<K: Hash + Eq, V> Table<K, V> {
             self.passed = passed;
         }
         if self.again.len() / 2 > self.entries.len() + 32 {
-            self.again.retain(|Reverse(stamp)| find(&self.entries, stamp.id()).is_some());
+            self.again.retain(|Reverse(stamp)| self.entries.place(stamp.id()).is_some());
         }
         Some(closed)
     }
@@ -296,25 +289,19 @@ impl<K: Hash + Eq, V> Table<K, V> {
         while closed.is_empty() && !self.ages.is_empty() {
             let mut places = [None; AT_ONCE];
             for (place, age) in places.iter_mut().zip(&self.ages) {
-                *place = self.entries.find_bucket_index(age.hash, |entry| entry.number == age.number);
+                *place = self.entries.place(age.id());
             }
             self.ages.drain(..self.ages.len().min(AT_ONCE));
-            for place in places.into_iter().flatten() {
-                if let Ok(found) = self.entries.get_bucket_entry(place) {
-                    let (Entry { key, value, .. }, _) = found.remove();
-                    closed.push((key, value));
-                }
-            }
+            closed.extend(places.into_iter().flatten().filter_map(|place| self.entries.remove(place)));
         }
         closed
     }
 
     #[inline]
     fn take(&mut self, id: Id) -> Option<(K, V)> {
-        let found = self.entries.find_entry(id.hash, |entry| entry.number == id.number).ok()?;
-        let (Entry { key, value, .. }, _) = found.remove();
+        let taken = self.entries.remove(self.entries.place(id)?)?;
         self.limit.forget(id.number);
-        Some((key, value))
+        Some(taken)
     }
 
     /// The first of the ages has ended, and with it those behind it that ended early.
@@ -324,7 +311,7 @@ impl<K: Hash + Eq, V> Table<K, V> {
             self.ages.pop_front();
             self.passed = self.passed.saturating_sub(1);
             if self.ages.len() == self.entries.len()
-                || self.ages.front().is_none_or(|first| find(&self.entries, first.id()).is_some())
+                || self.ages.front().is_none_or(|first| self.entries.place(first.id()).is_some())
             {
                 return;
             }
@@ -373,7 +360,7 @@ impl<K: Hash + Eq, V> Table<K, V> {
             let again = self.again.peek().map(|Reverse(stamp)| stamp);
             let is_fresh = again.is_none_or(|again| fresh.is_some_and(|fresh| fresh < again));
             let first = *(if is_fresh { fresh } else { again }).filter(|first| first.at <= since)?;
-            let used = find(&self.entries, first.id()).map(|entry| entry.used);
+            let used = self.entries.place(first.id()).and_then(|place| Some(self.entries.more(place)?.used));
             if let Some(used) = used
                 && used == first.at
             {
@@ -387,10 +374,6 @@ impl<K: Hash + Eq, V> Table<K, V> {
             self.again.extend(used.map(|at| Reverse(Stamp { at, ..first })));
         }
     }
-}
-
-fn find<K, V>(entries: &HashTable<Entry<K, V>>, id: Id) -> Option<&Entry<K, V>> {
-    entries.find(id.hash, |entry| entry.number == id.number)
 }
 
 /// Nanoseconds, or the end of time: 584 years.
@@ -411,7 +394,7 @@ mod tests {
 
     #[test]
     fn groups_that_ended_early_are_forgotten_in_the_end() {
-        let mut table = Table::new(&Until::idle(SECOND));
+        let mut table = Table::new(&Until::idle(SECOND), false);
         let first = open(&mut table, 0);
         let second = open(&mut table, 1);
         for key in 2..10_000 {
@@ -421,17 +404,17 @@ mod tests {
         }
         assert!(table.ages.len() < 100, "{} for two groups", table.ages.len());
         let last = open(&mut table, 10_000);
-        assert_eq!(table.oldest().map(Id::number), Some(first.number()));
+        assert_eq!(table.oldest().map(|id| id.number), Some(first.number));
         assert_eq!(table.close(first), Some((0, ())));
         assert_eq!(table.close(second), Some((1, ())));
-        assert_eq!(table.oldest().map(Id::number), Some(last.number()), "those between are gone");
+        assert_eq!(table.oldest().map(|id| id.number), Some(last.number), "those between are gone");
         assert_eq!(table.close(last), Some((10_000, ())));
         assert!(table.ages.is_empty() && table.again.is_empty());
     }
 
     #[test]
     fn groups_that_wait_again_and_end_early_are_forgotten_in_the_end() {
-        let mut table = Table::new(&Until::idle(SECOND));
+        let mut table = Table::new(&Until::idle(SECOND), false);
         let begin = Instant::now();
         table.set_now(begin);
         let ids: Vec<_> = (0..10_000).map(|key| open(&mut table, key)).collect();

@@ -11,12 +11,10 @@ use std::collections::BinaryHeap;
 use std::fmt;
 use std::hash::Hash;
 
-use futures::TryStream;
-
 use super::aggregate_each::{AggregateEach, Aggregator};
 use super::group_until::GroupUntil;
 use super::until::GroupSignal;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The aggregator of [`top_each`](Flow::top_each).
 pub struct Top<G> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::TryStream;
+use crate::TryStream;
 use pin_project::pin_project;
 
 /// When a group of [`group_until`](crate::Flow::group_until) ends, if its source does not end first.
@@ -190,7 +190,7 @@ impl<D: TryStream> Future for FirstOrEnd<D> {
     type Output = Result<(), D::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().0.try_poll_next(cx).map(|item| item.transpose().map(drop))
+        self.project().0.poll_next(cx).map(|item| item.transpose().map(drop))
     }
 }
 

@@ -52,14 +52,14 @@ where
         if let Some(future) = signal {
             let (future, handle) = futures::future::abortable(Tagged { id, future });
             self.watched.push(future);
-            self.watching.insert(id.number(), Watching(handle));
+            self.watching.insert(id.number, Watching(handle));
         }
     }
 
     /// A group ends.
     pub(super) fn stop(&mut self, id: Id) {
         if W::PRESENT {
-            self.watching.remove(&id.number());
+            self.watching.remove(&id.number);
         }
     }
 

@@ -10,10 +10,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::catch_error`].
 #[must_use = "streams do nothing unless polled"]
@@ -102,7 +102,7 @@ where
         let mut this = self.project();
         loop {
             let given = match this.run.as_mut().project() {
-                RunOf::Upstream(stream) => match ready!(stream.try_poll_next(cx)) {
+                RunOf::Upstream(stream) => match ready!(stream.poll_next(cx)) {
                     Some(Err(error)) => {
                         this.run.set(Run::Over);
                         if let Some(f) = this.f.take() {
@@ -113,7 +113,7 @@ where
                     Some(Ok(item)) => return Poll::Ready(Some(Ok(item))),
                     None => None,
                 },
-                RunOf::Fallback(stream) => ready!(stream.try_poll_next(cx)),
+                RunOf::Fallback(stream) => ready!(stream.poll_next(cx)),
                 RunOf::Over => return Poll::Ready(None),
             };
             if !matches!(given, Some(Ok(_))) {

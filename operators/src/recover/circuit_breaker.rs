@@ -12,14 +12,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures::stream::FuturesOrdered;
-use futures::{Stream, StreamExt, TryFuture, TryStream};
+use futures::{Stream, StreamExt, TryFuture};
 use pin_project::pin_project;
 
 use super::breaker::{Denied, Permit};
-use crate::Flow;
 use crate::budget::Budget;
 use crate::recover::{Breaker, BreakerError};
 use crate::time::clock::Timer;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::circuit_breaker`].
 #[must_use = "streams do nothing unless polled"]
@@ -153,7 +153,7 @@ where
             if this.held.is_none()
                 && let Some(upstream) = this.upstream.as_mut().as_pin_mut()
             {
-                match upstream.try_poll_next(cx) {
+                match upstream.poll_next(cx) {
                     Poll::Pending => break,
                     Poll::Ready(Some(Ok(item))) => *this.held = Some(item),
                     Poll::Ready(end) => {

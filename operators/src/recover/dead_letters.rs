@@ -11,11 +11,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Sink, Stream, TryStream};
+use futures::{Sink, Stream};
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::dead_letters`].
 #[must_use = "streams do nothing unless polled"]
@@ -116,7 +116,7 @@ where
         if this.letter.is_some() || matches!(this.state, State::Closing | State::Ended) {
             return self.poll_other(None, cx);
         }
-        match this.stream.try_poll_next(cx) {
+        match this.stream.poll_next(cx) {
             Poll::Ready(Some(Ok(Ok(item)))) => Poll::Ready(Some(Ok(item))),
             read => self.poll_other(Some(read), cx),
         }
@@ -179,7 +179,7 @@ where
                 }
                 *this.state = State::Unflushed;
             }
-            match read.take().unwrap_or_else(|| this.stream.as_mut().try_poll_next(cx)) {
+            match read.take().unwrap_or_else(|| this.stream.as_mut().poll_next(cx)) {
                 Poll::Ready(Some(Ok(Ok(item)))) => return Poll::Ready(Some(Ok(item))),
                 Poll::Ready(Some(Ok(Err(letter)))) => *this.letter = Some(letter),
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),

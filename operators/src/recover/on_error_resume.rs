@@ -9,10 +9,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::{Counter, Flow};
+use crate::{Counter, Flow, TryStream};
 
 /// The stream of [`Flow::on_error_resume`].
 #[derive(Debug)]
@@ -93,7 +93,7 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         if let Some(first) = this.first.as_mut().as_pin_mut() {
-            match ready!(first.try_poll_next(cx)) {
+            match ready!(first.poll_next(cx)) {
                 Some(Ok(item)) => return Poll::Ready(Some(Ok(item))),
                 Some(Err(_)) => this.failures.add(1),
                 None => {}
@@ -101,7 +101,7 @@ where
             this.first.set(None);
         }
         if let Some(second) = this.second.as_mut().as_pin_mut() {
-            match ready!(second.try_poll_next(cx)) {
+            match ready!(second.poll_next(cx)) {
                 Some(Ok(item)) => return Poll::Ready(Some(Ok(item))),
                 Some(Err(_)) => this.failures.add(1),
                 None => {}

@@ -101,9 +101,9 @@ impl<S: Restart, P: Policy<S::Error>> Rerun<S, P> {
             // After a panic nobody looks at what it left of the run: the next one is made from nothing. What outlives the
             // run is the maker's, and it has to be in order, as the page of `supervise` says.
             let polled = if P::CATCHES_PANICS {
-                catch_unwind(AssertUnwindSafe(|| stream.try_poll_next(cx)))
+                catch_unwind(AssertUnwindSafe(|| stream.poll_next(cx)))
             } else {
-                Ok(stream.try_poll_next(cx))
+                Ok(stream.poll_next(cx))
             };
             let failure = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,

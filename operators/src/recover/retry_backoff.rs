@@ -11,15 +11,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
 use super::rerun::{Failure, Policy, Rerun};
-use crate::Flow;
 use crate::create::{Restart, sealed};
 use crate::recover::{Attempts, Backoff};
 use crate::time::clock;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::retry_backoff`].
 #[must_use = "streams do nothing unless polled"]

@@ -12,14 +12,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
 use super::rerun::{Failure, Policy, Rerun};
-use crate::Flow;
 use crate::create::{Restart, sealed};
 use crate::recover::{Backoff, RestartLimit, RestartState, Restarts};
 use crate::time::clock;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::supervise`].
 #[must_use = "streams do nothing unless polled"]

@@ -12,11 +12,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 
 use super::turns::{End, Turn, Turns};
-use crate::Flow;
 use crate::group::baton::Seat;
+use crate::{Flow, TryStream};
 
 /// The streams of [`Flow::balance`]: one of the readers.
 #[must_use = "streams do nothing unless polled"]

@@ -13,12 +13,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 
 use super::buffered::{Buffered, Change, sealed};
 use super::hub::{Hub, Reader};
 use super::ring::Bound;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The streams of [`Flow::broadcast`] and [`Flow::tee`]: one of the readers.
 #[must_use = "a reader that is not read holds the others back; drop it if it is not wanted"]

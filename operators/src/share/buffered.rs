@@ -1,10 +1,8 @@
 //! [`Buffered`]: how far the readers of one flow may be apart.
 
-use futures::TryStream;
-
 use super::hub::Hub;
 use super::ring::Bound;
-use crate::{Counter, Flow};
+use crate::{Counter, Flow, TryStream};
 
 /// A reader that shares a buffer with others: see [`Flow::hold_back`]. Sealed.
 pub trait Buffered: sealed::Sealed {

@@ -4,8 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::TryStream;
-
+use crate::TryStream;
 use crate::sync::TURN;
 
 /// How many signals are handed over at once, at most.
@@ -30,7 +29,7 @@ fn poll_chunk<S: TryStream>(
     cx: &mut Context<'_>,
 ) -> Poll<bool> {
     while chunk.len() < CHUNK {
-        match stream.as_mut().try_poll_next(cx) {
+        match stream.as_mut().poll_next(cx) {
             Poll::Ready(Some(signal)) => {
                 let failed = signal.is_err();
                 chunk.push(signal);

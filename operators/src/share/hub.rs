@@ -4,10 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use futures::TryStream;
-
 use super::ring::{After, Bound, Ring};
 use super::turns::{End, Turn, Turns};
+use crate::TryStream;
 use crate::group::baton::Seat;
 use crate::sync::{Mutex, lock};
 

@@ -9,25 +9,26 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::hash::{BuildHasher, Hash};
+use std::num::NonZeroU32;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::vec;
 
+use futures::Stream;
 use futures::future::join_all;
-use futures::{Stream, TryStream};
 use tokio::sync::mpsc;
 
 use super::chunk::{CHUNK, Chunk, next_chunk};
 use super::task::Task;
-use crate::Flow;
 use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use crate::sync::{RandomState, yield_now};
+use crate::{Flow, TryStream};
 
 const NAME: &str = "parallel";
 
-/// How many chunks may wait for a part.
-const CHUNKS: usize = 2;
+/// How many chunks may wait for a part: enough that it has something to do while upstream waits for another, or for a thread.
+const CHUNKS: usize = 4;
 
 /// What a part is sent: a chunk, or `None` at the end. A channel that closes without it is no end.
 type Parcel<T, E> = Option<Chunk<T, E>>;
@@ -83,6 +84,9 @@ impl<S: TryStream> Flow<S> {
     /// treats each key by itself, such as one with [`group_by`](Self::group_by), gives the same as without `parallel`, but
     /// for the order of different keys. Upstream, and `key`, have a task, too.
     ///
+    /// A new key goes to the part that has had the fewest items, or where an older one is whose hash is alike: there are 64
+    /// to 128 of those for each part. So parts have about as much to do also where there are few keys.
+    ///
     #[cfg_attr(doc, doc = include_str!("../../pictures/parallel.svg"))]
     ///
     /// | | |
@@ -90,7 +94,7 @@ impl<S: TryStream> Flow<S> {
     /// | Emits | when a part gives an item; those of one key in their order |
     /// | Ends | when all parts have ended. When they end before upstream does, it is dropped |
     /// | Errors | of upstream keep their place: each part gets a clone behind its items, and one is given after all that the parts give. The failure of a part itself ends the flow at once, and items of other parts may be lost |
-    /// | Holds | up to 7 chunks of 256 items for each part, and what the parts hold |
+    /// | Holds | up to 9 chunks of 256 items for each part, and what the parts hold |
     /// | Ahead | as many |
     /// | Dropped | the tasks are aborted: what they run is dropped the next time that it waits, and the items held are lost |
     /// | Time | none; the tasks start at the first poll, and go on while nobody polls until they are as far ahead as they may |
@@ -310,12 +314,12 @@ async fn deal<S, F, K>(
     // Upstream is gone before the parts know of its end or failure.
     {
         let mut stream = pin!(stream);
-        let parts = lanes.len() as u128;
+        let mut shares = Shares::new(lanes.len());
         let mut turns = 0;
         while lanes.iter().any(Lane::is_open) {
             let dealt = poll_fn(|cx| {
-                let deal = |item: &_| ((u128::from(hasher.hash_one(key(item))) * parts) >> 64) as usize;
-                poll_dealt(stream.as_mut(), deal, &mut lanes, &failed, cx)
+                let hash = |item: &_| hasher.hash_one(key(item));
+                poll_dealt(stream.as_mut(), hash, &mut shares, &mut lanes, &failed, cx)
             })
             .await;
             turns += 1;
@@ -345,10 +349,44 @@ enum Dealt {
     All,
 }
 
-/// Deals what the stream gives without waiting to the lanes that `lane` names. It waits only when they are empty.
+/// Which part the keys of a share belong to: the one that had had the fewest items when the first of them came.
+struct Shares {
+    parts: Vec<Option<NonZeroU32>>,
+}
+
+impl Shares {
+    /// How many there are for each part, at least.
+    const OF_EACH: usize = 64;
+
+    fn new(parts: usize) -> Self {
+        let shares = parts.saturating_mul(Self::OF_EACH).next_power_of_two();
+        Self { parts: vec![None; shares] }
+    }
+
+    #[inline]
+    fn part_of<T, E>(&mut self, hash: u64, lanes: &[Lane<T, E>]) -> usize {
+        let at = (hash >> 32) as usize & (self.parts.len() - 1);
+        match self.parts[at] {
+            Some(part) => part.get() as usize - 1,
+            None => self.choose(at, lanes),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn choose<T, E>(&mut self, at: usize, lanes: &[Lane<T, E>]) -> usize {
+        let part =
+            (0..lanes.len()).min_by_key(|part| lanes[*part].dealt + lanes[*part].chunk.len() as u64).unwrap_or(0);
+        self.parts[at] = NonZeroU32::MIN.checked_add(part as u32);
+        part
+    }
+}
+
+/// Deals what the stream gives without waiting to the lanes of its `shares`. It waits only when they are empty.
 fn poll_dealt<S>(
     mut stream: Pin<&mut S>,
-    mut lane: impl FnMut(&S::Ok) -> usize,
+    mut hash: impl FnMut(&S::Ok) -> u64,
+    shares: &mut Shares,
     lanes: &mut [Lane<S::Ok, S::Error>],
     failed: &AtomicBool,
     cx: &mut Context<'_>,
@@ -358,9 +396,10 @@ where
     S::Error: Clone,
 {
     for _ in 0..CHUNK {
-        match stream.as_mut().try_poll_next(cx) {
+        match stream.as_mut().poll_next(cx) {
             Poll::Ready(Some(Ok(item))) => {
-                let lane = &mut lanes[lane(&item)];
+                let lane = shares.part_of(hash(&item), lanes);
+                let lane = &mut lanes[lane];
                 lane.chunk.push(Ok(item));
                 if lane.is_full() {
                     break;
@@ -382,12 +421,14 @@ where
 /// What is about to be sent to a part.
 struct Lane<T, E> {
     chunk: Chunk<T, E>,
+    /// How many items it has had before.
+    dealt: u64,
     sender: mpsc::Sender<Parcel<T, E>>,
 }
 
 impl<T, E> Lane<T, E> {
     const fn new(sender: mpsc::Sender<Parcel<T, E>>) -> Self {
-        Self { chunk: Vec::new(), sender }
+        Self { chunk: Vec::new(), dealt: 0, sender }
     }
 
     fn is_open(&self) -> bool {
@@ -403,6 +444,7 @@ impl<T, E> Lane<T, E> {
     async fn flush(&mut self) {
         // What came together this time is likely to come together again.
         let room = Vec::with_capacity(self.chunk.len());
+        self.dealt += self.chunk.len() as u64;
         let chunk = std::mem::replace(&mut self.chunk, room);
         if !chunk.is_empty() && self.sender.send(Some(chunk)).await.is_err() {
             yield_now().await;

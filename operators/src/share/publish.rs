@@ -10,11 +10,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use futures::TryStream;
-
 use super::hub::Hub;
 use super::share::Share;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// What [`Flow::publish`] makes: takes readers, until it is connected.
 #[must_use = "readers are to be taken before it is connected, which dropping it does"]

@@ -14,12 +14,12 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 
 use super::buffered::{Buffered, Change, sealed};
 use super::hub::{Hub, Reader};
 use super::ring::Bound;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::replay`]: one reader of several. A clone is a reader that has not begun.
 #[must_use = "streams do nothing unless polled"]

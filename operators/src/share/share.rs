@@ -12,12 +12,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 
 use super::buffered::{Buffered, Change, sealed};
 use super::hub::{Hub, Reader};
 use super::ring::Bound;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::share`] and of [`Publish::reader`](super::Publish::reader): one reader of several.
 ///

@@ -14,14 +14,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
 use super::buffered::{Buffered, Change, sealed};
 use super::hub::{Hub, Reader};
 use super::ring::Bound;
-use crate::Flow;
 use crate::sync::{Mutex, lock};
+use crate::{Flow, TryStream};
 
 /// The stream of [`share_from`]: one reader of several. A clone is a reader that has not begun.
 #[must_use = "streams do nothing unless polled"]
@@ -239,7 +239,7 @@ where
             this.flow.set(Some(flow.into_inner()));
         }
         match this.flow.as_pin_mut() {
-            Some(flow) => flow.try_poll_next(cx),
+            Some(flow) => flow.poll_next(cx),
             None => Poll::Ready(None),
         }
     }

@@ -10,12 +10,12 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::vec;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use tokio::sync::mpsc;
 
 use super::chunk::{Chunk, next_chunk};
 use super::task::Task;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// How many chunks may wait for the consumer.
 const CHUNKS: usize = 4;

@@ -7,12 +7,10 @@
 //! 1:    a-b-c-|
 //! ```
 
-use futures::TryStream;
-
 use super::broadcast::Broadcast;
 use super::hub::Hub;
 use super::ring::Bound;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 impl<S: TryStream> Flow<S> {
     /// Makes two readers, both of which get every item.

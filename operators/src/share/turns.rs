@@ -8,8 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use futures::TryStream;
-
+use crate::TryStream;
 use crate::group::baton::{Baton, Seat};
 use crate::sync::{Mutex, lock};
 
@@ -122,7 +121,7 @@ impl<S: TryStream> Turns<S> {
             self.baton.finish(seat);
             return Turn::Waits;
         }
-        let end = match source.as_mut().try_poll_next(&mut Context::from_waker(&self.waker)) {
+        let end = match source.as_mut().poll_next(&mut Context::from_waker(&self.waker)) {
             Poll::Ready(Some(Ok(item))) => {
                 put(item);
                 guard.over(Place::In(source));

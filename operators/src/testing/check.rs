@@ -5,13 +5,13 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 
 use super::marbles::{Event, Marble, parse_or_panic};
 use super::run::horizon_of;
 use super::{Failed, Probe, Probed, Script, observe, probe, probe_stuttering, virtual_time};
-use crate::Flow;
 use crate::time::clock::{self, Timer};
+use crate::{Flow, TryStream};
 
 /// How often every task runs before it must have let go of upstream.
 const TURNS_OF_TASKS: usize = 8;
@@ -135,7 +135,7 @@ fn read_on<S: TryStream>(flow: Flow<S>, expected: &str, seen: &[Probe]) {
             hints.push(flow.size_hint());
             let signal = poll_fn(|cx| match horizon_timer.poll_at(cx, horizon) {
                 Poll::Ready(()) => Poll::Ready(None),
-                Poll::Pending => flow.as_mut().try_poll_next(cx).map(Some),
+                Poll::Pending => flow.as_mut().poll_next(cx).map(Some),
             });
             match signal.await {
                 Some(Some(Ok(_))) => {}
@@ -150,7 +150,7 @@ fn read_on<S: TryStream>(flow: Flow<S>, expected: &str, seen: &[Probe]) {
         let at_end: Vec<_> = seen.iter().map(|seen| (seen.ended() || seen.failed(), seen.polls())).collect();
         if over {
             for _ in 0..3 {
-                let polled = poll_fn(|cx| Poll::Ready(flow.as_mut().try_poll_next(cx))).await;
+                let polled = poll_fn(|cx| Poll::Ready(flow.as_mut().poll_next(cx))).await;
                 after_end.push(matches!(polled, Poll::Ready(None)));
                 hints.push(flow.size_hint());
             }

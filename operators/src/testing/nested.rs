@@ -4,11 +4,9 @@ use std::fmt;
 use std::future::poll_fn;
 use std::task::Poll;
 
-use futures::TryStream;
-
 use super::marbles::{Event, Marble, Timed, print};
 use super::reader::{Ticks, Watched};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// What a flow of sub-streams gave: see [`observe_nested`].
 #[derive(Clone, Debug, PartialEq, Eq)]

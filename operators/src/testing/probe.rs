@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, Wake, Waker};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::{pin_project, pinned_drop};
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// What a [`probe`] has seen so far.
 #[derive(Clone, Debug, Default)]
@@ -150,7 +150,7 @@ impl<S: TryStream> Stream for Probed<S> {
                 return Poll::Pending;
             }
         }
-        let polled = this.stream.try_poll_next(&mut Context::from_waker(&waker));
+        let polled = this.stream.poll_next(&mut Context::from_waker(&waker));
         match &polled {
             Poll::Pending => {
                 seen.pending.fetch_add(1, Relaxed);

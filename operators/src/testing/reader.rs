@@ -7,11 +7,11 @@ use std::sync::atomic::Ordering::{AcqRel, Release};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use futures::TryStream;
 use futures::task::AtomicWaker;
 use tokio::time::Instant;
 
 use super::marbles::Event;
+use crate::TryStream;
 use crate::time::clock::{self, Timer};
 
 /// Signals in one tick after which a flow is taken for one that never pauses.
@@ -53,7 +53,7 @@ impl<S: TryStream> Watched<S> {
         if !self.woken.woken.swap(false, AcqRel) {
             return Poll::Pending;
         }
-        let polled = self.stream.as_mut().try_poll_next(&mut Context::from_waker(&self.waker));
+        let polled = self.stream.as_mut().poll_next(&mut Context::from_waker(&self.waker));
         polled.map(|signal| {
             self.woken.woken.store(true, Release);
             match signal {

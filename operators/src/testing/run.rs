@@ -4,11 +4,9 @@ use std::future::{Future, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 
-use futures::TryStream;
-
 use super::marbles::{Event, Label, Marble, Timed, parse_or_panic, print};
 use super::reader::{Ticks, Watched};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// Nothing waits as long as that, but what waits for nothing.
 const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 100);

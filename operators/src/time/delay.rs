@@ -12,14 +12,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
 use super::MAX_HELD;
 use super::clock::{self, Timer};
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::delay`].
 #[must_use = "streams do nothing unless polled"]
@@ -136,7 +136,7 @@ impl<S: TryStream> Stream for Delay<S> {
             held.front().is_some_and(|(due, _)| due.is_some_and(|due| due <= now))
         };
         while *this.state == State::Reading && this.held.len() < *this.max_held && !is_due(this.held) {
-            match this.stream.as_mut().try_poll_next(cx) {
+            match this.stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => this.held.push_back((now.checked_add(*this.span), item)),
                 Poll::Ready(Some(Err(error))) => {
                     *this.state = State::Over;

@@ -13,14 +13,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
 use super::MAX_HELD;
 use super::clock::{self, Timer};
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::delay_each`].
 #[must_use = "streams do nothing unless polled"]
@@ -166,7 +166,7 @@ where
         let is_due =
             |held: &BinaryHeap<Held<_>>| held.peek().is_some_and(|next| next.due.is_some_and(|due| due <= now));
         while !*this.upstream_over && this.held.len() < *this.max_held && !is_due(this.held) {
-            match this.stream.as_mut().try_poll_next(cx) {
+            match this.stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => {
                     let due = now.checked_add((this.f)(&item));
                     this.held.push(Held { due, number: *this.read, item });

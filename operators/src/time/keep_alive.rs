@@ -11,12 +11,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
 use super::clock::{self, Timer};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::keep_alive`].
 #[must_use = "streams do nothing unless polled"]
@@ -104,7 +104,7 @@ where
         }
         let now = clock::now();
         let since = *this.since.get_or_insert(now);
-        if let Poll::Ready(given) = this.stream.try_poll_next(cx) {
+        if let Poll::Ready(given) = this.stream.poll_next(cx) {
             *this.since = Some(now);
             *this.over = !matches!(given, Some(Ok(_)));
             return Poll::Ready(given);

@@ -11,12 +11,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
 use super::clock::{self, Timer};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::pace`].
 #[must_use = "streams do nothing unless polled"]
@@ -109,7 +109,7 @@ impl<S: TryStream> Stream for Pace<S> {
             Next::Never => return Poll::Pending,
         }
         *this.next = Next::Now;
-        let given = ready!(this.stream.try_poll_next(cx));
+        let given = ready!(this.stream.poll_next(cx));
         if let Some(Ok(_)) = given {
             *this.next = clock::now().checked_add(*this.span).map_or(Next::Never, Next::At);
         }

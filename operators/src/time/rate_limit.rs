@@ -11,12 +11,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
 use super::clock::{self, Timer};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::rate_limit`].
 #[must_use = "streams do nothing unless polled"]
@@ -172,7 +172,7 @@ where
         let mut this = self.project();
         loop {
             let Some((tokens, _)) = this.held else {
-                match ready!(this.stream.as_mut().try_poll_next(cx)) {
+                match ready!(this.stream.as_mut().poll_next(cx)) {
                     Some(Ok(item)) => *this.held = Some(((this.weight)(&item), item)),
                     over => return Poll::Ready(over),
                 }

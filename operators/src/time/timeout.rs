@@ -11,12 +11,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
 use super::clock::{self, Timer};
-use crate::{Flow, OperatorError};
+use crate::{Flow, OperatorError, TryStream};
 
 /// The stream of [`Flow::timeout`].
 #[must_use = "streams do nothing unless polled"]
@@ -120,7 +120,7 @@ where
             return Poll::Ready(None);
         };
         // Upstream first: what is ready is in time, however late this poll is.
-        if let Poll::Ready(given) = stream.try_poll_next(cx) {
+        if let Poll::Ready(given) = stream.poll_next(cx) {
             *this.waiting = Waiting::No;
             return Poll::Ready(given);
         }

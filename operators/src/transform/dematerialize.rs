@@ -10,11 +10,11 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::transform::Notification;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::dematerialize`].
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ where
         let Some(stream) = this.stream.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let Ok(notification) = ready!(stream.try_poll_next(cx)).transpose();
+        let Ok(notification) = ready!(stream.poll_next(cx)).transpose();
         let last = match notification {
             Some(Notification::Next(item)) => return Poll::Ready(Some(Ok(item))),
             Some(Notification::Failure(error)) => Some(Err(error)),

@@ -8,10 +8,10 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::enumerate`].
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl<S: TryStream> Stream for Enumerate<S> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
-        this.stream.try_poll_next(cx).map_ok(|item| {
+        this.stream.poll_next(cx).map_ok(|item| {
             let n = *this.next;
             *this.next += 1;
             (n, item)

@@ -9,10 +9,10 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::err_into`].
 #[derive(Debug)]
@@ -72,7 +72,7 @@ where
     type Item = Result<S::Ok, E>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.project().stream.try_poll_next(cx).map_err(Into::into)
+        self.project().stream.poll_next(cx).map_err(Into::into)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

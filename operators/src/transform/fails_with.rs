@@ -10,10 +10,10 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::fails_with`].
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl<S: TryStream<Error = Infallible>, E> Stream for FailsWith<S, E> {
     type Item = Result<S::Ok, E>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.project().stream.try_poll_next(cx).map_err(|never| match never {})
+        self.project().stream.poll_next(cx).map_err(|never| match never {})
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -9,10 +9,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::inspect`].
 #[must_use = "streams do nothing unless polled"]
@@ -83,7 +83,7 @@ where
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
-        let polled = this.stream.try_poll_next(cx);
+        let polled = this.stream.poll_next(cx);
         if let Poll::Ready(Some(Ok(item))) = &polled {
             (this.f)(item);
         }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::TryStream;
 use pin_project::pin_project;
 
+use crate::TryStream;
 use crate::budget::Budget;
 
 /// Upstream, read while there is room for what is made of its items.
@@ -32,7 +32,7 @@ impl<S: TryStream> Intake<S> {
         let mut budget = Budget::new();
         while held < *this.limit
             && let Some(upstream) = this.upstream.as_mut().as_pin_mut()
-            && let Poll::Ready(given) = upstream.try_poll_next(cx)
+            && let Poll::Ready(given) = upstream.poll_next(cx)
         {
             match given {
                 Some(Ok(item)) => {

@@ -9,10 +9,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::map`].
 #[must_use = "streams do nothing unless polled"]
@@ -79,7 +79,7 @@ where
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
-        this.stream.try_poll_next(cx).map_ok(this.f)
+        this.stream.poll_next(cx).map_ok(this.f)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -15,12 +15,12 @@ use std::task::{Context, Poll};
 
 use futures::future::{Join, join};
 use futures::stream::FuturesUnordered;
-use futures::{Stream, StreamExt, TryStream};
+use futures::{Stream, StreamExt};
 use hashbrown::HashMap;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::transform::intake::Intake;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::map_async_by_key`].
 #[must_use = "streams do nothing unless polled"]

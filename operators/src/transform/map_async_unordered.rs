@@ -11,11 +11,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures::stream::FuturesUnordered;
-use futures::{Stream, StreamExt, TryStream};
+use futures::{Stream, StreamExt};
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::transform::intake::Intake;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::map_async_unordered`].
 #[must_use = "streams do nothing unless polled"]

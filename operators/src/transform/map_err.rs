@@ -9,10 +9,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::map_err`].
 #[must_use = "streams do nothing unless polled"]
@@ -78,7 +78,7 @@ where
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
-        this.stream.try_poll_next(cx).map(|signal| match signal? {
+        this.stream.poll_next(cx).map(|signal| match signal? {
             Ok(item) => Some(Ok(item)),
             // A flow fails once, so `f` is there.
             Err(error) => this.f.take().map(|f| Err(f(error))),

@@ -9,10 +9,10 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// What a flow gives, as an item: see [`Flow::materialize`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,7 +82,7 @@ impl<S: TryStream> Stream for Materialize<S> {
         let Some(stream) = this.stream.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let notification = match ready!(stream.try_poll_next(cx)) {
+        let notification = match ready!(stream.poll_next(cx)) {
             Some(Ok(item)) => return Poll::Ready(Some(Ok(Notification::Next(item)))),
             Some(Err(error)) => Notification::Failure(error),
             None => Notification::End,

@@ -9,10 +9,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::pairwise`].
 #[must_use = "streams do nothing unless polled"]
@@ -75,7 +75,7 @@ impl<S: TryStream<Ok: Clone>> Stream for Pairwise<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         loop {
-            let given = ready!(this.stream.as_mut().try_poll_next(cx));
+            let given = ready!(this.stream.as_mut().poll_next(cx));
             let Some(Ok(item)) = given else {
                 *this.previous = None;
                 return Poll::Ready(given.and_then(Result::err).map(Err));

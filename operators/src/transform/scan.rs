@@ -10,10 +10,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::scan`].
 #[must_use = "streams do nothing unless polled"]
@@ -89,7 +89,7 @@ where
         if this.state.is_none() {
             return Poll::Ready(None);
         }
-        Poll::Ready(match ready!(this.stream.try_poll_next(cx)) {
+        Poll::Ready(match ready!(this.stream.poll_next(cx)) {
             Some(Ok(item)) => {
                 *this.state = this.state.take().map(|state| (this.f)(state, item));
                 this.state.clone().map(Ok)

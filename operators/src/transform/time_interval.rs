@@ -9,12 +9,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
-use crate::Flow;
 use crate::time::clock;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::time_interval`].
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ impl<S: TryStream> Stream for TimeInterval<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         let since = this.since.get_or_insert_with(clock::now);
-        this.stream.try_poll_next(cx).map_ok(|item| {
+        this.stream.poll_next(cx).map_ok(|item| {
             let now = clock::now();
             (item, now.saturating_duration_since(std::mem::replace(since, now)))
         })

@@ -9,12 +9,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
-use crate::Flow;
 use crate::time::clock;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::timestamp`].
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl<S: TryStream> Stream for Timestamp<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         let zero = *this.zero.get_or_insert_with(clock::now);
-        this.stream.try_poll_next(cx).map_ok(|item| (item, clock::now().saturating_duration_since(zero)))
+        this.stream.poll_next(cx).map_ok(|item| (item, clock::now().saturating_duration_since(zero)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

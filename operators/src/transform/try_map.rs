@@ -10,10 +10,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::try_map`].
 #[must_use = "streams do nothing unless polled"]
@@ -88,7 +88,7 @@ where
         if *this.ended {
             return Poll::Ready(None);
         }
-        let changed = ready!(this.stream.try_poll_next(cx)).map(|item| item.and_then(this.f));
+        let changed = ready!(this.stream.poll_next(cx)).map(|item| item.and_then(this.f));
         *this.ended = !matches!(changed, Some(Ok(_)));
         Poll::Ready(changed)
     }

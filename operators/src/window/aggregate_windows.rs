@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ use super::late_items::{CountLate, GiveLate, LateItems};
 use crate::budget::Budget;
 use crate::group::Aggregator;
 use crate::time::clock::{self, Timer};
-use crate::{Counter, Flow, OperatorError};
+use crate::{Counter, Flow, OperatorError, TryStream};
 
 /// The stream of [`event_windows`](Flow::event_windows) with an aggregator.
 #[must_use = "streams do nothing unless polled"]
@@ -279,7 +279,7 @@ where
             }
             let (key, time, item) = match this.item.take() {
                 Some(held) => held,
-                None => match source.as_mut().try_poll_next(cx) {
+                None => match source.as_mut().poll_next(cx) {
                     Poll::Ready(Some(Ok(item))) => {
                         if this.idle_after.is_some() {
                             *this.heard = Some(*now.get_or_insert_with(clock::now));

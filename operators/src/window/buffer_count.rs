@@ -11,11 +11,11 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
+use crate::{Flow, TryStream};
 
 /// How much room a list is given before its first item, at most.
 const ROOM: usize = 1024;
@@ -99,7 +99,7 @@ impl<S: TryStream> Stream for BufferCount<S> {
         }
         let mut budget = Budget::new();
         loop {
-            match ready!(this.stream.as_mut().try_poll_next(cx)) {
+            match ready!(this.stream.as_mut().poll_next(cx)) {
                 Some(Ok(item)) => {
                     if this.list.is_empty() {
                         this.list.reserve_exact(ROOM.min(*this.n));

@@ -6,11 +6,9 @@
 //! out:  ----[abc]---([cd]|)
 //! ```
 
-use futures::TryStream;
-
 use super::lists::Lists;
 use super::plan::{ByCount, Cloned};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::buffer_count_every`].
 pub type BufferCountEvery<S> = Lists<S, ByCount, Cloned>;

@@ -11,11 +11,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::window::BufferTimeOrCount;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::buffer_time`].
 #[must_use = "streams do nothing unless polled"]

@@ -8,11 +8,9 @@
 
 use std::time::Duration;
 
-use futures::TryStream;
-
 use super::lists::Lists;
 use super::plan::{ByTime, Cloned};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::buffer_time_every`].
 pub type BufferTimeEvery<S> = Lists<S, ByTime, Cloned>;

@@ -12,13 +12,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
-use crate::Flow;
 use crate::budget::Budget;
 use crate::time::clock::{self, Timer};
 use crate::time::due::Due;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::buffer_time_or_count`].
 #[must_use = "streams do nothing unless polled"]
@@ -125,7 +125,7 @@ impl<S: TryStream> Stream for BufferTimeOrCount<S> {
         }
         let mut budget = Budget::new();
         loop {
-            match this.stream.as_mut().try_poll_next(cx) {
+            match this.stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => {
                     this.list.push(item);
                     if this.list.len() == *this.n {

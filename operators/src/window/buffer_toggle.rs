@@ -7,12 +7,10 @@
 //! out:       -----[b]-([c]|)
 //! ```
 
-use futures::TryStream;
-
 use super::lists::Lists;
 use super::plan::Cloned;
 use super::signalled::ByToggle;
-use crate::{Flow, Signal};
+use crate::{Flow, Signal, TryStream};
 
 /// The stream of [`Flow::buffer_toggle`].
 pub type BufferToggle<S, O, F, G, Kind> = Lists<S, ByToggle<O, F, G, Kind>, Cloned>;

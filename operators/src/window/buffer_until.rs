@@ -8,10 +8,8 @@
 
 use std::fmt;
 
-use futures::TryStream;
-
 use super::runs::{Place, Rule, Runs};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::buffer_until`].
 pub type BufferUntil<S, P> = Runs<S, UntilItem<P>>;

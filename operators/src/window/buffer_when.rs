@@ -6,12 +6,10 @@
 //! out:     ---[ab]-[]---([c]|)
 //! ```
 
-use futures::TryStream;
-
 use super::lists::Lists;
 use super::plan::Moved;
 use super::signalled::BySignal;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::buffer_when`].
 pub type BufferWhen<S, G> = Lists<S, BySignal<G>, Moved>;

@@ -7,10 +7,8 @@
 
 use std::fmt;
 
-use futures::TryStream;
-
 use super::runs::{Place, Rule, Runs};
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::chunk_by`].
 pub type ChunkBy<S, F, K> = Runs<S, ByChange<F, K>>;

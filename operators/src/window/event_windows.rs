@@ -10,12 +10,10 @@ use std::fmt;
 use std::hash::Hash;
 use std::ops::AddAssign;
 
-use futures::TryStream;
-
 use super::aggregate_windows::AggregateWindows;
 use super::event_time::{EventTime, EventWindow};
-use crate::Flow;
 use crate::group::{Aggregator, Count, Fold, MergeStates, Reduce, Sum, Top};
+use crate::{Flow, TryStream};
 
 /// Items with their event times, which are still to be aggregated: see [`Flow::event_windows`].
 #[must_use = "windows give nothing until they are aggregated: go on with count_each, say"]

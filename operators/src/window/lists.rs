@@ -6,10 +6,11 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 
 use super::plan::{Copies, Plan, Turn};
+use crate::TryStream;
 use crate::budget::Budget;
 use crate::time::clock::{self, Timer};
 
@@ -74,7 +75,7 @@ where
                 Poll::Ready(Err(error)) => break error,
                 Poll::Pending => {}
             }
-            match this.stream.as_mut().try_poll_next(cx) {
+            match this.stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => {
                     this.open.push(item);
                     this.plan.item();

@@ -6,13 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use pin_project::pin_project;
 use tokio::time::Instant;
 
-use crate::Flow;
 use crate::budget::Budget;
 use crate::time::clock::{self, Timer};
+use crate::{Flow, TryStream};
 
 /// Decides by an item where the list that is open is to be cut.
 pub(crate) trait Rule<T> {
@@ -125,7 +125,7 @@ where
         }
         let mut budget = Budget::new();
         loop {
-            match this.stream.as_mut().try_poll_next(cx) {
+            match this.stream.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => match this.rule.place(&item, this.list.is_empty()) {
                     Place::In { before, after } => {
                         let given = if before { mem::take(this.list) } else { Vec::new() };

@@ -6,14 +6,14 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use futures::Stream;
 use futures::stream::FuturesUnordered;
-use futures::{Stream, TryStream};
 use pin_project::pin_project;
 use tokio::time::Instant;
 
 use super::plan::{Plan, Turn};
-use crate::Signal;
 use crate::budget::Budget;
+use crate::{Signal, TryStream};
 
 /// How many windows may be open at once if nothing else is said.
 const MAX_OPEN: usize = 1 << 16;
@@ -55,7 +55,7 @@ impl<G: TryStream> Plan<G::Error> for BySignal<G> {
         }
         let Some(signal) = &mut self.signal else { return Poll::Pending };
         ready!(self.turns.take(cx));
-        match signal.as_mut().try_poll_next(cx)? {
+        match signal.as_mut().poll_next(cx)? {
             Poll::Ready(Some(_)) => return Poll::Ready(Ok(self.close())),
             Poll::Ready(None) => self.signal = None,
             Poll::Pending => self.turns = Turns::new(),
@@ -166,7 +166,7 @@ where
         }
         // At the limit only the signals, which have just been polled, can change anything.
         let openings = self.openings.as_mut().filter(|_| self.open < self.max_open);
-        match openings.map_or(Poll::Pending, |openings| openings.as_mut().try_poll_next(cx))? {
+        match openings.map_or(Poll::Pending, |openings| openings.as_mut().poll_next(cx))? {
             Poll::Ready(Some(opening)) => {
                 let signal = (self.f)(opening);
                 self.closings.push(Closing { number: self.opened, signal, marker: PhantomData });

@@ -8,11 +8,9 @@
 //! 1:    ----c-|
 //! ```
 
-use futures::TryStream;
-
 use super::plan::{ByCount, Moved};
 use super::windows::Windows;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::window_count`].
 pub type WindowCount<S> = Windows<S, ByCount, Moved>;

@@ -9,11 +9,9 @@
 //! 2:    --------|
 //! ```
 
-use futures::TryStream;
-
 use super::plan::{ByCount, Cloned};
 use super::windows::Windows;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::window_count_every`].
 pub type WindowCountEvery<S> = Windows<S, ByCount, Cloned>;

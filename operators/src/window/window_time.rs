@@ -10,11 +10,9 @@
 
 use std::time::Duration;
 
-use futures::TryStream;
-
 use super::plan::{ByTime, Moved};
 use super::windows::Windows;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::window_time`].
 pub type WindowTime<S> = Windows<S, ByTime, Moved>;

@@ -11,11 +11,9 @@
 
 use std::time::Duration;
 
-use futures::TryStream;
-
 use super::plan::{ByTime, Cloned};
 use super::windows::Windows;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::window_time_every`].
 pub type WindowTimeEvery<S> = Windows<S, ByTime, Cloned>;

@@ -11,11 +11,9 @@
 
 use std::time::Duration;
 
-use futures::TryStream;
-
 use super::plan::{ByTimeOrCount, Moved};
 use super::windows::Windows;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::window_time_or_count`].
 pub type WindowTimeOrCount<S> = Windows<S, ByTimeOrCount, Moved>;

@@ -9,12 +9,10 @@
 //! 1:         ------c|
 //! ```
 
-use futures::TryStream;
-
 use super::plan::Cloned;
 use super::signalled::ByToggle;
 use super::windows::Windows;
-use crate::{Flow, Signal};
+use crate::{Flow, Signal, TryStream};
 
 /// The stream of [`Flow::window_toggle`].
 pub type WindowToggle<S, O, F, G, Kind> = Windows<S, ByToggle<O, F, G, Kind>, Cloned>;

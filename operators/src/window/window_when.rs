@@ -8,12 +8,10 @@
 //! 1:       -----c-|
 //! ```
 
-use futures::TryStream;
-
 use super::plan::Moved;
 use super::signalled::BySignal;
 use super::windows::Windows;
-use crate::Flow;
+use crate::{Flow, TryStream};
 
 /// The stream of [`Flow::window_when`].
 pub type WindowWhen<S, G> = Windows<S, BySignal<G>, Moved>;

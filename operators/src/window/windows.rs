@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use futures::{Stream, TryStream};
+use futures::Stream;
 use tokio::time::Instant;
 
 use super::plan::{Copies, Plan, Turn};
@@ -19,7 +19,7 @@ use crate::group::lane::Lane;
 use crate::group::lanes::Lanes;
 use crate::group::route::{Filled, Route};
 use crate::group::substream::SubStreams;
-use crate::{Flow, OperatorError};
+use crate::{Flow, OperatorError, TryStream};
 
 /// The stream of the operators that give windows, such as [`Flow::window_count`].
 #[must_use = "streams do nothing unless polled"]

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anabranch_operators::testing::{Event, Failed, Script, observe, virtual_time};
-use anabranch_operators::{Flow, Overflow, merge_sorted};
-use futures::TryStream;
+use anabranch_operators::{Flow, Overflow, TryStream, merge_sorted};
 
 /// An item: as many hold the `Arc` as there are items.
 type Item = Arc<()>;

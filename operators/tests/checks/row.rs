@@ -12,8 +12,8 @@ use anabranch_operators::testing::{
     Event, Failed, Marble, Probe, Probed, Script, check_inputs, marbles, observe, observe_nested, probe,
     probe_stuttering, virtual_time,
 };
-use anabranch_operators::{Flow, from_results};
-use futures::{FutureExt, Stream, TryStream, stream};
+use anabranch_operators::{Flow, TryStream, from_results};
+use futures::{FutureExt, Stream, stream};
 
 use crate::common::picture::{Line, Picture};
 
@@ -219,7 +219,7 @@ impl Row {
             });
             virtual_time(async {
                 let mut flow = pin!(operator(sources));
-                let first = poll_fn(|cx| flow.as_mut().try_poll_next(cx).map(drop));
+                let first = poll_fn(|cx| flow.as_mut().poll_next(cx).map(drop));
                 _ = tokio::time::timeout(std::time::Duration::from_millis(100), first).await;
                 seen.iter().map(Probe::items).sum::<usize>()
             })
@@ -252,7 +252,7 @@ impl Row {
             let mut flow = pin!(operator(sources));
             let mut unread = Vec::new();
             let all = poll_fn(|cx| {
-                while let Poll::Ready(signal) = flow.as_mut().try_poll_next(cx) {
+                while let Poll::Ready(signal) = flow.as_mut().poll_next(cx) {
                     let Some(Ok(sub_stream)) = signal else { return Poll::Ready(()) };
                     unread.push(sub_stream);
                 }
@@ -292,15 +292,14 @@ where
         loop {
             let before = sub_streams.len();
             outer_over = poll_on(outer_over, || {
-                let polled = flow.as_mut().try_poll_next(cx);
+                let polled = flow.as_mut().poll_next(cx);
                 polled.map(|signal| signal.map(|given| given.map(|given| sub_streams.push((Box::pin(given), false)))))
             });
             let mut quiet = sub_streams.len() == before;
             for (sub_stream, over) in &mut sub_streams {
                 let was_over = *over;
-                *over = poll_on(was_over, || {
-                    sub_stream.as_mut().try_poll_next(cx).map(|signal| signal.map(|r| r.map(drop)))
-                });
+                *over =
+                    poll_on(was_over, || sub_stream.as_mut().poll_next(cx).map(|signal| signal.map(|r| r.map(drop))));
                 quiet &= was_over == *over;
             }
             if quiet {

@@ -58,7 +58,7 @@ fn share_from() {
 
 #[test]
 fn parallel() {
-    let row = Row::of("share/parallel").ahead(4 * 7 * 256);
+    let row = Row::of("share/parallel").ahead(4 * 9 * 256);
     row.gives(|[flow]| flow.parallel(2, |letter| *letter, |part| part.map(upper)));
     row.panics(|[flow]| flow.parallel(2, |letter| *letter, |part| part.map(boom::<_, char>)));
     row.panics(|[flow]| flow.parallel(2, |letter| boom::<_, char>(letter), |part| part.map(upper)));

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::iter::repeat;
 
 use anabranch_operators::testing::{Failed, Probe, Script, assert_marbles, check, probe, virtual_time};
-use anabranch_operators::{Flow, from_iter, merge};
-use futures::{Stream, TryStream, TryStreamExt};
+use anabranch_operators::{Flow, TryStream, from_iter, merge};
+use futures::{Stream, TryStreamExt};
 use proptest::prelude::*;
 
 fn all<S: TryStream<Error = Infallible>>(flow: S) -> Vec<S::Ok> {

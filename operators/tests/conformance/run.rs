@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anabranch_operators::testing::{Event, observe, observe_nested, virtual_time};
-use anabranch_operators::{Flow, from_results, share_from, using};
+use anabranch_operators::{Flow, TryStream, from_results, share_from, using};
 use futures::future::join_all;
-use futures::{Stream, TryStream, stream};
+use futures::{Stream, stream};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 

@@ -4,9 +4,9 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use anabranch_operators::testing::{Event, Script, assert_marbles, check, probe, virtual_time};
-use anabranch_operators::{Flow, FlowExt, Signal, from_iter, interval};
+use anabranch_operators::{Flow, FlowExt, Signal, TryStream, from_iter, interval};
 use futures::channel::oneshot;
-use futures::{FutureExt, Stream, TryStream, stream};
+use futures::{FutureExt, Stream, stream};
 use proptest::prelude::*;
 
 use crate::timed::{agrees, scripts};

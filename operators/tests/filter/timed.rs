@@ -6,8 +6,8 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use anabranch_operators::testing::{Event, Probed, Script, Timed, observe, probe, probe_stuttering, virtual_time};
-use anabranch_operators::{BoxFlow, Flow, from_results};
-use futures::{Stream, TryStream, stream};
+use anabranch_operators::{BoxFlow, Flow, TryStream, from_results};
+use futures::{Stream, stream};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -122,6 +122,6 @@ where
     let held = Arc::new(());
     let source = stream::iter([Ok(Arc::clone(&held)), Ok(Arc::clone(&held)), Err("broken")]);
     let mut flow = Box::pin(operator(from_results(source).boxed()));
-    virtual_time(async { while matches!(poll_fn(|cx| flow.as_mut().try_poll_next(cx)).await, Some(Ok(_))) {} });
+    virtual_time(async { while matches!(poll_fn(|cx| flow.as_mut().poll_next(cx)).await, Some(Ok(_))) {} });
     assert_eq!(Arc::strong_count(&held), 1);
 }

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, Wake, Waker};
 
 use anabranch_operators::testing::{Failed, Script, assert_marbles, check, probe, virtual_time};
-use anabranch_operators::{Flow, FlowExt, from_iter};
-use futures::{FutureExt, Stream, StreamExt, TryStream, stream};
+use anabranch_operators::{Flow, FlowExt, TryStream, from_iter};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use proptest::prelude::*;
 
 fn inner(item: char) -> Flow<Script<char, Failed>> {
@@ -115,7 +115,7 @@ impl ByHand {
         let mut items = Vec::new();
         loop {
             self.polls += 1;
-            match flow.as_mut().try_poll_next(&mut cx) {
+            match flow.as_mut().poll_next(&mut cx) {
                 Poll::Ready(Some(Ok(item))) => items.push(item),
                 Poll::Ready(_) => return items,
                 Poll::Pending if self.woken.swap(false, Relaxed) => {}

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::Cell;
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -366,6 +367,16 @@ fn model(case: &Case) -> Results {
     results
 }
 
+/// A key, and all of it that is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Alike(u8, u8);
+
+impl Hash for Alike {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.1.hash(state);
+    }
+}
+
 fn script(case: &Case) -> Flow<Script<(usize, u8), Failed>> {
     let end = if case.fails { Event::Failure(Failed::Scripted) } else { Event::End };
     let items = case.items.iter().enumerate().map(|(index, (tick, key))| (*tick, Event::Item((index, *key))));
@@ -408,6 +419,24 @@ proptest! {
         let groups = script(&case).group_until(|(_, key)| *key, until(&case)).max_groups(case.max_groups);
         let lists = groups.closed_early(&closed).fold_each(Vec::new, |mut list, (index, _)| { list.push(index); list });
         prop_assert_eq!(results(&case, lists), model(&case));
+    }
+
+    /// They are kept without their numbers, unless two that are open have one hash.
+    #[test]
+    fn groups_that_end_oldest_first_are_what_the_model_says(case in cases(), hashes in 1..=6_u8) {
+        let case = Case { idle: None, count: None, signal: None, ..case };
+        let groups = || {
+            let until = case.after.map_or_else(Until::end, |span| Until::after(ms(span)));
+            script(&case).group_until(move |(_, key)| Alike(*key, key % hashes), until).max_groups(case.max_groups)
+        };
+        let append = |mut list: Vec<usize>, (index, _)| { list.push(index); list };
+        let fused = groups().fold_each(Vec::new, append).map(|(key, list)| (key.0, list));
+        prop_assert_eq!(results(&case, fused), model(&case));
+        let merged = groups().merge_map(usize::MAX, move |group| {
+            let key = group.key().0;
+            stream::once(group.fold(Vec::new(), append)).map(move |list| list.map(|list| (key, list)))
+        });
+        prop_assert_eq!(results(&case, merged), model(&case));
     }
 
     #[test]

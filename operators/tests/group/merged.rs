@@ -9,7 +9,7 @@ use std::time::Duration;
 use anabranch_operators::group::Until;
 use anabranch_operators::testing::probe;
 use anabranch_operators::{FlowExt, OperatorError, from_iter};
-use futures::{TryStream, stream};
+use futures::{Stream, stream};
 
 use crate::races::{Random, now_and_then};
 
@@ -168,7 +168,7 @@ fn behind_a_merge_groups_of_a_few_items_are_read_in_one_visit() {
         let (visits, read) = (&visits, &read);
         stream::poll_fn(move |cx| {
             visits.set(visits.get() + 1);
-            while ready!(Pin::new(&mut group).try_poll_next(cx)).transpose()?.is_some() {
+            while ready!(Pin::new(&mut group).poll_next(cx)).transpose()?.is_some() {
                 read.set(read.get() + 1);
             }
             Poll::Ready(None::<Result<(), OperatorError>>)

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use anabranch_operators::testing::{Failed, Script, assert_marbles, check, probe, virtual_time};
-use anabranch_operators::{Flow, from_iter};
-use futures::{FutureExt, Sink, Stream, TryStream};
+use anabranch_operators::{Flow, TryStream, from_iter};
+use futures::{FutureExt, Sink, Stream};
 use proptest::prelude::*;
 use tokio::time::Sleep;
 

@@ -11,9 +11,9 @@ use std::time::Duration;
 use anabranch_operators::create::FromResults;
 use anabranch_operators::share::Share;
 use anabranch_operators::testing::virtual_time;
-use anabranch_operators::{Flow, OperatorError, from_iter, from_results, share_from};
+use anabranch_operators::{Flow, OperatorError, TryStream, from_iter, from_results, share_from};
+use futures::Stream;
 use futures::channel::mpsc;
-use futures::{Stream, TryStream};
 use proptest::prelude::*;
 
 use crate::support::{Reader, channel, send};

@@ -21,7 +21,7 @@ fn probed<S>(
     make: impl Fn() -> Flow<S>,
 ) -> (Flow<impl Stream<Item = Result<S::Ok, S::Error>> + Clone + Unpin>, Rc<RefCell<Vec<Probe>>>)
 where
-    S: futures::TryStream<Ok: Clone, Error: Clone>,
+    S: anabranch_operators::TryStream<Ok: Clone, Error: Clone>,
 {
     let runs = Rc::new(RefCell::new(Vec::new()));
     let seen = Rc::clone(&runs);

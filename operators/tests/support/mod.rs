@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 
-use anabranch_operators::{Flow, FlowExt, OperatorError};
+use anabranch_operators::{Flow, FlowExt, OperatorError, TryStream};
+use futures::Stream;
 use futures::channel::mpsc;
-use futures::{Stream, TryStream};
 
 /// One reader of a stream, polled by hand, that counts how often it was woken.
 pub(crate) struct Reader<S> {
@@ -38,7 +38,7 @@ impl<S: TryStream> Reader<S> {
     }
 
     pub(crate) fn poll(&mut self) -> Poll<Option<Result<S::Ok, S::Error>>> {
-        self.stream.as_mut().try_poll_next(&mut Context::from_waker(&self.waker))
+        self.stream.as_mut().poll_next(&mut Context::from_waker(&self.waker))
     }
 
     /// What is read.

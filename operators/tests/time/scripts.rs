@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use anabranch_operators::Flow;
 use anabranch_operators::testing::{Event, Failed, Script, Timed, observe, probe, probe_stuttering, virtual_time};
-use futures::TryStream;
+use anabranch_operators::{Flow, TryStream};
 use proptest::prelude::*;
 
 /// What a flow gives, and when.

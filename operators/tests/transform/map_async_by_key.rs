@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use anabranch_operators::testing::{Event, Failed, Script, assert_marbles, check, observe, probe, virtual_time};
-use anabranch_operators::{Flow, from_iter};
-use futures::{FutureExt, TryStream};
+use anabranch_operators::{Flow, TryStream, from_iter};
+use futures::FutureExt;
 use proptest::prelude::*;
 
 /// Takes 3 ticks. Letters are of one key whatever their case.

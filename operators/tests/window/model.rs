@@ -7,11 +7,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use anabranch_operators::Flow;
 use anabranch_operators::testing::{
     Event, Failed, Marble, Script, Timed, marbles, observe, observe_nested, probe_stuttering, virtual_time,
 };
-use futures::{Stream, TryStream};
+use anabranch_operators::{Flow, TryStream};
+use futures::Stream;
 use proptest::prelude::*;
 
 /// A script whose items are their ticks.

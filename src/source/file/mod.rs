@@ -44,7 +44,7 @@ const HEAD: u64 = 64 << 10;
 /// If a file ends inside quotes that are never closed, all behind the opening quote is its last record, whose position has
 /// no line. Such a file is read, but must not grow: reading on is refused, since the new text belongs to that record.
 ///
-/// Reading holds two blocks of 256 KiB and a batch of their records, whatever the file's size; it blocks one of tokio's threads
+/// Reading holds two blocks of 1 MiB and a batch of their records, whatever the file's size; it blocks one of tokio's threads
 /// for blocking work, so it must be polled inside a tokio runtime. Going on in the middle of a gzip file reads it from
 /// its start.
 ///
@@ -250,19 +250,16 @@ impl Source for FileSource {
                 Step::End => return Ok(None),
             };
             loop {
-                let mut records = reader.cut();
-                if !Reader::is_batch(&records) {
-                    let Some(block) = next else {
-                        records.extend(reader.finish());
-                        let batch = Batch { records, behind: Some(Duration::ZERO), ..Batch::default() };
-                        return Ok(Some((batch, Step::End)));
-                    };
-                    next = reader.take(join(block).await?)?.map(ahead);
-                }
-                if !records.is_empty() {
+                if let Some(records) = reader.cut() {
                     let batch = Batch { records, ..Batch::default() };
                     return Ok(Some((batch, Step::Reading(reader, next))));
                 }
+                let Some(block) = next else {
+                    let records = reader.finish().into_iter().collect();
+                    let batch = Batch { records, behind: Some(Duration::ZERO), ..Batch::default() };
+                    return Ok(Some((batch, Step::End)));
+                };
+                next = reader.take(join(block).await?)?.map(ahead);
             }
         });
         from_results(steps).boxed()

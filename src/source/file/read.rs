@@ -14,9 +14,10 @@ use super::Place;
 use crate::codec::{Found, Frame, Framer, columns};
 use crate::record::{Line, Lines};
 use crate::source::Start;
-use crate::{Error, ErrorKind, Layout, Origin, Position, Record, RecordParts};
+use crate::{Error, ErrorKind, Layout, Origin, Position, Record, RecordParts, Records};
 
-const BLOCK: usize = 256 * 1024;
+/// Large enough that to wake a thread for each costs little beside reading it.
+const BLOCK: usize = 1024 * 1024;
 /// Few enough records that they are still in the cache when they are used.
 const BATCH: usize = 256;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -31,6 +32,8 @@ pub(super) struct Reader {
     framer: Framer,
     /// The block in the framer; unset until records are cut out of it.
     lines: Option<Arc<Lines>>,
+    /// A record behind those that were cut, which shares nothing with them.
+    apart: Option<Record>,
     origin: Arc<Origin>,
     arrived: DateTime<Utc>,
 }
@@ -50,7 +53,7 @@ impl Reader {
         let origin = Arc::new(Origin { partition: place.partition.clone(), layout });
         let modified = place.open()?.metadata().and_then(|metadata| metadata.modified());
         let arrived = modified.map_err(|error| place.io(error))?.into();
-        let reader = Self { framer, lines: None, origin, arrived };
+        let reader = Self { framer, lines: None, apart: None, origin, arrived };
         match start {
             Start::At(time) if arrived < *time => Ok((reader.at_end(place), None)),
             Start::Beginning | Start::At(_) => Ok((reader, text)),
@@ -62,32 +65,37 @@ impl Reader {
         self.origin.layout.clone()
     }
 
-    /// The next records of the block; fewer than there could be if it wants another block.
-    pub(super) fn cut(&mut self) -> Vec<Record> {
-        let mut records = Vec::with_capacity(BATCH);
+    /// The next records of the block; none if it wants another.
+    pub(super) fn cut(&mut self) -> Option<Records> {
+        if let Some(record) = self.apart.take() {
+            return Some(vec![record].into());
+        }
         let lines = self.lines.get_or_insert_with(|| {
             let (text, offset, first) = (self.framer.block().clone(), self.framer.block_offset(), self.framer.line());
             let (origin, unquoted) = (Arc::clone(&self.origin), self.framer.is_plain());
             Arc::new(Lines { text, origin, arrived: self.arrived, offset, first, unquoted })
         });
-        while records.len() < BATCH
+        let mut places = Vec::with_capacity(BATCH);
+        while places.len() < BATCH
             && let Some(found) = self.framer.find()
         {
-            records.push(match found {
+            match found {
                 // A block is far smaller than these numbers can say.
                 Found::Within { start, len, line } => {
                     let below = (line - lines.first) as u32;
-                    Record::of_line(lines, Line { start: start as u32, len: len as u32, below })
+                    places.push(Line { start: start as u32, len: len as u32, below });
                 }
-                Found::Apart(frame) => record(frame, &self.origin, self.arrived),
-            });
+                Found::Apart(frame) => {
+                    let record = record(frame, &self.origin, self.arrived);
+                    if places.is_empty() {
+                        return Some(vec![record].into());
+                    }
+                    self.apart = Some(record);
+                    break;
+                }
+            }
         }
-        records
-    }
-
-    /// Whether so many records are a batch.
-    pub(super) const fn is_batch(records: &[Record]) -> bool {
-        records.len() == BATCH
+        (!places.is_empty()).then(|| Records::of_lines(Arc::clone(lines), places))
     }
 
     /// Takes a block, when it wants one. Gives what there is to read behind it.
@@ -200,7 +208,7 @@ impl Text {
         let unzip = match magic == GZIP {
             true => {
                 let file = file.try_clone().map_err(|error| place.io(error))?;
-                Some(Box::new(MultiGzDecoder::new(BufReader::with_capacity(BLOCK / 4, file))))
+                Some(Box::new(MultiGzDecoder::new(BufReader::with_capacity(64 * 1024, file))))
             }
             false => None,
         };

@@ -111,7 +111,7 @@ impl Reader {
         let records = self.unpacker.take(RECORDS_PER_BATCH);
         let last = self.unpacker.is_empty();
         let behind = self.behind.filter(|behind| last || !behind.is_zero());
-        Ok(Some(Batch { records, behind, closed: last && self.ended, retention: self.retention }))
+        Ok(Some(Batch { records: records.into(), behind, closed: last && self.ended, retention: self.retention }))
     }
 
     /// Reads what comes next, by a subscription or by asking.

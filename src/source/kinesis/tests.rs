@@ -186,7 +186,7 @@ fn last(positions: impl IntoIterator<Item = u64>) -> Answer {
 }
 
 fn positions(batches: &[Batch]) -> Vec<u64> {
-    batches.iter().flat_map(|batch| &batch.records).map(|record| record.position().major().unwrap()).collect()
+    batches.iter().flat_map(|batch| batch.records.clone()).map(|record| record.position().major().unwrap()).collect()
 }
 
 #[tokio::test(start_paused = true)]

@@ -167,7 +167,7 @@ impl Reader {
         let period = self.shared.watch.retention().await?;
         let now = clock.now(records.last().map(|last| last.arrived()), behind);
         let behind = if closed { Some(Duration::ZERO) } else { behind };
-        Ok(Some(Batch { records, behind, closed, retention: Some(Retention { now, period }) }))
+        Ok(Some(Batch { records: records.into(), behind, closed, retention: Some(Retention { now, period }) }))
     }
 }
 

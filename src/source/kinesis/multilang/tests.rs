@@ -148,7 +148,7 @@ async fn the_daemon_waits_while_nothing_is_taken() {
     let batches = talk.batches.lock().unwrap();
     let [batch] = &**batches else { panic!("{batches:?}") };
     assert_eq!(
-        batch.records.iter().map(|record| record.position()).collect::<Vec<_>>(),
+        batch.records.clone().map(|record| record.position()).collect::<Vec<_>>(),
         [1, 2].map(|n| Position::new(n, 0))
     );
     assert_eq!(batch.behind, Some(Duration::from_millis(7)));
@@ -183,7 +183,7 @@ async fn a_daemon_that_stops_and_does_not_answer_the_checkpoint_is_the_one_that_
         let partition = Partition::new("s/1");
         let mut flow = shard.read(&partition, Start::Beginning);
         while let Some(batch) = flow.try_next().await? {
-            let last = batch.records.last().map(|record| record.position());
+            let last = batch.records.clone().last().map(|record| record.position());
             shard.committed(&partition, last.as_ref(), false);
         }
         Ok(())
@@ -256,7 +256,7 @@ async fn where_to_begin_is_the_ledgers_affair() {
     talk.give(&[4, 5, 6], 0);
     assert!(talk.is_taken().await);
     let batches = talk.batches.lock().unwrap();
-    let read: Vec<_> = batches.iter().flat_map(|batch| &batch.records).map(|record| record.position()).collect();
+    let read: Vec<_> = batches.iter().flat_map(|batch| batch.records.clone()).map(|record| record.position()).collect();
     assert_eq!(read, [5, 6].map(|n| Position::new(n, 0)));
 }
 
@@ -269,7 +269,7 @@ async fn an_aggregate_that_the_daemon_could_not_open_is_no_event() {
     );
     assert!(talk.is_taken().await);
     let batches = talk.batches.lock().unwrap();
-    let record = &batches[0].records[0];
+    let record = batches[0].records.clone().next().unwrap();
     assert_eq!(
         (record.layout(), record.bytes()),
         (&crate::Layout::Aggregate, Bytes::from_static(&[0xF3, 0x89, 0x9A, 0xC2, 0, 0]))

@@ -50,7 +50,7 @@ async fn what_is_read_ahead_stays_within_the_budget_over_all_shards() {
 
     // Who comes for the next batch is done with the last, and then stands behind the other in the queue.
     let (one, others) = futures::join!(first.try_next(), second.try_collect::<Vec<_>>());
-    let sizes = |batch: &Batch| batch.records.iter().map(|record| record.data().len()).sum::<usize>();
+    let sizes = |batch: &Batch| batch.records.clone().map(|record| record.data().len()).sum::<usize>();
     assert_eq!(sizes(&one.unwrap().unwrap()), MIB);
     assert_eq!(others.unwrap().iter().map(sizes).collect::<Vec<_>>(), [6 * MIB, 0]);
 }
