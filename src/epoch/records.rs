@@ -75,13 +75,13 @@ pub(super) struct Limits {
 pub(super) struct Stop(pub(super) tokio::sync::watch::Receiver<bool>);
 
 impl Stop {
+    /// Also once the sender is gone, which lives as long as the pipeline: then there is nothing to go on for.
     pub(super) fn is_set(&self) -> bool {
-        *self.0.borrow()
+        *self.0.borrow() || self.0.has_changed().is_err()
     }
 
     /// Ready when it is set.
     pub(super) async fn wait(mut self) {
-        // The sender lives as long as the pipeline runs; if it is gone, there is nothing to go on for.
         let _ = self.0.wait_for(|set| *set).await;
     }
 }
@@ -410,5 +410,23 @@ impl Drop for EpochRecords {
 impl std::fmt::Debug for EpochRecords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("EpochRecords").field("taken", &self.taken).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use tokio::sync::watch;
+
+    use super::*;
+
+    #[test]
+    fn reading_is_to_stop_once_its_pipeline_is_gone() {
+        let (sender, receiver) = watch::channel(false);
+        let stop = Stop(receiver);
+        assert!(!stop.is_set() && stop.clone().wait().now_or_never().is_none());
+        drop(sender);
+        // Who has seen that the wait is over must not wait again.
+        assert!(stop.clone().wait().now_or_never().is_some() && stop.is_set());
     }
 }
