@@ -19,9 +19,10 @@ use futures::Stream;
 /// }
 /// ```
 ///
-/// It says more than the trait of that name of the crate `futures`, which every stream of results has as well: that it *is* a stream, and of what. So
-/// it is polled by [`poll_next`](Stream::poll_next), where the other has a function of its own in between, which the compiler
-/// cannot be told to make a part of the loop around it. A bound of a function that uses operators has to be this one.
+/// It says more than the trait of that name of the crate `futures`, which every stream of results has as well: that it *is* a
+/// stream, and of what. So it is polled by [`poll_next`](Stream::poll_next), where the other has a function of its own in
+/// between, which the compiler cannot be told to make a part of the loop around it. A bound of a function that uses operators
+/// has to be this one.
 pub trait TryStream: Stream<Item = Result<<Self as TryStream>::Ok, <Self as TryStream>::Error>> {
     /// An item.
     type Ok;

@@ -43,10 +43,10 @@ fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A text of a little over a megabyte, so that it has several blocks, which end anywhere.
+/// A text of over four megabytes, so that it has several blocks, which end anywhere.
 fn long_text(delimiter: char, end: &str) -> String {
     let mut text = format!("n{delimiter}kind{delimiter}note{end}");
-    for n in 0..40_000 {
+    for n in 0..160_000 {
         let note = match n % 100 {
             7 => format!("\"two{end}lines, \"\"{n}\"\"\""),
             8 => String::new(),
@@ -102,17 +102,39 @@ async fn records_are_the_frames_of_the_file_wherever_its_blocks_end() {
     for end in ["\n", "\r\n"] {
         let quoted = long_text(',', end);
         let plain = quoted.replace('"', "");
-        let (head, tail) = quoted.split_at(quoted.find("\n20000,").unwrap());
+        let (head, tail) = quoted.split_at(quoted.find("\n80000,").unwrap());
         for text in [&quoted, &plain, &(plain.clone() + tail), &(head.to_owned() + &plain)] {
-            let mut framer = Framer::new(b',');
-            framer.push(text.clone().into());
-            let frames: Vec<_> = framer.by_ref().skip(1).collect();
-            let records = all(&files.file("a.csv", text), Start::Beginning).await.unwrap();
-            assert_eq!(records.len(), frames.len());
-            for (record, frame) in records.iter().zip(frames) {
-                assert_eq!((record.bytes(), record.position()), (frame.data, Position::new(frame.end, frame.line)));
-            }
+            expect_frames(&files, text).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_block_may_end_at_each_byte_of_a_record() {
+    const BLOCK: usize = 1 << 20;
+    const LINE: &str = "12345,k,-------------------------------------------------------\n";
+    let files = Files::new();
+    let around = "1,\"two\r\nlines, \"\"2\"\"\",x\r\n2,y,z\r\n\r\n\n3,y,z\r\n";
+    for before in 0..around.len() {
+        let mut text = "n,kind,note\n".to_owned();
+        let rest = BLOCK - before - text.len();
+        text.push_str(&"x".repeat(rest % LINE.len()));
+        text.push_str(&LINE.repeat(rest / LINE.len()));
+        text.push_str(around);
+        assert!(text.as_bytes()[BLOCK - before..].starts_with(around.as_bytes()));
+        expect_frames(&files, &text).await;
+    }
+}
+
+/// The records of the file are what a framer makes of all of it at once.
+async fn expect_frames(files: &Files, text: &str) {
+    let mut framer = Framer::new(b',');
+    framer.push(text.to_owned().into());
+    let frames: Vec<_> = framer.by_ref().skip(1).collect();
+    let records = all(&files.file("a.csv", text), Start::Beginning).await.unwrap();
+    assert_eq!(records.len(), frames.len());
+    for (record, frame) in records.iter().zip(frames) {
+        assert_eq!((record.bytes(), record.position()), (frame.data, Position::new(frame.end, frame.line)));
     }
 }
 
@@ -339,7 +361,7 @@ async fn a_truncated_or_damaged_gzip_fails_with_its_line() {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(text.contains(what) && text.contains(name) && text.contains("copy it again"), "{text}");
         let line: u64 = text.split(", line ").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
-        assert!((30_000..=40_402).contains(&line), "{text}");
+        assert!((150_000..=161_602).contains(&line), "{text}");
     }
     let error = files.file("head.tsv.gz", &whole[..12]).check().await.unwrap_err();
     assert!(error.to_string().contains("truncated") && error.to_string().contains("line 1"), "{error}");

@@ -27,8 +27,11 @@ use crate::budget::Slice;
 use crate::time::clock::{self, Timer};
 use crate::{Flow, TryStream};
 
-/// How many items are read together where that pays.
-const TOGETHER: usize = 32;
+/// How many items are read together where that pays: with the one that is read behind them, an eighth of a run.
+const TOGETHER: usize = 31;
+
+/// Items of more bytes are not read together, as those that are lie on the stack.
+const MOST_BYTES: usize = 256;
 
 /// How the items of a group become its result: see [`aggregate_each`](Flow::aggregate_each).
 pub trait Aggregator<K, T> {
@@ -101,6 +104,7 @@ where
     /// | Errors | end it at once; open groups are lost, so half a result is never taken for a whole one |
     /// | Holds | the key and the state of each open group, at most [`max_groups`](Flow::max_groups) |
     /// | Dropped | the open groups are lost |
+    /// | Panics | of the source or a closure may lose items and open groups: what is given afterwards is not to be relied on |
     /// | Time | that of [`group_until`](Flow::group_until), but the clock is read once a poll and every 256 items: a poll ends after 256 items if they took 20 µs, and after 4,096 in any case. A consumer that polls late gets late groups, not larger ones: an item's time is when it was read |
     ///
     /// # Panics
@@ -300,7 +304,7 @@ where
                     break;
                 }
                 left -= 1;
-                let polled = if pays::<S::Ok>() && groups.only_take(TOGETHER) {
+                let polled = if pays::<S::Ok>() && size_of::<S::Ok>() <= MOST_BYTES && groups.only_take(TOGETHER) {
                     left = left.saturating_sub(TOGETHER as u32);
                     *this.state = State::Done; // Unless all is well: a panic loses what was read.
                     let behind = take_together(source.as_mut(), cx, this.key, groups, aggregator);

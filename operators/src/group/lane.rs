@@ -161,7 +161,9 @@ impl<K, T, E> Lane<K, T, E> {
             lanes.taken(count);
             return None;
         }
-        if state.items.is_empty() && state.items.capacity() >= count {
+        // One that is far too large for this lane came of another's many items. Handed on, it would leave one like it with each.
+        let fits = state.items.capacity() >= count && items.capacity() <= 2 * state.items.capacity().max(4);
+        if state.items.is_empty() && fits {
             let empty = std::mem::replace(&mut state.items, VecDeque::from(std::mem::take(items)));
             *items = Vec::from(empty);
         } else {
@@ -170,6 +172,9 @@ impl<K, T, E> Lane<K, T, E> {
                 state.items.reserve_exact(count);
             }
             state.items.extend(items.drain(..));
+            if items.capacity() > 2 * state.items.capacity().max(16) {
+                *items = Vec::new();
+            }
         }
         state.ended |= last;
         self.added(lanes, state, count)

@@ -18,8 +18,7 @@ use crate::{Flow, OperatorError, TryStream};
 /// What a sub-stream is known by. Bound on this, and on `Stream`, in functions that take any group:
 ///
 /// ```
-/// use anabranch_operators::{Flow, OperatorError, from_iter, group::Grouped};
-/// use anabranch_operators::TryStream;
+/// use anabranch_operators::{Flow, OperatorError, TryStream, from_iter, group::Grouped};
 ///
 /// async fn describe<G>(group: Flow<G>) -> Result<String, G::Error>
 /// where

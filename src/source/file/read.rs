@@ -67,8 +67,8 @@ impl Reader {
 
     /// The next records of the block; none if it wants another.
     pub(super) fn cut(&mut self) -> Option<Records> {
-        if let Some(record) = self.apart.take() {
-            return Some(vec![record].into());
+        if self.apart.is_some() {
+            return self.take_apart();
         }
         let lines = self.lines.get_or_insert_with(|| {
             let (text, offset, first) = (self.framer.block().clone(), self.framer.block_offset(), self.framer.line());
@@ -86,16 +86,19 @@ impl Reader {
                     places.push(Line { start: start as u32, len: len as u32, below });
                 }
                 Found::Apart(frame) => {
-                    let record = record(frame, &self.origin, self.arrived);
-                    if places.is_empty() {
-                        return Some(vec![record].into());
-                    }
-                    self.apart = Some(record);
+                    self.apart = Some(record(frame, &self.origin, self.arrived));
                     break;
                 }
             }
         }
-        (!places.is_empty()).then(|| Records::of_lines(Arc::clone(lines), places))
+        match places.is_empty() {
+            true => self.take_apart(),
+            false => Some(Records::of_lines(Arc::clone(lines), places)),
+        }
+    }
+
+    fn take_apart(&mut self) -> Option<Records> {
+        self.apart.take().map(|record| vec![record].into())
     }
 
     /// Takes a block, when it wants one. Gives what there is to read behind it.
