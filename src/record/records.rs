@@ -57,10 +57,8 @@ impl Records {
     pub(crate) fn arrivals(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         match &self.0 {
             Kind::Made { records, .. } => {
-                let [first, .., last] = records.as_slice() else {
-                    return records.as_slice().first().map(|only| (only.arrived(), only.arrived()));
-                };
-                Some((first.arrived(), last.arrived()))
+                let records = records.as_slice();
+                Some((records.first()?.arrived(), records.last()?.arrived()))
             }
             Kind::Lines { lines, .. } => (!self.is_empty()).then_some((lines.arrived, lines.arrived)),
         }

@@ -63,7 +63,7 @@ struct Running<S> {
 struct Call {
     /// The [`Member`] that is called.
     at: AtomicUsize,
-    /// Whether it has put itself among the woken: it does once at most.
+    /// Whether its stream is among the woken or the parked: it is put there once at most.
     made: AtomicBool,
     woken: Arc<Rota>,
 }
@@ -73,8 +73,13 @@ impl Call {
         Arc::new(Self { at: AtomicUsize::new(0), made: AtomicBool::new(false), woken: Arc::clone(woken) })
     }
 
+    /// Notes that it is made; whether it was not before.
+    fn mark(&self) -> bool {
+        !self.made.swap(true, Ordering::AcqRel)
+    }
+
     fn make(&self) {
-        if !self.made.swap(true, Ordering::AcqRel) {
+        if self.mark() {
             self.woken.call([Member::new(self.at.load(Ordering::Acquire))]);
         }
     }
@@ -274,20 +279,23 @@ impl<S: TryStream> MergeSet<S> {
         if self.is_empty() {
             return Poll::Ready(None);
         }
-        if self.turns.is_empty() {
-            if self.parked.is_empty() {
-                if !self.woken.take(&mut self.turns, cx.waker()) {
-                    return Poll::Pending;
-                }
-            } else {
-                self.woken.take_ready(&mut self.turns);
-                self.turns.extend(self.parked.drain(..));
-            }
+        if self.turns.is_empty() && !self.begin_round(cx) {
+            return Poll::Pending;
         }
         if self.turns.len().is_multiple_of(AT_ONCE) {
             self.look_ahead();
         }
         Poll::Ready(self.turns.pop_front())
+    }
+
+    /// Takes up those that were woken, and behind them those that have had their run. If there are none, says so, and waits.
+    fn begin_round(&mut self, cx: &Context<'_>) -> bool {
+        if self.parked.is_empty() {
+            return self.woken.take(&mut self.turns, cx.waker());
+        }
+        self.woken.take_ready(&mut self.turns);
+        self.turns.extend(self.parked.drain(..));
+        true
     }
 
     /// Looks at those whose turn comes next before anything is done with the first, so that the waits for their memory overlap.
@@ -303,7 +311,7 @@ impl<S: TryStream> MergeSet<S> {
     fn park(&mut self) {
         // One that was woken in its turn is among the woken already.
         let Some((member, running)) = self.rest() else { return };
-        if running.call.as_ref().is_none_or(|call| !call.made.swap(true, Ordering::AcqRel)) {
+        if running.call.as_ref().is_none_or(|call| call.mark()) {
             self.parked.push(member);
         }
     }

@@ -1,9 +1,10 @@
 //! [`Ahead`]: a source, and items of it that were read together, before the first of them was looked at.
 
-use crate::TryStream;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+use crate::TryStream;
 
 /// Whether items are such that it may pay to read some together: of more than two words, so that they are handed over in memory.
 pub(super) const fn pays<T>() -> bool {
