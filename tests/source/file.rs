@@ -111,7 +111,7 @@ async fn records_are_the_frames_of_the_file_wherever_its_blocks_end() {
 
 #[tokio::test]
 async fn a_block_may_end_at_each_byte_of_a_record() {
-    const BLOCK: usize = 1 << 20;
+    const BLOCK: usize = 1 << 18;
     const LINE: &str = "12345,k,-------------------------------------------------------\n";
     let files = Files::new();
     let around = "1,\"two\r\nlines, \"\"2\"\"\",x\r\n2,y,z\r\n\r\n\n3,y,z\r\n";
@@ -392,4 +392,24 @@ async fn a_line_that_is_no_record_is_kept_aside_and_the_rest_is_read() {
     for (text, (line, why)) in refused.iter().zip(found) {
         assert!(text.starts_with("a.tsv-") && text.contains(line) && text.contains(why), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_file_without_records_lets_others_run() {
+    let files = Files::new();
+    let source = files.file("a.csv", format!("n,kind\n\"{}", "never closed\n".repeat(1 << 18)));
+    let turns = std::cell::Cell::new(0);
+    let others = async {
+        loop {
+            turns.set(turns.get() + 1);
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        records = all(&source, Start::Beginning) => assert_eq!(records.unwrap().len(), 1),
+        () = others => {}
+    }
+    // It has twelve blocks.
+    assert!(turns.get() >= 2, "others had {} turns", turns.get());
 }

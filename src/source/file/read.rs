@@ -16,8 +16,11 @@ use crate::record::{Line, Lines};
 use crate::source::Start;
 use crate::{Error, ErrorKind, Layout, Origin, Position, Record, RecordParts, Records};
 
-/// Large enough that to wake a thread for each costs little beside reading it.
-const BLOCK: usize = 1024 * 1024;
+/// A block that is read where it is used. Large enough that to begin one costs little beside reading it, and small enough for the
+/// caches next to the processor.
+pub(super) const BLOCK: usize = 256 * 1024;
+/// One that is read on another thread. Large enough that to wake the thread costs little beside that.
+pub(super) const LARGE: usize = 4 * BLOCK;
 /// Few enough records that they are still in the cache when they are used.
 const BATCH: usize = 256;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -26,8 +29,8 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 const OPEN: u64 = 0;
 const SHORTER: &str = "the file is shorter than the position that reading should go on from";
 
-/// A file that is being read. It cuts the blocks where the records are used, and the thread that reads the next block has
-/// nothing to do with the records, so that the two need not wait for each other's writes to the counts of references.
+/// A file that is being read. It cuts the blocks where the records are used: a thread that reads a block ahead has nothing to do
+/// with the records, so that the two need not wait for each other's writes to the counts of references.
 pub(super) struct Reader {
     framer: Framer,
     /// The block in the framer; unset until records are cut out of it.
@@ -174,6 +177,8 @@ fn record(frame: Frame, origin: &Arc<Origin>, arrived: DateTime<Utc>) -> Record 
 pub(super) struct Block {
     text: Text,
     bytes: Vec<u8>,
+    /// There are no bytes behind these.
+    is_last: bool,
     /// What came in the way behind these bytes.
     trouble: Option<io::Error>,
 }
@@ -181,14 +186,13 @@ pub(super) struct Block {
 impl Block {
     /// Gives the framer the bytes. The text is unset if they are the last.
     fn hand_to(self, framer: &mut Framer) -> Result<Option<Text>, Error> {
-        let Self { text, bytes, trouble } = self;
+        let Self { text, bytes, is_last, trouble } = self;
         if let Some(error) = trouble {
             let line = framer.line() + memchr::memchr_iter(b'\n', &bytes).count() as u64;
             let path = text.place.path.display();
             let place = format!("{path}, line {line}, {} bytes into the text", framer.offset() + bytes.len() as u64);
             return Err(text.trouble(error).at(place));
         }
-        let is_last = bytes.len() < BLOCK;
         framer.push(bytes.into());
         Ok((!is_last).then_some(text))
     }
@@ -225,18 +229,36 @@ impl Text {
         }
     }
 
-    /// Reads the next block: a shorter one is the last.
-    pub(super) fn block(mut self) -> Block {
-        let mut bytes = Vec::with_capacity(BLOCK);
-        let trouble = self.input().take(BLOCK as u64).read_to_end(&mut bytes).err();
-        Block { text: self, bytes, trouble }
+    /// Reads the next block, of so many bytes: a shorter one is the last.
+    pub(super) fn block(mut self, size: usize) -> Block {
+        let mut bytes = Vec::with_capacity(size);
+        let trouble = self.input().take(size as u64).read_to_end(&mut bytes).err();
+        Block { text: self, is_last: bytes.len() < size, bytes, trouble }
+    }
+
+    /// Whether the last byte of the next block is in memory, and so, files being read in order, probably all of it. If the file's
+    /// system cannot say, or the block is not whole, it is not.
+    #[cfg(target_os = "linux")]
+    pub(super) fn is_at_hand(&self) -> bool {
+        use rustix::io::{ReadWriteFlags, preadv2};
+
+        let (Ok(at), None) = ((&self.file).stream_position(), &self.unzip) else { return false };
+        let mut byte = [0];
+        let last = at.saturating_add(BLOCK as u64 - 1);
+        preadv2(&self.file, &mut [io::IoSliceMut::new(&mut byte)], last, ReadWriteFlags::NOWAIT)
+            .is_ok_and(|read| read == 1)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) const fn is_at_hand(&self) -> bool {
+        false
     }
 
     /// Reads up to the end of the first record.
     fn first_frame(self, framer: &mut Framer) -> Result<(Option<Frame>, Option<Self>), Error> {
         let mut rest = Some(self);
         while let Some(text) = rest {
-            rest = text.block().hand_to(framer)?;
+            rest = text.block(BLOCK).hand_to(framer)?;
             if let Some(frame) = framer.next() {
                 return Ok((Some(frame), rest));
             }
