@@ -49,7 +49,7 @@ impl<S: TryStream> Flow<S> {
     /// | Errors | are the answer, if they come before it |
     /// | Holds | nothing |
     /// | Dropped | nothing is lost but the items read |
-    /// | Time | none; lets other tasks run after every 256 items |
+    /// | Time | none; lets other tasks run when it has read for a millisecond, or 65,536 items |
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use pin_project::pin_project;
 
-use crate::budget::Budget;
+use crate::budget::Slice;
 use crate::{Flow, TryStream};
 
 /// How an end makes its answer of the items: each end that has an [`Answer`] has its own. Not to be implemented
@@ -58,23 +58,30 @@ where
         let Some(mut ending) = this.ending.take() else {
             panic!("an end of a flow was polled again after its answer");
         };
-        let mut budget = Budget::new();
+        let mut slice = Slice::new();
         loop {
-            match this.stream.as_mut().poll_next(cx) {
-                Poll::Ready(Some(Ok(item))) => {
-                    if let ControlFlow::Break(answer) = ending.add(item) {
-                        return Poll::Ready(Ok(answer));
+            for _ in 0..slice.left() {
+                match this.stream.as_mut().poll_next(cx) {
+                    Poll::Ready(Some(Ok(item))) => {
+                        if let ControlFlow::Break(answer) = ending.add(item) {
+                            return Poll::Ready(Ok(answer));
+                        }
                     }
-                    if budget.swallow(cx).is_ready() {
-                        continue;
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+                    Poll::Ready(None) => return Poll::Ready(Ok(ending.end())),
+                    Poll::Pending => {
+                        *this.ending = Some(ending);
+                        return Poll::Pending;
                     }
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
-                Poll::Ready(None) => return Poll::Ready(Ok(ending.end())),
-                Poll::Pending => {}
             }
-            *this.ending = Some(ending);
-            return Poll::Pending;
+            match slice.look(cx) {
+                Poll::Ready(next) => slice = next,
+                Poll::Pending => {
+                    *this.ending = Some(ending);
+                    return Poll::Pending;
+                }
+            }
         }
     }
 }

@@ -40,7 +40,7 @@ impl<S: TryStream> Flow<S> {
     /// | Errors | are the answer, at once: half a count is no count |
     /// | Holds | the count |
     /// | Dropped | the count is lost: not cancel safe |
-    /// | Time | none; lets other tasks run after every 256 items |
+    /// | Time | none; lets other tasks run when it has read for a millisecond, or 65,536 items |
     ///
     /// # Errors
     ///

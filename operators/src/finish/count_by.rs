@@ -54,7 +54,7 @@ impl<S: TryStream> Flow<S> {
     /// | Errors | are the answer, at once: half a count is no count |
     /// | Holds | each key with its count, without a bound: where keys are many, use `count_each` behind [`group_until`](Self::group_until), which bounds them |
     /// | Dropped | the counts are lost: not cancel safe |
-    /// | Time | none; lets other tasks run after every 256 items |
+    /// | Time | none; lets other tasks run when it has read for a millisecond, or 65,536 items |
     ///
     /// # Errors
     ///

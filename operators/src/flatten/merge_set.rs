@@ -12,7 +12,7 @@ use pin_project::pin_project;
 use slab::Slab;
 
 use crate::TryStream;
-use crate::budget::Budget;
+use crate::budget::Slice;
 use crate::group::{Host, Others, Visiting};
 use crate::rota::{Member, Rota};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
@@ -250,7 +250,7 @@ impl<S: TryStream> MergeSet<S> {
     #[cold]
     #[inline(never)]
     fn poll_others(&mut self, cx: &Context<'_>, others: Option<bool>) -> Polled<S> {
-        let mut budget = Budget::new();
+        let mut slice = Slice::new();
         while let Some(member) = ready!(self.poll_turn(cx)) {
             // One that has ended may have been woken once more.
             let Some(Some(running)) = self.streams.get_mut(member.at()) else { continue };
@@ -268,7 +268,10 @@ impl<S: TryStream> MergeSet<S> {
                 Poll::Ready(None) => self.remove(member),
                 Poll::Pending => running.as_mut().keep(&mut self.lent),
             }
-            ready!(budget.swallow(cx));
+            slice.count(1);
+            if slice.is_to_look() {
+                slice = ready!(slice.look(cx));
+            }
         }
         Poll::Ready(None)
     }

@@ -66,6 +66,7 @@ where
     aggregator: A,
     groups: Groups<K, A::State, W, S::Error>,
     timer: Timer,
+    slice: Slice,
     carrier: C,
     state: State<K, A::State, A::Output>,
 }
@@ -105,7 +106,7 @@ where
     /// | Holds | the key and the state of each open group, at most [`max_groups`](Flow::max_groups) |
     /// | Dropped | the open groups are lost |
     /// | Panics | of the source or a closure may lose items and open groups: what is given afterwards is not to be relied on |
-    /// | Time | that of [`group_until`](Flow::group_until), but the clock is read once a poll and every 256 items: a poll ends after 256 items if they took 20 µs, and after 4,096 in any case. A consumer that polls late gets late groups, not larger ones: an item's time is when it was read |
+    /// | Time | that of [`group_until`](Flow::group_until), but the clock is read once a poll and every 256 items at most: other tasks run when it has read for a millisecond, or 65,536 items. A consumer that polls late gets late groups, not larger ones: an item's time is when it was read |
     ///
     /// # Panics
     ///
@@ -157,6 +158,7 @@ where
             aggregator,
             groups: Groups::new(until, limit),
             timer: Timer::new(),
+            slice: Slice::new(),
             carrier: (),
             state: State::New,
         })
@@ -173,9 +175,9 @@ where
     #[track_caller]
     pub(super) fn with_carrier<C>(self, carrier: C) -> AggregateEach<S, F, W, A, K, C> {
         assert!(matches!(self.state, State::New), "groups can be carried only by a flow that has not been polled");
-        let Self { source, key, aggregator, mut groups, timer, state, carrier: () } = self;
+        let Self { source, key, aggregator, mut groups, timer, slice, state, carrier: () } = self;
         groups.count_items();
-        AggregateEach { source, key, aggregator, groups, timer, carrier, state }
+        AggregateEach { source, key, aggregator, groups, timer, slice, carrier, state }
     }
 }
 
@@ -235,7 +237,7 @@ where
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
-        let (groups, aggregator) = (this.groups, this.aggregator);
+        let (groups, aggregator, slice) = (this.groups, this.aggregator, this.slice);
         let mut source = this.source;
         if let State::Draining(taken) = this.state {
             let next = taken.next().or_else(|| {
@@ -264,6 +266,7 @@ where
         };
         let now = clock::now();
         groups.set_now(now);
+        slice.begin(now);
         if let Some(mut open) = restoring {
             while let Some(group) = open.next() {
                 match groups.restore(group) {
@@ -280,8 +283,6 @@ where
                 }
             }
         }
-        let mut slice = Slice::new(now);
-        let mut left = Slice::RUN;
         loop {
             if let Some((key, state)) = groups.close_due() {
                 return Poll::Ready(Some(Ok((key, aggregator.close(state)))));
@@ -296,16 +297,15 @@ where
             }
             // Time stands still until what ends groups is looked at again.
             loop {
-                if left == 0 {
+                if slice.is_to_look() {
                     let now = clock::now();
-                    ready!(slice.next_run(cx, now));
+                    *slice = ready!(std::mem::replace(slice, Slice::new()).look_at(cx, now));
                     groups.set_now(now);
-                    left = Slice::RUN;
                     break;
                 }
-                left -= 1;
+                slice.count(1);
                 let polled = if pays::<S::Ok>() && size_of::<S::Ok>() <= MOST_BYTES && groups.only_take(TOGETHER) {
-                    left = left.saturating_sub(TOGETHER as u32);
+                    slice.count(TOGETHER as u32);
                     *this.state = State::Done; // Unless all is well: a panic loses what was read.
                     let behind = take_together(source.as_mut(), cx, this.key, groups, aggregator);
                     *this.state = State::Reading;
@@ -332,6 +332,7 @@ where
                         return Poll::Ready(next.map(|(key, state)| Ok((key, aggregator.close(state)))));
                     }
                     Poll::Pending => {
+                        *slice = Slice::new();
                         let Some(deadline) = groups.deadline() else { return Poll::Pending };
                         ready!(this.timer.poll_at(cx, deadline));
                         groups.set_now(clock::now());

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::event_machine::Machine;
 use super::event_time::{EventTime, EventWindow, Windowed, clamp};
 use super::late_items::{CountLate, GiveLate, LateItems};
-use crate::budget::Budget;
+use crate::budget::Slice;
 use crate::group::Aggregator;
 use crate::time::clock::{self, Timer};
 use crate::{Counter, Flow, OperatorError, TryStream};
@@ -36,9 +36,10 @@ where
     item: Option<(K, i64, S::Ok)>,
     late: Counter,
     idle_after: Option<Duration>,
-    /// When the last item was read, where that matters.
-    heard: Option<Instant>,
+    /// When the source had nothing for the first time since the last item.
+    quiet: Option<Instant>,
     timer: Timer,
+    slice: Slice,
     state: State,
     give_late: PhantomData<fn() -> L>,
 }
@@ -67,8 +68,9 @@ where
             item: None,
             late: Counter::new(),
             idle_after: None,
-            heard: None,
+            quiet: None,
             timer: Timer::new(),
+            slice: Slice::new(),
             state: State::NotPolled,
             give_late: PhantomData,
         }
@@ -143,7 +145,7 @@ where
     #[track_caller]
     pub fn give_late(mut self) -> Flow<AggregateWindows<S, F, G, K, A, GiveLate>> {
         self.settings();
-        let AggregateWindows { source, time, key, machine, item, late, idle_after, heard, timer, state, .. } =
+        let AggregateWindows { source, time, key, machine, item, late, idle_after, quiet, timer, slice, state, .. } =
             self.into_inner();
         let give_late = PhantomData;
         Flow::new(AggregateWindows {
@@ -154,8 +156,9 @@ where
             item,
             late,
             idle_after,
-            heard,
+            quiet,
             timer,
+            slice,
             state,
             give_late,
         })
@@ -253,9 +256,11 @@ where
         if *state == State::NotPolled {
             *state = State::Reading;
         }
-        let mut budget = Budget::new();
-        let mut now = None;
+        let slice = this.slice;
         loop {
+            if slice.is_to_look() {
+                *slice = ready!(std::mem::replace(slice, Slice::new()).look(cx));
+            }
             match *state {
                 State::Done => return Poll::Ready(None),
                 State::Draining => {
@@ -273,62 +278,66 @@ where
                     return Poll::Ready(Some(Ok(L::result(result))));
                 }
                 if machine.forget_one() {
-                    ready!(budget.swallow(cx));
+                    slice.count(1);
                     continue;
                 }
             }
-            let (key, time, item) = match this.item.take() {
-                Some(held) => held,
-                None => match source.as_mut().poll_next(cx) {
-                    Poll::Ready(Some(Ok(item))) => {
-                        if this.idle_after.is_some() {
-                            *this.heard = Some(*now.get_or_insert_with(clock::now));
+            // As long as nothing is due.
+            while !slice.is_to_look() {
+                slice.count(1);
+                let (key, time, item) = match this.item.take() {
+                    Some(held) => held,
+                    None => match source.as_mut().poll_next(cx) {
+                        Poll::Ready(Some(Ok(item))) => {
+                            *this.quiet = None;
+                            let (key, time) = ((this.key)(&item), (this.time)(&item).millis());
+                            machine.advance(time);
+                            if !machine.is_quiet() {
+                                *this.item = Some((key, time, item));
+                                break;
+                            }
+                            (key, time, item)
                         }
-                        let (key, time) = ((this.key)(&item), (this.time)(&item).millis());
-                        machine.advance(time);
-                        if !machine.is_quiet() {
-                            *this.item = Some((key, time, item));
-                            continue;
+                        Poll::Ready(Some(Err(error))) => {
+                            machine.clear();
+                            *state = State::Done;
+                            return Poll::Ready(Some(Err(error)));
                         }
-                        (key, time, item)
+                        Poll::Ready(None) => {
+                            *state = State::Draining;
+                            break;
+                        }
+                        Poll::Pending => {
+                            *slice = Slice::new();
+                            // Only now is it known that nothing has come: a source with items was not read, not idle.
+                            let deadline = this
+                                .idle_after
+                                .and_then(|span| this.quiet.get_or_insert_with(clock::now).checked_add(span));
+                            let Some(deadline) = deadline.filter(|_| machine.has_due()) else { return Poll::Pending };
+                            ready!(this.timer.poll_at(cx, deadline));
+                            machine.advance_to_last();
+                            break;
+                        }
+                    },
+                };
+                match machine.put(key, time, item) {
+                    Ok(None) => {}
+                    Ok(Some(late)) => {
+                        this.late.add(1);
+                        if let Some(late) = L::late(late) {
+                            return Poll::Ready(Some(Ok(late)));
+                        }
                     }
-                    Poll::Ready(Some(Err(error))) => {
+                    Err(error) => {
                         machine.clear();
                         *state = State::Done;
                         return Poll::Ready(Some(Err(error)));
                     }
-                    Poll::Ready(None) => {
-                        *state = State::Draining;
-                        continue;
-                    }
-                    Poll::Pending => {
-                        // Only now is it known that nothing has come: a source with items was not read, not idle.
-                        let deadline = this.idle_after.and_then(|span| this.heard.as_ref()?.checked_add(span));
-                        let Some(deadline) = deadline.filter(|_| machine.has_due()) else { return Poll::Pending };
-                        ready!(this.timer.poll_at(cx, deadline));
-                        machine.advance_to_last();
-                        continue;
-                    }
-                },
-            };
-            let failure = match machine.put(key, time, item) {
-                Ok(None) => {
-                    ready!(budget.swallow(cx));
-                    continue;
                 }
-                Ok(Some(late)) => {
-                    this.late.add(1);
-                    if let Some(late) = L::late(late) {
-                        return Poll::Ready(Some(Ok(late)));
-                    }
-                    ready!(budget.swallow(cx));
-                    continue;
+                if !machine.is_quiet() {
+                    break;
                 }
-                Err(error) => error,
-            };
-            machine.clear();
-            *state = State::Done;
-            return Poll::Ready(Some(Err(failure)));
+            }
         }
     }
 }

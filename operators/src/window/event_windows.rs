@@ -76,7 +76,7 @@ impl<S: TryStream> Flow<S> {
     /// | Holds | key and state of each open window, at most [`max_windows`](Flow::max_windows) (1,048,576 unless set), those that are kept for late items among them; beyond, the one that ends first is closed early. 1 item |
     /// | Ahead | 1 item, while the windows before it are given |
     /// | Dropped | open windows are lost. Late items are, too, counted by [`count_late`](Flow::count_late), unless [`give_late`](Flow::give_late) is asked for |
-    /// | Time | none: the watermark moves with items only, and a source that gives nothing closes nothing, unless [`idle_after`](Flow::idle_after) is set |
+    /// | Time | none: the watermark moves with items only, and a source that gives nothing closes nothing, unless [`idle_after`](Flow::idle_after) is set. Lets other tasks run when it has read for a millisecond, or 65,536 items |
     ///
     /// # Errors
     ///

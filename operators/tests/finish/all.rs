@@ -32,11 +32,11 @@ fn fails_with_upstream_before_the_answer() {
 
 #[test]
 fn runs_when_awaited_and_lets_others_run() {
-    let (flow, seen) = probe(from_iter(0..1_000));
+    let (flow, seen) = probe(from_iter(0..100_000));
     let mut all = flow.all(|_| true);
     assert_eq!(seen.polls(), 0);
-    assert_eq!((&mut all).now_or_never(), None);
-    assert_eq!(seen.items(), 256);
+    assert_eq!(virtual_time(async { (&mut all).now_or_never() }), None);
+    assert_eq!(seen.items(), 65_536);
     drop(all);
     assert!(seen.dropped());
 }

@@ -32,11 +32,11 @@ fn fails_with_upstream_before_the_answer() {
 
 #[test]
 fn runs_when_awaited_and_lets_others_run() {
-    let (flow, seen) = probe(from_iter(0..1_000));
+    let (flow, seen) = probe(from_iter(0..100_000));
     let mut any = flow.any(|_| false);
     assert_eq!(seen.polls(), 0);
-    assert_eq!((&mut any).now_or_never(), None);
-    assert_eq!(seen.items(), 256);
+    assert_eq!(virtual_time(async { (&mut any).now_or_never() }), None);
+    assert_eq!(seen.items(), 65_536);
     drop(any);
     assert!(seen.dropped());
 }

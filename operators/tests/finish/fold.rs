@@ -1,7 +1,11 @@
 //! `fold`.
 
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use anabranch_operators::from_iter;
 use anabranch_operators::testing::{Failed, Script, probe, probe_stuttering, virtual_time};
@@ -52,12 +56,12 @@ fn runs_when_awaited_and_drops_upstream_with_itself() {
 
 #[test]
 fn lets_others_run() {
-    let (flow, seen) = probe(from_iter(0..1_000));
+    let (flow, seen) = probe(from_iter(0..200_000));
     virtual_time(async {
         let mut fold = pin!(flow.fold(0, |n, _| n + 1));
         assert!(poll!(fold.as_mut()).is_pending());
-        assert_eq!(seen.items(), 256);
-        assert_eq!(fold.await, Ok(1_000));
+        assert_eq!(seen.items(), 65_536);
+        assert_eq!(fold.await, Ok(200_000));
     });
 }
 
@@ -75,4 +79,38 @@ proptest! {
         let folded = from_iter(items).fold(7_u64, |state, n| state * 31 % 1_009 + u64::from(n));
         prop_assert_eq!(virtual_time(folded), Ok(expected));
     }
+}
+
+/// In the time of this machine, since nothing else tells how long items take.
+#[test]
+fn timers_fire_while_a_task_reads_a_flow_without_end() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let polls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&polls);
+    let endless = runtime.spawn(async move {
+        let mut fold = pin!(from_iter(0_u64..).fold(0, u64::wrapping_add));
+        poll_fn(|cx| {
+            counted.fetch_add(1, Relaxed);
+            fold.as_mut().poll(cx)
+        })
+        .await
+    });
+    runtime.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
+    endless.abort();
+    // A runtime with one thread looks at timers after 61 polls, unless a task that makes way lets it look before.
+    assert!(polls.load(Relaxed) < 40, "{polls:?} polls of a millisecond each before a timer of one");
+}
+
+#[test]
+fn items_that_take_time_let_others_run_before_there_are_many() {
+    let (flow, seen) = probe(from_iter(0..1_000));
+    let mut fold = flow.fold(0, |n, _| {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_micros(20) {
+            std::hint::spin_loop();
+        }
+        n + 1
+    });
+    assert_eq!((&mut fold).now_or_never(), None);
+    assert_eq!(seen.items(), 256);
 }

@@ -320,7 +320,7 @@ fn a_source_that_is_always_ready_lets_other_tasks_run() {
         }
     });
     assert_eq!(read, Ok(200_000));
-    assert!(turns.get() > 200, "others had {} turns", turns.get());
+    assert!(turns.get() >= 200_000 / 65_536, "others had {} turns", turns.get());
 }
 
 #[test]

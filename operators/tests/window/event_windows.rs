@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::Cell;
+use std::collections::VecDeque;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anabranch_operators::group::{Aggregator, MergeStates};
@@ -13,8 +17,9 @@ use anabranch_operators::testing::{
 use anabranch_operators::window::{
     AggregateWindows, Collected, Session, Timing, Tumbling, Window, Windowed, hopping, session, tumbling,
 };
-use anabranch_operators::{BoxFlow, Counter, Flow, OperatorError, from_iter};
-use futures::{FutureExt, Stream};
+use anabranch_operators::{BoxFlow, Counter, Flow, OperatorError, from_items, from_iter};
+use futures::{FutureExt, Stream, stream};
+use tokio::time::Instant;
 
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -360,9 +365,9 @@ fn a_failure_drops_all_that_is_held_at_once() {
 #[test]
 fn lets_others_run_while_nothing_is_given() {
     virtual_time(async {
-        let mut windows = from_iter(0..1_000_i64).event_windows(tumbling(s(5)), |time| *time).count_each();
-        assert!(windows.next().now_or_never().is_none(), "a thousand items in one poll");
-        assert_eq!(windows.next().await.unwrap().unwrap().value, 1_000);
+        let mut windows = from_iter(0..100_000_i64).event_windows(tumbling(s(500)), |time| *time).count_each();
+        assert!(windows.next().now_or_never().is_none(), "a hundred thousand items in one poll");
+        assert_eq!(windows.next().await.unwrap().unwrap().value, 100_000);
     });
 }
 
@@ -414,4 +419,25 @@ fn bad_arguments_are_refused() {
     let mut polled = windows().count_each();
     _ = polled.next().now_or_never();
     refused(|| drop(polled.watermark_lag(s(1))));
+}
+
+/// The time between reading the first of them and finding that there are no more is none in which the source was idle.
+#[test]
+fn a_source_is_not_idle_while_its_items_take_time() {
+    virtual_time(async {
+        let mut items = (0..10_i64).collect::<VecDeque<_>>();
+        let slow = stream::poll_fn(move |cx| {
+            let Some(item) = items.pop_front() else { return Poll::Pending };
+            // The first poll sets the clock; the rest would let others run.
+            _ = pin!(tokio::time::advance(ticks(50))).poll(cx);
+            Poll::Ready(Some(item))
+        });
+        let windows = from_items(slow).event_windows(tumbling(s(5)), |time| *time).count_each().idle_after(ticks(100));
+        let mut windows = pin!(windows);
+        let start = Instant::now();
+        assert!(windows.next().now_or_never().is_none());
+        assert_eq!(start.elapsed(), ticks(500));
+        assert_eq!(windows.next().await.unwrap().unwrap().value, 10);
+        assert_eq!(start.elapsed(), ticks(600));
+    });
 }
