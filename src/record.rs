@@ -1,5 +1,6 @@
 //! What goes in and out of the engine: [`Record`]s as sources give them, [`Message`]s as sinks take them.
 
+mod counted;
 mod major;
 #[cfg_attr(not(feature = "kinesis"), allow(dead_code, reason = "other sources give records alone, or lines"))]
 mod pack;
@@ -16,6 +17,7 @@ use chrono::{DateTime, Utc};
 use compact_str::CompactString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use self::counted::Counted;
 use self::major::Major;
 pub(crate) use self::pack::Own;
 use self::pack::Pack;
@@ -198,7 +200,8 @@ pub enum Layout {
 /// Bytes with their partition, position, arrival time and partition key, as a source gives them. Cheap to clone, and small:
 /// it goes through many hands.
 ///
-/// The lines of one block of a file share the block, so a record that is kept keeps the block, of 1 MiB. Of a
+/// The lines of one block of a file share the block, so a record that is kept keeps the block, of up to 1 MiB; and a thread keeps
+/// that of the last record that it dropped. Of a
 /// Kinesis stream, one keeps up to 255 others, of 64 KiB in all, and its aggregate if it came in one.
 ///
 /// ```
@@ -245,7 +248,7 @@ enum Place {
     #[cfg_attr(not(feature = "kinesis"), allow(dead_code, reason = "other sources give records alone, or lines"))]
     Packed { pack: Arc<Pack>, index: u32 },
     /// In a block of lines.
-    Line { lines: Arc<Lines>, line: Line },
+    Line { lines: Counted, line: Line },
 }
 
 /// A block of a file's text, and what its lines have in common.
@@ -274,7 +277,7 @@ pub(crate) struct Line {
 impl Record {
     #[inline]
     pub(crate) fn of_line(lines: &Arc<Lines>, line: Line) -> Self {
-        Self(Place::Line { lines: Arc::clone(lines), line })
+        Self(Place::Line { lines: Counted::new(lines), line })
     }
 
     /// The bytes, without a line's end.

@@ -9,6 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Error, ErrorKind};
 
+/// The day on which minute zero lies.
+const EPOCH: NaiveDate = DateTime::UNIX_EPOCH.naive_utc().date();
+
 /// A minute of UTC, printed, read and serialized as twelve digits: `201301011017`. Ordered as time is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Minute(i64);
@@ -17,7 +20,9 @@ impl Minute {
     /// The minute that `time` lies in.
     #[inline]
     pub fn of(time: DateTime<Utc>) -> Self {
-        Self(time.timestamp().div_euclid(60))
+        let time = time.naive_utc();
+        let days = time.date().num_days_from_ce() - EPOCH.num_days_from_ce();
+        Self(i64::from(days) * 24 * 60 + i64::from(time.time().num_seconds_from_midnight() / 60))
     }
 
     /// When it begins.
@@ -97,5 +102,21 @@ impl Visitor<'_> for Digits {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Minute, E> {
         text.parse().map_err(E::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_minute_is_sixty_seconds(seconds in -62_167_219_200..253_402_300_800_i64, nanos in 0..2_000_000_000_u32) {
+            if let Some(time) = DateTime::from_timestamp(seconds, nanos) {
+                prop_assert_eq!(Minute::of(time), Minute(seconds.div_euclid(60)));
+            }
+        }
     }
 }

@@ -368,20 +368,20 @@ impl EpochRecords {
         Poll::Ready(Ok(true))
     }
 
+    /// Looks whether there is a record, at which the epoch ends if there is none.
     #[inline(never)]
-    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Record, Error>>> {
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         if self.taken.done {
-            return Poll::Ready(None);
+            return Poll::Ready(Ok(false));
         }
         let looked = ready!(self.poll_look(cx));
-        if let Ok(true) = looked {
-            return Poll::Ready(self.next_at_once().map(Ok));
-        }
-        self.taken.done = true;
-        if looked.is_ok() && self.reader.as_ref().is_some_and(|reader| reader.is_spent(&self.limits)) {
+        self.taken.done = !matches!(looked, Ok(true));
+        if let Ok(false) = looked
+            && self.reader.as_ref().is_some_and(|reader| reader.is_spent(&self.limits))
+        {
             self.course.set_last();
         }
-        Poll::Ready(looked.err().map(Err))
+        Poll::Ready(looked)
     }
 }
 
@@ -390,9 +390,16 @@ impl Stream for EpochRecords {
 
     #[inline(always)]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.next_at_once() {
-            Some(record) => Poll::Ready(Some(Ok(record))),
-            None => self.poll_record(cx),
+        // No record comes by way of memory from what is out of line: it would be read back before it is written.
+        loop {
+            if let Some(record) = self.next_at_once() {
+                return Poll::Ready(Some(Ok(record)));
+            }
+            match ready!(self.poll_more(cx)) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Ready(None),
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
         }
     }
 }

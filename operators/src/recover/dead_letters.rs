@@ -110,7 +110,8 @@ where
 {
     type Item = Result<T, S::Error>;
 
-    #[inline]
+    // Behind a decoder: an event that is handed over by way of memory is read back before it is written.
+    #[inline(always)]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.as_mut().project();
         if this.letter.is_some() || matches!(this.state, State::Closing | State::Ended) {
