@@ -1,8 +1,7 @@
 //! The whole job of the `per_minute_count` example, from a file to a directory, beside a loop written by hand.
 //!
 //! Both read the same file of 4 million events, and write a row for each type and minute. What counts is the processor's
-//! time, of all threads: the flow reads ahead on a thread of its own, so its wall time is the shorter of the two. Run it with
-//! `cargo bench --bench whole_job`.
+//! time, of all threads. Run it with `cargo bench --bench whole_job`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fmt::Write as _;
