@@ -59,7 +59,7 @@ fn package(metadata: &str, name: &str) -> PathBuf {
 fn upstream_names() -> BTreeMap<String, &'static str> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version=1", "--offline", "--locked"])
+        .args(["metadata", "--format-version=1", "--locked"])
         .current_dir(common::root())
         .output()
         .expect("cargo runs");
