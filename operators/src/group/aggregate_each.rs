@@ -184,7 +184,8 @@ where
 /// Reads some items, and only then looks up their groups, none of which ends by that. Gives what came behind them.
 ///
 /// So the processor waits for the memory of several groups at once. Between two look-ups the source would guess wrong every now and
-/// then, as a parser does, and what was begun ahead would be thrown away.
+/// then, as a parser does, and what was begun ahead would be thrown away. For the same reason all groups are
+/// [fetched](Groups::fetch) before the first of them is counted, which takes more steps.
 #[inline(never)]
 fn take_together<S, F, W, A, K>(
     mut source: Pin<&mut S>,
@@ -204,16 +205,18 @@ where
     let mut behind = None;
     for place in &mut items {
         match source.as_mut().poll_next(cx) {
-            Poll::Ready(Some(Ok(item))) => *place = Some(item),
+            Poll::Ready(Some(Ok(item))) => *place = Some((groups.hash(key(&item)), item)),
             other => {
                 behind = Some(other);
                 break;
             }
         }
     }
-    for place in &mut items {
-        let Some(item) = place.take() else { break };
-        match groups.count_item(key(&item)) {
+    for (key, _) in items.iter().map_while(Option::as_ref) {
+        groups.fetch(key);
+    }
+    for (key, item) in items.into_iter().map_while(|item| item) {
+        match groups.count_hashed(key) {
             Lookup::Open(state, _) => aggregator.add(state, item),
             Lookup::Absent(vacancy) => {
                 let state = aggregator.open(vacancy.key(), item);

@@ -1,6 +1,7 @@
 //! [`Entries`]: the open groups by key.
 
 use std::hash::{BuildHasher, Hash};
+use std::hint::black_box;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -84,13 +85,13 @@ impl<K, V> Entries<K, V> {
 }
 
 impl<K: Hash + Eq, V> Entries<K, V> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn hash(&self, key: &K) -> u64 {
         self.hasher.hash_one(key)
     }
 
     /// The state of the group of a key, and what is known of it besides, if that is kept.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&mut self, hash: u64, key: &K) -> Option<(&mut V, Option<&mut More>)> {
         match &mut self.groups {
             Groups::Bare(groups) => groups.find_mut(hash, |group| group.0 == *key).map(|group| (&mut group.1, None)),
@@ -98,6 +99,17 @@ impl<K: Hash + Eq, V> Entries<K, V> {
                 groups.find_mut(hash, |entry| entry.key == *key).map(|entry| (&mut entry.value, Some(&mut entry.more)))
             }
         }
+    }
+
+    /// Looks at the group of a key, and does nothing with it: what the processor has begun for one it need not end for another.
+    #[inline]
+    pub(super) fn fetch(&self, hash: u64, key: &K) {
+        let found = match &self.groups {
+            Groups::Bare(groups) => groups.find(hash, |group| group.0 == *key).is_some(),
+            // Most likely the first that is met is that of the key, and all of its entry lies together.
+            Groups::Full(groups) => groups.find(hash, |entry| black_box(entry.more.number) != u32::MAX).is_some(),
+        };
+        black_box(found);
     }
 
     /// Where a group is until another one opens, if it is open.

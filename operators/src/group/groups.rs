@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::carrier::OpenGroup;
-use super::table::{Id, Lookup, Table, Vacancy};
+use super::table::{Hashed, Id, Lookup, Table, Vacancy};
 use super::until::{GroupSignal, Until};
 use super::watch::Watch;
 use crate::{Counter, OperatorError};
@@ -94,9 +94,27 @@ where
     }
 
     /// Counts an item of that key now, if its group is open.
-    #[inline]
+    #[inline(always)]
     pub(super) fn count_item(&mut self, key: K) -> Lookup<'_, K, V> {
         self.table.count_item(key)
+    }
+
+    /// A key to be [counted](Self::count_hashed) later.
+    #[inline(always)]
+    pub(super) fn hash(&self, key: K) -> Hashed<K> {
+        self.table.hash(key)
+    }
+
+    /// Has the processor fetch the memory of a key's group, if it is open.
+    #[inline]
+    pub(super) fn fetch(&self, key: &Hashed<K>) {
+        self.table.fetch(key);
+    }
+
+    /// Counts an item of that key now, if its group is open.
+    #[inline(always)]
+    pub(super) fn count_hashed(&mut self, key: Hashed<K>) -> Lookup<'_, K, V> {
+        self.table.count_hashed(key)
     }
 
     /// Makes room for one group more: gives the group that had to be closed for it, if any.

@@ -69,15 +69,18 @@ pub(super) enum Lookup<'a, K, V> {
     Absent(Vacancy<K>),
 }
 
-/// A key that has no open group, and its hash.
-pub(super) struct Vacancy<K> {
+/// A key, and its hash.
+pub(super) struct Hashed<K> {
     key: K,
     hash: u64,
 }
 
+/// A key that has no open group.
+pub(super) struct Vacancy<K>(Hashed<K>);
+
 impl<K> Vacancy<K> {
     pub(super) const fn key(&self) -> &K {
-        &self.key
+        &self.0.key
     }
 }
 
@@ -169,34 +172,51 @@ impl<K: Hash + Eq, V> Table<K, V> {
         self.entries.len()
     }
 
-    /// Counts an item of that key now, if its group is open.
+    #[inline(always)]
+    pub(super) fn hash(&self, key: K) -> Hashed<K> {
+        Hashed { hash: self.entries.hash(&key), key }
+    }
+
+    /// Has the processor fetch the memory of a key's group, if it is open.
     #[inline]
+    pub(super) fn fetch(&self, Hashed { key, hash }: &Hashed<K>) {
+        self.entries.fetch(*hash, key);
+    }
+
+    /// Counts an item of that key now, if its group is open.
+    #[inline(always)]
     pub(super) fn count_item(&mut self, key: K) -> Lookup<'_, K, V> {
-        let hash = self.entries.hash(&key);
-        match self.entries.find(hash, &key) {
+        let key = self.hash(key);
+        self.count_hashed(key)
+    }
+
+    /// The same for a key whose hash is known.
+    #[inline(always)]
+    pub(super) fn count_hashed(&mut self, key: Hashed<K>) -> Lookup<'_, K, V> {
+        match self.entries.find(key.hash, &key.key) {
             Some((value, more)) => {
                 if let Some(more) = more {
                     more.used = self.now;
                     if self.counts_items {
                         more.items += 1;
                         if more.items == self.limit.stop && self.limit.is_last(more.number, &mut more.items) {
-                            return Lookup::Open(value, Some(Id { number: more.number, hash }));
+                            return Lookup::Open(value, Some(Id { number: more.number, hash: key.hash }));
                         }
                     }
                 }
                 Lookup::Open(value, None)
             }
-            None => Lookup::Absent(Vacancy { key, hash }),
+            None => Lookup::Absent(Vacancy(key)),
         }
     }
 
     /// Whether a group of that key can be opened; gives the key back if there is one.
     pub(super) fn vacancy(&mut self, key: K) -> Result<Vacancy<K>, K> {
-        let hash = self.entries.hash(&key);
-        if self.entries.find(hash, &key).is_some() {
-            return Err(key);
+        let key = self.hash(key);
+        if self.entries.find(key.hash, &key.key).is_some() {
+            return Err(key.key);
         }
-        Ok(Vacancy { key, hash })
+        Ok(Vacancy(key))
     }
 
     /// Opens a group with its first item. Tells whether that was its last item too.
@@ -236,7 +256,7 @@ impl<K: Hash + Eq, V> Table<K, V> {
     }
 
     fn insert(&mut self, vacancy: Vacancy<K>, value: V, items: usize, opened: u64, used: u64) -> Id {
-        let Vacancy { key, hash } = vacancy;
+        let Vacancy(Hashed { key, hash }) = vacancy;
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         let items = self.limit.begin(number, items);
