@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::sync::yield_now;
+use crate::sync::{TURN, yield_now};
 use crate::time::clock;
 
 /// How many items a loop may swallow within one poll, if it has something else to look at behind them: the clock, a signal,
@@ -58,7 +58,7 @@ impl Slice {
     const LASTS: Duration = Duration::from_millis(1);
 
     /// Items between two looks at the clock, and how many are read in any case.
-    const RUN: u32 = Budget::ITEMS;
+    const RUN: u32 = TURN as u32;
 
     /// Items until the first look at the clock, from when time counts, and again until the second.
     const FIRST: u32 = Self::RUN / 2;
@@ -88,6 +88,11 @@ impl Slice {
         self.left = self.left.saturating_sub(items);
     }
 
+    /// How many items were read so far.
+    pub(crate) const fn items(&self) -> u32 {
+        Self::ITEMS - self.rest - self.left
+    }
+
     /// Whether a run is over.
     #[inline]
     pub(crate) const fn is_to_look(&self) -> bool {
@@ -106,11 +111,16 @@ impl Slice {
         let Self { begun, is_first, rest, .. } = self;
         let begun = begun.unwrap_or(now);
         if !is_first && (rest == 0 || now.saturating_duration_since(begun) >= Self::LASTS) {
-            // By the runtime's own way: it looks at timers and sockets before it wakes the task.
-            _ = pin!(yield_now()).poll(&mut Context::from_waker(cx.waker()));
+            Self::give_way(cx);
             return Poll::Pending;
         }
         let left = if is_first { Self::FIRST } else { Self::RUN.min(rest) };
         Poll::Ready(Self { begun: Some(begun), is_first: false, left, rest: rest - left })
+    }
+
+    /// Has the task woken once others have run.
+    pub(crate) fn give_way(cx: &Context<'_>) {
+        // By the runtime's own way: it looks at timers and sockets before it wakes the task.
+        _ = pin!(yield_now()).poll(&mut Context::from_waker(cx.waker()));
     }
 }

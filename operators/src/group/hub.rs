@@ -17,7 +17,7 @@ use super::lane::{self, Lane, Taken};
 use super::lanes::{Bounds, Lanes};
 use super::route::Route;
 use super::way::gives_way;
-use crate::budget::Budget;
+use crate::budget::{Budget, Slice};
 use crate::sync::{Mutex, MutexGuard, TURN, lock};
 use crate::time::clock::{self, Timer};
 use crate::{OperatorError, TryStream};
@@ -145,6 +145,7 @@ where
                     if matches!(drove, Drove::Held) {
                         lanes.baton.rest();
                     }
+                    driver.slice = Slice::new();
                     turn.over(Place::In(driver));
                     lanes.baton.finish(seat);
                     if !lane.is_ready() {
@@ -205,6 +206,7 @@ where
             stall_after,
             failure: None,
             timer: Timer::new(),
+            slice: Slice::new(),
         };
         let outer = Lane::with_seat((), Some(Baton::OUTER));
         Self { out: Out { lanes, outer }, driver: Mutex::new(Place::In(Box::new(driver))) }
@@ -281,6 +283,8 @@ where
     /// Read from the source, after something for who polled it, and not yet given.
     failure: Option<S::Error>,
     timer: Timer,
+    /// How long it has read, whoever polled it, since there was nothing to read or others had their turn.
+    slice: Slice,
 }
 
 /// The source is held back by full buffers.
@@ -296,6 +300,9 @@ where
     S::Error: Clone + From<OperatorError>,
     R: Route<S::Ok, S::Error, Key = K>,
 {
+    /// So few items in a slice of time take longer than to hand each of them over by itself.
+    const FEW: u32 = 2 * TURN as u32;
+
     fn drive(&mut self, out: &Out<K, S::Ok, S::Error>, served: impl Fn() -> bool) -> Drove {
         let waker = self.waker.clone();
         let mut cx = Context::from_waker(&waker);
@@ -318,10 +325,27 @@ where
         }
         let ahead = if R::GATHERS { out.lanes.ahead() } else { 1 };
         let mut budget = Budget::new();
-        let mut items = 0;
+        if !R::GATHERS {
+            self.slice = Slice::new(); // Readers who are served item by item look at the clock themselves.
+        }
+        self.slice.begin(now);
         // How many items may be read before it is looked at what is due and how full the buffers are.
         let mut steps = 0_usize;
         loop {
+            if self.slice.is_to_look() {
+                now = clock::now();
+                match self.slice.look_at(&cx, now) {
+                    Poll::Ready(slice) => self.slice = slice,
+                    Poll::Pending => {
+                        // Items that take long are not worth waiting for.
+                        if self.slice.items() <= Self::FEW {
+                            self.route.hand_over_some(out);
+                        }
+                        return Drove::Waits;
+                    }
+                }
+                (budget, steps) = (Budget::new(), 0);
+            }
             if steps == 0 {
                 match self.route.tick(&mut cx, now, out, &mut budget) {
                     Poll::Ready(Ok(())) if !R::GATHERS && served() => return Drove::Served,
@@ -351,7 +375,7 @@ where
                 }
                 steps = if R::LOOKS { 1 } else { out.lanes.steps(self.gathered()) };
             }
-            match self.source.poll_next(&mut cx, ahead.min(steps).min(TURN - items)) {
+            match self.source.poll_next(&mut cx, ahead.min(steps).min(self.slice.left() as usize)) {
                 Poll::Ready(Some(Ok(item))) => {
                     match self.route.item(item, out) {
                         Ok(None) => steps -= 1,
@@ -362,14 +386,16 @@ where
                         }
                         Err(error) => return self.fail(out, error),
                     }
-                    items += 1;
-                    if items == TURN {
-                        self.pause(out);
+                    self.slice.count(1);
+                    if self.slice.is_to_look() {
+                        let handed_over = self.pause(out);
                         if served() {
                             return Drove::Served;
                         }
-                        waker.wake_by_ref();
-                        return Drove::Waits;
+                        if handed_over {
+                            Slice::give_way(&cx);
+                            return Drove::Waits;
+                        }
                     }
                 }
                 Poll::Ready(Some(Err(error))) => {
@@ -394,11 +420,13 @@ where
         }
     }
 
-    /// Others have their turn. What has gathered is handed over if it is enough.
-    fn pause(&mut self, out: &Out<K, S::Ok, S::Error>) {
-        if !self.route.gathers_on(&out.lanes) {
+    /// What has gathered is handed over if it is enough, and then others are to have their turn.
+    fn pause(&mut self, out: &Out<K, S::Ok, S::Error>) -> bool {
+        let enough = !self.route.gathers_on(&out.lanes);
+        if enough {
             self.route.hand_over_some(out);
         }
+        enough
     }
 
     /// Items that have been read, and are not in their lanes yet.

@@ -8,7 +8,7 @@ use crate::sync::TURN;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many items a lane is to get at once, if they come fast: each time costs as much as about ten items do.
-const RUN: usize = TURN / 8;
+const RUN: usize = TURN / 2;
 
 /// A sub-stream that nobody reads is buffered up to these bounds; then the source is held back.
 #[derive(Clone, Copy, Debug)]
