@@ -1,7 +1,9 @@
 //! What the example shows: a progress bar while it works, then a table and a plot.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::hash::Hash;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,8 +70,8 @@ struct Totals {
     objects: u64,
     /// How many of them have no rows any more.
     expired: u64,
-    minutes: BTreeMap<Minute, usize>,
-    kinds: BTreeMap<CompactString, usize>,
+    minutes: HashMap<Minute, usize>,
+    kinds: HashMap<CompactString, usize>,
 }
 
 /// A store with more objects than this is not read after a run: that would take longer and longer.
@@ -188,16 +190,18 @@ impl Totals {
 }
 
 /// Adds to what is shown.
-fn add<K: Ord>(shown: &mut BTreeMap<K, usize>, key: K, count: usize) {
-    if shown.len() < SHOWN || shown.contains_key(&key) {
-        *shown.entry(key).or_default() += count;
+fn add<K: Hash + Eq>(shown: &mut HashMap<K, usize>, key: K, count: usize) {
+    if let Some(all) = shown.get_mut(&key) {
+        *all += count;
+    } else if shown.len() < SHOWN {
+        shown.insert(key, count);
     }
 }
 
 /// Events per minute over time.
-fn plot(minutes: &BTreeMap<Minute, usize>) {
+fn plot(minutes: &HashMap<Minute, usize>) {
     const COLUMNS: u32 = 160;
-    let (Some(first), Some(last)) = (minutes.keys().next(), minutes.keys().next_back()) else { return };
+    let (Some(first), Some(last)) = (minutes.keys().min(), minutes.keys().max()) else { return };
     let at = |minute: &Minute| (minute.start() - first.start()).num_minutes() as f32;
     let width = at(last) + 1.0;
     // A column of the plot stands for many minutes: it shows their busiest.
@@ -222,16 +226,16 @@ fn plot(minutes: &BTreeMap<Minute, usize>) {
     say!("{}", chart.frame());
 }
 
-fn busiest(minutes: &BTreeMap<Minute, usize>) -> Table {
+fn busiest(minutes: &HashMap<Minute, usize>) -> Table {
     let mut rows: Vec<_> = minutes.iter().collect();
-    rows.sort_by_key(|(minute, count)| (std::cmp::Reverse(**count), **minute));
+    rows.sort_by_key(|(minute, count)| (Reverse(**count), **minute));
     let rows = rows.into_iter().map(|(minute, count)| (minute.start().format("%F %R").to_string(), *count));
     table("busiest minutes (UTC)", rows)
 }
 
-fn by_type(kinds: &BTreeMap<CompactString, usize>) -> Table {
+fn by_type(kinds: &HashMap<CompactString, usize>) -> Table {
     let mut rows: Vec<_> = kinds.iter().collect();
-    rows.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    rows.sort_by_key(|(kind, count)| (Reverse(**count), *kind));
     // A type is whatever the data says: its control characters are not for the terminal.
     let name = |kind: &CompactString| kind.escape_debug().take(24).collect::<String>();
     table("types with most events", rows.into_iter().map(|(kind, count)| (name(kind), *count)))
