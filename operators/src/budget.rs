@@ -108,14 +108,24 @@ impl Slice {
     /// The same for who has looked at the clock.
     #[inline(never)]
     pub(crate) fn look_at(self, cx: &Context<'_>, now: Instant) -> Poll<Self> {
+        match self.next_run(now) {
+            Some(slice) => Poll::Ready(slice),
+            None => {
+                Self::give_way(cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// What is left when a run is over; unset when others are to have their turn.
+    pub(crate) fn next_run(self, now: Instant) -> Option<Self> {
         let Self { begun, is_first, rest, .. } = self;
         let begun = begun.unwrap_or(now);
         if !is_first && (rest == 0 || now.saturating_duration_since(begun) >= Self::LASTS) {
-            Self::give_way(cx);
-            return Poll::Pending;
+            return None;
         }
         let left = if is_first { Self::FIRST } else { Self::RUN.min(rest) };
-        Poll::Ready(Self { begun: Some(begun), is_first: false, left, rest: rest - left })
+        Some(Self { begun: Some(begun), is_first: false, left, rest: rest - left })
     }
 
     /// Has the task woken once others have run.

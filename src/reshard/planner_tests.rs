@@ -258,7 +258,7 @@ proptest! {
             }
         }
         let rates = rates(last);
-        run.windows(300, &rates);
+        run.windows(600, &rates);
         prop_assert!(run.model.is_covered_once());
         let late = run.windows(150, &rates);
         prop_assert!(late.is_empty(), "does not settle: {late:?}");

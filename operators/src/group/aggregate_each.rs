@@ -21,7 +21,7 @@ use super::ahead::pays;
 use super::carrier::{Carrier, OpenGroup};
 use super::group_until::{GroupUntil, Parts};
 use super::groups::Groups;
-use super::table::Lookup;
+use super::table::{Hashed, Lookup};
 use super::until::GroupSignal;
 use crate::budget::Slice;
 use crate::time::clock::{self, Timer};
@@ -30,8 +30,8 @@ use crate::{Flow, TryStream};
 /// How many items are read together where that pays: with the one that is read behind them, an eighth of a run.
 const TOGETHER: usize = 31;
 
-/// Items of more bytes are not read together, as those that are lie on the stack.
-const MOST_BYTES: usize = 256;
+/// Items that have more bytes with their keys are not read together, as those that are lie on the stack.
+const MOST_BYTES: usize = 512;
 
 /// How the items of a group become its result: see [`aggregate_each`](Flow::aggregate_each).
 pub trait Aggregator<K, T> {
@@ -307,15 +307,16 @@ where
                     break;
                 }
                 slice.count(1);
-                let polled = if pays::<S::Ok>() && size_of::<S::Ok>() <= MOST_BYTES && groups.only_take(TOGETHER) {
-                    slice.count(TOGETHER as u32);
-                    *this.state = State::Done; // Unless all is well: a panic loses what was read.
-                    let behind = take_together(source.as_mut(), cx, this.key, groups, aggregator);
-                    *this.state = State::Reading;
-                    behind
-                } else {
-                    source.as_mut().poll_next(cx)
-                };
+                let polled =
+                    if pays::<S::Ok>() && size_of::<(Hashed<K>, S::Ok)>() <= MOST_BYTES && groups.only_take(TOGETHER) {
+                        slice.count(TOGETHER as u32);
+                        *this.state = State::Done; // Unless all is well: a panic loses what was read.
+                        let behind = take_together(source.as_mut(), cx, this.key, groups, aggregator);
+                        *this.state = State::Reading;
+                        behind
+                    } else {
+                        source.as_mut().poll_next(cx)
+                    };
                 let item = match polled {
                     Poll::Ready(Some(Ok(item))) => item,
                     Poll::Ready(Some(Err(error))) => {

@@ -7,11 +7,12 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 use slab::Slab;
 
 use super::list::{Links, List};
+use crate::budget::Slice;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard, lock};
 
@@ -179,6 +180,23 @@ impl Baton {
         let mut roster = self.lock();
         roster.stop_polling(seat);
         let next = if roster.called { roster.pass() } else { None };
+        drop(roster);
+        wake(next);
+    }
+
+    /// A reader has stopped polling the source, and somebody is to poll it again, once others have had their turn.
+    pub(crate) fn give_way(self: &Arc<Self>, seat: Seat) {
+        let mut roster = self.lock();
+        roster.stop_polling(seat);
+        if seat == Self::OUTER && roster.waiting.first().is_none() {
+            drop(roster);
+            // It is this reader that will: nobody else waits for the call, which a runtime that is left forgets. Who comes
+            // meanwhile can poll the source.
+            Slice::give_way(&Context::from_waker(&Waker::from(Arc::clone(self))));
+            return;
+        }
+        roster.called = true;
+        let next = roster.pass();
         drop(roster);
         wake(next);
     }

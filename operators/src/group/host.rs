@@ -116,7 +116,12 @@ impl Host {
 
     /// Whether the outer stream waits on behalf of the sub-streams in the merge.
     pub(crate) fn outer_waits(&self) -> bool {
-        self.reads_outer.load(Ordering::SeqCst) && self.baton.outer_waits()
+        self.reads_outer() && self.baton.outer_waits()
+    }
+
+    /// Whether it was a merge of its sub-streams that polled the outer stream last.
+    pub(super) fn reads_outer(&self) -> bool {
+        self.reads_outer.load(Ordering::SeqCst)
     }
 
     /// Which stream of the merge is polled now, with this waker, if others are polled after it: among them the outer stream.

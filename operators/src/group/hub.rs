@@ -139,15 +139,19 @@ where
             let Some((mut driver, turn)) = self.take_turn(seat) else { return Poll::Pending };
             lanes.baton.begin(seat);
             polled = true;
-            match catch_unwind(AssertUnwindSafe(|| driver.drive(&self.out, || lane.is_ready()))) {
+            let for_all = seat == Baton::OUTER && lanes.host.reads_outer();
+            match catch_unwind(AssertUnwindSafe(|| driver.drive(&self.out, for_all, || lane.is_ready()))) {
                 Ok(Drove::Served) => turn.over(Place::In(driver)),
-                Ok(drove @ (Drove::Waits | Drove::Held)) => {
+                Ok(drove @ (Drove::Waits | Drove::Held | Drove::GivesWay)) => {
                     if matches!(drove, Drove::Held) {
                         lanes.baton.rest();
                     }
                     driver.slice = Slice::new();
                     turn.over(Place::In(driver));
-                    lanes.baton.finish(seat);
+                    match drove {
+                        Drove::GivesWay => lanes.baton.give_way(seat),
+                        _ => lanes.baton.finish(seat),
+                    }
                     if !lane.is_ready() {
                         return Poll::Pending;
                     }
@@ -259,9 +263,10 @@ where
 enum Drove {
     /// There is something in the lane that was asked for.
     Served,
-    /// The source, or the buffers, have nothing more for now, or others are to have their turn. The baton is called when
-    /// it is worth going on.
+    /// The source, or the buffers, have nothing more for now. The baton is called when it is worth going on.
     Waits,
+    /// Others are to have their turn before somebody goes on.
+    GivesWay,
     /// The buffers are full, and nobody need look before the baton is called: room will do that, or a timer.
     Held,
     /// The source has ended or failed, and so has every lane.
@@ -283,7 +288,7 @@ where
     /// Read from the source, after something for who polled it, and not yet given.
     failure: Option<S::Error>,
     timer: Timer,
-    /// How long it has read, whoever polled it, since there was nothing to read or others had their turn.
+    /// How long it has read for a merge since there was nothing to read or others had their turn.
     slice: Slice,
 }
 
@@ -300,10 +305,13 @@ where
     S::Error: Clone + From<OperatorError>,
     R: Route<S::Ok, S::Error, Key = K>,
 {
-    /// So few items in a slice of time take longer than to hand each of them over by itself.
+    /// If a slice of time has no more items than this, each takes longer than to hand it over, so no more are waited for.
     const FEW: u32 = 2 * TURN as u32;
 
-    fn drive(&mut self, out: &Out<K, S::Ok, S::Error>, served: impl Fn() -> bool) -> Drove {
+    /// Reads on until somebody is served: a turn at most, or `for_all` a slice of time. The latter is for a merge, which reads the
+    /// outer stream and all others in one task. Of readers by themselves many may be polled in one poll of a task, each after the
+    /// other.
+    fn drive(&mut self, out: &Out<K, S::Ok, S::Error>, for_all: bool, served: impl Fn() -> bool) -> Drove {
         let waker = self.waker.clone();
         let mut cx = Context::from_waker(&waker);
         let mut now = clock::now();
@@ -325,8 +333,8 @@ where
         }
         let ahead = if R::GATHERS { out.lanes.ahead() } else { 1 };
         let mut budget = Budget::new();
-        if !R::GATHERS {
-            self.slice = Slice::new(); // Readers who are served item by item look at the clock themselves.
+        if !for_all {
+            self.slice = Slice::new();
         }
         self.slice.begin(now);
         // How many items may be read before it is looked at what is due and how full the buffers are.
@@ -334,14 +342,13 @@ where
         loop {
             if self.slice.is_to_look() {
                 now = clock::now();
-                match self.slice.look_at(&cx, now) {
-                    Poll::Ready(slice) => self.slice = slice,
-                    Poll::Pending => {
-                        // Items that take long are not worth waiting for.
+                match self.slice.next_run(now) {
+                    Some(slice) => self.slice = slice,
+                    None => {
                         if self.slice.items() <= Self::FEW {
                             self.route.hand_over_some(out);
                         }
-                        return Drove::Waits;
+                        return if served() { Drove::Served } else { Drove::GivesWay };
                     }
                 }
                 (budget, steps) = (Budget::new(), 0);
@@ -387,14 +394,13 @@ where
                         Err(error) => return self.fail(out, error),
                     }
                     self.slice.count(1);
-                    if self.slice.is_to_look() {
+                    if self.slice.is_to_look() && self.slice.items() >= TURN as u32 {
                         let handed_over = self.pause(out);
                         if served() {
                             return Drove::Served;
                         }
-                        if handed_over {
-                            Slice::give_way(&cx);
-                            return Drove::Waits;
+                        if handed_over || !for_all {
+                            return Drove::GivesWay;
                         }
                     }
                 }

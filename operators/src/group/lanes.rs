@@ -7,8 +7,9 @@ use super::host::Host;
 use crate::sync::TURN;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many items a lane is to get at once, if they come fast: each time costs as much as about ten items do.
-const RUN: usize = TURN / 2;
+/// How many items a lane is to get at once, if they come fast: each time costs as much as about ten items do. No more than a
+/// merge takes of each in its turn, or what is left would grow.
+const RUN: usize = TURN / 4;
 
 /// A sub-stream that nobody reads is buffered up to these bounds; then the source is held back.
 #[derive(Clone, Copy, Debug)]

@@ -16,8 +16,8 @@ pub(crate) trait Route<T, E> {
     type Key;
 
     /// Whether items gather before they are handed over to the lanes. Then the source is read on when there is something
-    /// for who polls it, as long as it gives without waiting and there is room, a turn at most; and more may gather in
-    /// turns to come.
+    /// for who polls it, as long as it gives without waiting and there is room, a turn at most, or a slice of time for a merge; and
+    /// more may gather in turns to come.
     const GATHERS: bool = false;
 
     /// Whether an item can make something due at once, so that [`tick`](Self::tick) is to look before the next.

@@ -168,8 +168,8 @@ where
     ///
     /// The watermark moves to the end of the last of them then: an item that comes for one of them after that is late, unless
     /// lateness is allowed.
-    /// Only a source that has nothing to give is idle, not one that nobody reads; `span` counts from when the last item
-    /// was read.
+    /// Only a source that has nothing to give is idle, not one that nobody reads; `span` counts from when it was first seen, after the
+    /// last item, that there is nothing to read. A consumer that polls late sees that late.
     ///
     /// # Panics
     ///

@@ -192,8 +192,8 @@ fn only_what_can_end_no_group_is_read_before_the_items_that_came_first() {
     assert_eq!(most_ahead(1_000, Until::end(), UNBOUNDED), 1, "few groups");
     assert_eq!(most_ahead(many, Until::count(3), UNBOUNDED), 1);
     assert_eq!(most_ahead(many, Until::end(), 32_768), 1, "no room");
-    assert_eq!(most_ahead_of::<30>(many, Until::end(), UNBOUNDED), 31);
-    assert_eq!(most_ahead_of::<31>(many, Until::end(), UNBOUNDED), 1, "too large for the stack");
+    assert_eq!(most_ahead_of::<60>(many, Until::end(), UNBOUNDED), 31);
+    assert_eq!(most_ahead_of::<61>(many, Until::end(), UNBOUNDED), 1, "too large for the stack");
 }
 
 #[test]

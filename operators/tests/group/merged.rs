@@ -2,14 +2,15 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::Cell;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use anabranch_operators::group::Until;
-use anabranch_operators::testing::probe;
+use anabranch_operators::testing::{probe, virtual_time};
 use anabranch_operators::{FlowExt, OperatorError, from_iter};
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt, stream};
 
 use crate::races::{Random, now_and_then};
 
@@ -143,19 +144,39 @@ fn behind_a_merge_the_source_is_read_on_when_what_was_read_has_been_taken() {
     const KEYS: usize = 100;
     let (source, seen) = probe(from_iter(0..200_000).fails_with::<OperatorError>());
     let mut merged = source.group_by(|n| n % KEYS).merge_map(usize::MAX, |group| group);
-    let mut most = 0;
-    let given = futures::executor::block_on(async {
-        let mut given = 0;
+    let (mut given, mut most) = (0, 0);
+    virtual_time(async {
         while merged.next().await.unwrap().is_some() {
             given += 1;
             most = most.max(seen.items() - given);
         }
-        given
     });
     assert_eq!(given, 200_000);
     // What gathers for all of them is seen when they are read next.
-    let gathered = 128 * KEYS;
+    let gathered = 64 * KEYS;
     assert!((gathered - KEYS..=gathered + 256).contains(&most), "{most} were read and not given");
+}
+
+/// Of items that take long, few gather: others have their turn, and readers what there is, after 256.
+#[test]
+fn behind_a_merge_slow_items_are_handed_over_after_a_turn() {
+    const KEYS: usize = 100;
+    virtual_time(async {
+        let (mut waited, mut read) = (0, 0);
+        let slow = stream::poll_fn(|cx| {
+            // The first poll sets the clock; the rest would let others run.
+            _ = std::pin::pin!(tokio::time::advance(Duration::from_millis(2))).poll(cx);
+            read += 1;
+            Poll::Ready((read <= 20_000).then_some(read))
+        });
+        let seen = Cell::new(0);
+        let slow = slow.inspect(|n| seen.set(*n)).into_flow().fails_with::<OperatorError>();
+        let mut merged = slow.group_by(|n| n % KEYS).merge_map(usize::MAX, |group| group);
+        while let Some(n) = merged.next().await.unwrap() {
+            waited = waited.max(seen.get() - n);
+        }
+        assert!((200..=512).contains(&waited), "an item waited for {waited} others");
+    });
 }
 
 #[test]
