@@ -106,7 +106,7 @@ where
     /// | Holds | the key and the state of each open group, at most [`max_groups`](Flow::max_groups) |
     /// | Dropped | the open groups are lost |
     /// | Panics | of the source or a closure may lose items and open groups: what is given afterwards is not to be relied on |
-    /// | Time | that of [`group_until`](Flow::group_until), but the clock is read once a poll and every 256 items at most: other tasks run when it has read for a millisecond, or 65,536 items. A consumer that polls late gets late groups, not larger ones: an item's time is when it was read |
+    /// | Time | that of [`group_until`](Flow::group_until), but other tasks run when it has read for a millisecond or 65,536 items, and 256 in any case. A consumer that polls late gets late groups, not larger ones |
     ///
     /// # Panics
     ///
