@@ -2,7 +2,8 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -131,6 +132,20 @@ impl Slice {
     /// Has the task woken once others have run.
     pub(crate) fn give_way(cx: &Context<'_>) {
         // By the runtime's own way: it looks at timers and sockets before it wakes the task.
-        _ = pin!(yield_now()).poll(&mut Context::from_waker(cx.waker()));
+        let late = Waker::from(Arc::new(Late(cx.waker().clone())));
+        _ = pin!(yield_now()).poll(&mut Context::from_waker(&late));
+    }
+}
+
+/// Wakes a task when it is dropped. A runtime that is left drops whom it was to wake, and a task may live on.
+struct Late(Waker);
+
+impl Wake for Late {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        self.0.wake_by_ref();
     }
 }

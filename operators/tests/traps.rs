@@ -13,7 +13,9 @@ use anabranch_operators::recover::Breaker;
 use anabranch_operators::testing::{Failed, Script, observe_nested, probe, virtual_time};
 use anabranch_operators::window::tumbling;
 use anabranch_operators::{BoxFlow, Flow, FlowExt, OperatorError, combine_latest, from_iter};
-use futures::{Stream, stream};
+use futures::future::LocalBoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt, stream};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -251,4 +253,25 @@ fn timers_fire_behind_a_source_that_is_always_ready() {
     fires("window_time", |flow| flow.window_time(span).skip(1));
     fires("window_time_every", |flow| flow.window_time_every(span, span).skip(1));
     fires("window_time_or_count", |flow| flow.window_time_or_count(span, usize::MAX).skip(1));
+}
+
+/// A flow gives way in a poll with which the runtime is left, as part of a future that is polled on afterwards.
+#[test]
+fn a_runtime_that_is_left_forgets_no_flow() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let numbers = || from_iter(0..1_000_000).fails_with::<OperatorError>();
+    let counts: [LocalBoxFuture<'_, Result<usize, OperatorError>>; 3] = [
+        Box::pin(numbers().count()),
+        Box::pin(numbers().group_by(|n| n % 10).count_each().fold(0, |sum, (_, n)| sum + n)),
+        Box::pin(numbers().group_by(|n| n % 10).merge_map(16, |group| group).count()),
+    ];
+    for count in counts {
+        let both = [count, Box::pin(ready(Ok(0)))];
+        let mut both = FuturesUnordered::from_iter(both);
+        let mut next = || {
+            let next = async { tokio::time::timeout(SECOND, both.next()).await };
+            runtime.block_on(next).expect("it waits for ever")
+        };
+        assert_eq!([next(), next()], [Some(Ok(0)), Some(Ok(1_000_000))]);
+    }
 }

@@ -190,8 +190,7 @@ impl Baton {
         roster.stop_polling(seat);
         if seat == Self::OUTER && roster.waiting.first().is_none() {
             drop(roster);
-            // It is this reader that will: nobody else waits for the call, which a runtime that is left forgets. Who comes
-            // meanwhile can poll the source.
+            // Nobody else waits for the call, so it may come late. Who comes meanwhile can poll the source.
             Slice::give_way(&Context::from_waker(&Waker::from(Arc::clone(self))));
             return;
         }
