@@ -188,16 +188,14 @@ impl Baton {
     pub(crate) fn give_way(self: &Arc<Self>, seat: Seat) {
         let mut roster = self.lock();
         roster.stop_polling(seat);
-        if seat == Self::OUTER && roster.waiting.first().is_none() {
-            drop(roster);
+        let is_alone = seat == Self::OUTER && roster.waiting.first().is_none();
+        drop(roster);
+        if is_alone {
             // Nobody else waits for the call, so it may come late. Who comes meanwhile can poll the source.
             Slice::give_way(&Context::from_waker(&Waker::from(Arc::clone(self))));
-            return;
+        } else {
+            self.call();
         }
-        roster.called = true;
-        let next = roster.pass();
-        drop(roster);
-        wake(next);
     }
 
     /// The reader that polls the source, and still keeps others from it, says that they need not poll it before the next
