@@ -5,6 +5,7 @@ mod ahead;
 pub(crate) mod baton;
 mod carrier;
 mod count_each;
+mod driver;
 mod entries;
 mod fold_each;
 mod group_by;
