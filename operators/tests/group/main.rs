@@ -16,4 +16,5 @@ mod races;
 mod reduce_each;
 mod sum_each;
 mod top_each;
+mod turns;
 mod until;
