@@ -196,7 +196,7 @@ fn behind_a_merge_groups_of_a_few_items_are_read_in_one_visit() {
             Poll::Ready(None::<Result<(), OperatorError>>)
         })
     });
-    assert_eq!(futures::executor::block_on(merged.count()), Ok(0));
+    assert_eq!(virtual_time(merged.count()), Ok(0));
     assert_eq!(read.get(), GROUPS * EACH);
     assert!(visits.get() <= GROUPS * 11 / 10, "{} visits to {GROUPS} groups", visits.get());
 }
