@@ -258,6 +258,7 @@ proptest! {
             }
         }
         let rates = rates(last);
+        // A shard rests for an hour before it is merged again, and one merge may have to wait for another.
         run.windows(600, &rates);
         prop_assert!(run.model.is_covered_once());
         let late = run.windows(150, &rates);
