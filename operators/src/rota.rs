@@ -1,9 +1,17 @@
 //! [`Rota`]: which streams of a merge have been woken.
+//!
+//! All that a merge polls calls here, and its task is woken only if it waits: who calls while the merge is polled is seen at the end
+//! of that. Else streams that call each other, as sub-streams and their outer stream do, would wake the task in each poll.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
-use std::task::Waker;
+use std::sync::Arc;
+use std::task::{Context, Waker};
 
+use futures::task::ArcWake;
+
+use crate::budget::Slice;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
 
 /// A stream's place among those of its merge.
@@ -21,9 +29,13 @@ impl Member {
     }
 }
 
-/// The streams that were woken, or wait for their turn, and whose turn has not begun.
+/// The streams that were woken, or wait for their turn, and whose turn has not begun. It is the waker of what is upstream of them.
 #[derive(Default)]
-pub(crate) struct Rota(Mutex<Queue>);
+pub(crate) struct Rota {
+    queue: Mutex<Queue>,
+    /// Whether upstream has called since it was last polled. Set under the lock.
+    upstream: AtomicBool,
+}
 
 #[derive(Default)]
 struct Queue {
@@ -35,8 +47,12 @@ struct Queue {
 impl Rota {
     /// These are to have their turn.
     pub(crate) fn call(&self, members: impl IntoIterator<Item = Member>) {
-        let mut queue = lock(&self.0);
-        queue.members.extend(members);
+        self.note(|queue| queue.members.extend(members));
+    }
+
+    fn note(&self, call: impl FnOnce(&mut Queue)) {
+        let mut queue = lock(&self.queue);
+        call(&mut queue);
         let reader = queue.reader.take();
         drop(queue);
         if let Some(reader) = reader {
@@ -44,26 +60,50 @@ impl Rota {
         }
     }
 
-    /// Moves all that were called into an empty queue, if there are any.
-    pub(crate) fn take_ready(&self, turns: &mut VecDeque<Member>) {
-        std::mem::swap(&mut lock(&self.0).members, turns);
+    /// Upstream is polled now: what calls from now on is not covered by that.
+    #[inline]
+    pub(crate) fn begin_upstream(&self) {
+        if self.upstream.load(Ordering::Acquire) {
+            self.upstream.swap(false, Ordering::AcqRel);
+        }
     }
 
-    /// Moves all that were called into an empty queue. If there are none, says so, and the reader waits.
-    pub(crate) fn take(&self, turns: &mut VecDeque<Member>, reader: &Waker) -> bool {
-        let mut queue = lock(&self.0);
-        if queue.members.is_empty() && !queue.reader.as_ref().is_some_and(|waiting| waiting.will_wake(reader)) {
-            drop(queue);
-            let reader = reader.clone();
-            queue = lock(&self.0);
-            if queue.members.is_empty() {
-                let old = queue.reader.replace(reader);
-                drop(queue);
-                drop(old);
+    /// Moves all that were called into an empty queue.
+    pub(crate) fn take(&self, turns: &mut VecDeque<Member>) {
+        std::mem::swap(&mut lock(&self.queue).members, turns);
+    }
+
+    /// The reader waits, unless streams were called: then it says so. If upstream was, the reader comes again once others have had
+    /// their turn.
+    pub(crate) fn wait(&self, cx: &Context<'_>) -> bool {
+        let mut reader = None;
+        loop {
+            let mut queue = lock(&self.queue);
+            if !queue.members.is_empty() {
                 return false;
             }
+            if self.upstream.swap(false, Ordering::AcqRel) {
+                drop(queue);
+                Slice::give_way(cx);
+                return true;
+            }
+            if queue.reader.as_ref().is_some_and(|waiting| waiting.will_wake(cx.waker())) {
+                return true;
+            }
+            if reader.is_some() {
+                let old = std::mem::replace(&mut queue.reader, reader);
+                drop(queue);
+                drop(old);
+                return true;
+            }
+            drop(queue);
+            reader = Some(cx.waker().clone()); // Which may call something of the user's.
         }
-        std::mem::swap(&mut queue.members, turns);
-        !turns.is_empty()
+    }
+}
+
+impl ArcWake for Rota {
+    fn wake_by_ref(rota: &Arc<Self>) {
+        rota.note(|_| rota.upstream.store(true, Ordering::Release));
     }
 }

@@ -8,12 +8,13 @@
 //! ```
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures::Stream;
 use pin_project::pin_project;
 
 use super::slots::sealed;
+use crate::budget::Budget;
 use crate::combine::{Race, RaceMany, Slot, Slots};
 use crate::flatten::{MergeSet, RUN};
 use crate::{Flow, TryStream};
@@ -154,11 +155,18 @@ impl<S: TryStream> Stream for MergeMany<S> {
 
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let given = self.streams.poll_next(cx, None);
-        if matches!(given, Poll::Ready(Some(Err(_)))) {
+        let mut budget = Budget::new();
+        let given = loop {
+            match self.streams.poll_next(cx, None) {
+                Poll::Ready(given) => break given,
+                Poll::Pending if self.streams.wait(cx) => return Poll::Pending,
+                Poll::Pending => ready!(budget.swallow(cx)),
+            }
+        };
+        if matches!(given, Some(Err(_))) {
             self.streams.clear();
         }
-        given
+        Poll::Ready(given)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

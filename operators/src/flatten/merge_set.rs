@@ -48,6 +48,25 @@ pub(crate) struct MergeSet<S: TryStream> {
     host: Option<Arc<Host>>,
 }
 
+/// What there is upstream of the streams of a merge.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Upstream {
+    /// It is polled when none of these streams is ready.
+    Next,
+    /// It was polled, and waits: an outer stream in it does so on behalf of its sub-streams.
+    Waits,
+    /// It is not polled now, or is gone.
+    Closed,
+}
+
+impl Upstream {
+    /// Whoever is polled now gives way, if others are polled after it.
+    #[inline]
+    fn others(upstream: Option<Self>, turns: &VecDeque<Member>) -> Option<Others> {
+        upstream.filter(|upstream| *upstream == Self::Next || !turns.is_empty()).map(|_| Others::wait())
+    }
+}
+
 /// What a poll of the streams gives.
 type Polled<S> = Poll<Option<Result<<S as TryStream>::Ok, <S as TryStream>::Error>>>;
 
@@ -175,10 +194,12 @@ impl<S: TryStream> MergeSet<S> {
         self.left = RUN;
     }
 
-    /// Notes whether others were given way, so that this is to be [settled](Self::settle).
+    /// Notes whether others were given way, so that this is to be [settled](Self::settle), and says so.
     #[inline]
-    pub(crate) fn owe(&mut self, others: Option<Others>) {
-        self.owes |= others.is_some_and(Others::were_given_way);
+    pub(crate) fn owe(&mut self, others: Option<Others>) -> bool {
+        let gave_way = others.is_some_and(Others::were_given_way);
+        self.owes |= gave_way;
+        gave_way
     }
 
     /// Calls for the source of sub-streams that have given way to others, unless these have polled it.
@@ -189,11 +210,12 @@ impl<S: TryStream> MergeSet<S> {
         }
     }
 
-    /// Polls upstream, so that an outer stream in it comes to know this merge.
-    pub(crate) fn visit<T>(&mut self, poll: impl FnOnce() -> T) -> T {
+    /// Polls upstream with a waker of this merge, which is to [wait](Self::wait) then. An outer stream in it comes to know the merge.
+    pub(crate) fn visit<T>(&mut self, poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
         let meets = self.host.is_none();
+        self.woken.begin_upstream();
         let visiting = Visiting::upstream(&self.woken, meets);
-        let polled = poll();
+        let polled = poll(&mut Context::from_waker(&waker_ref(&self.woken)));
         drop(visiting);
         if meets {
             self.host = Host::meet(&self.woken);
@@ -201,25 +223,39 @@ impl<S: TryStream> MergeSet<S> {
         polled
     }
 
-    /// To be called when everything is pending. If an outer stream does not wait any more on behalf of these streams, they are polled
-    /// once more, so that each waits for itself.
-    pub(crate) fn recall(&mut self, cx: &Context<'_>) {
-        if self.host.take_if(|host| !host.outer_waits()).is_some() {
+    /// To be called when everything is pending. If an outer stream does not wait any more on behalf of these streams, says so, and they
+    /// are polled once more, so that each waits for itself.
+    pub(crate) fn recall(&mut self) -> bool {
+        let alone = self.host.take_if(|host| !host.outer_waits()).is_some();
+        if alone {
             self.turns.extend(self.streams.iter().map(|(at, _)| Member::new(at)));
-            cx.waker().wake_by_ref();
         }
+        alone
+    }
+
+    /// To be called when everything is pending, since nothing that is polled here wakes the task before. Whether it waits: not if
+    /// streams were called meanwhile.
+    pub(crate) fn wait(&mut self, cx: &Context<'_>) -> bool {
+        if self.is_empty() {
+            self.woken.take(&mut self.turns);
+            self.turns.clear(); // Those have ended.
+        }
+        // If it is still somebody's turn, the task is woken once others have run.
+        !self.turns.is_empty() || self.woken.wait(cx)
     }
 
     /// The next item of any stream; `None` when there are no streams left.
     ///
-    /// If it is said whether `others` will be polled when none of these streams is ready, then sub-streams among them give way
-    /// to those, and to each other: to be [settled](Self::settle) after that.
+    /// If there can be something `upstream`, then sub-streams among them give way to that, and to each other: to be
+    /// [settled](Self::settle) after that.
+    ///
+    /// Pending is not the end of it: the task [waits](Self::wait) then.
     ///
     /// All that does not come with each item is out of line, so that this can become part of the loop that calls it.
     #[inline]
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>, others: Option<bool>) -> Polled<S> {
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>, upstream: Option<Upstream>) -> Polled<S> {
         if self.current.is_some() {
-            match self.poll_current(others) {
+            match self.poll_current(upstream) {
                 Poll::Ready(Some(item)) => {
                     self.left -= 1;
                     if self.left == 0 {
@@ -231,33 +267,37 @@ impl<S: TryStream> MergeSet<S> {
                 Poll::Pending => _ = self.rest(),
             }
         }
-        self.poll_others(cx, others)
+        self.poll_others(cx, upstream)
     }
 
     #[inline]
-    fn poll_current(&mut self, others: Option<bool>) -> Polled<S> {
-        let others = others.filter(|others| *others || !self.turns.is_empty()).map(|_| Others::wait());
-        let merge = self.host.as_ref().filter(|_| others.is_some()).map(|_| &self.woken);
+    fn poll_current(&mut self, upstream: Option<Upstream>) -> Polled<S> {
+        let (hosts, others) = (self.hosts(upstream), Upstream::others(upstream, &self.turns));
         let polled = match &mut self.current {
-            Some((member, current)) => current.as_mut().poll_next(*member, &self.lent, merge),
+            Some((member, current)) => current.as_mut().poll_next(*member, &self.lent, hosts.then_some(&self.woken)),
             None => Poll::Ready(None),
         };
         self.owe(others);
         polled
     }
 
+    /// Whether an outer stream waits on behalf of these streams, or will.
+    #[inline]
+    fn hosts(&self, upstream: Option<Upstream>) -> bool {
+        self.host.is_some() && matches!(upstream, Some(Upstream::Next | Upstream::Waits))
+    }
+
     /// The next item of any stream but the current one, of which there is none. The stream that gives it is the current one then.
     #[cold]
     #[inline(never)]
-    fn poll_others(&mut self, cx: &Context<'_>, others: Option<bool>) -> Polled<S> {
-        let mut slice = Slice::new();
-        while let Some(member) = ready!(self.poll_turn(cx)) {
+    fn poll_others(&mut self, cx: &Context<'_>, upstream: Option<Upstream>) -> Polled<S> {
+        let (hosts, mut slice) = (self.hosts(upstream), Slice::new());
+        while let Some(member) = ready!(self.poll_turn()) {
             // One that has ended may have been woken once more.
             let Some(Some(running)) = self.streams.get_mut(member.at()) else { continue };
-            let others = others.filter(|others| *others || !self.turns.is_empty()).map(|_| Others::wait());
-            let merge = self.host.as_ref().filter(|_| others.is_some()).map(|_| &self.woken);
+            let others = Upstream::others(upstream, &self.turns);
             running.begin(member, &self.lent);
-            let polled = running.as_mut().poll_next(member, &self.lent, merge);
+            let polled = running.as_mut().poll_next(member, &self.lent, hosts.then_some(&self.woken));
             self.owes |= others.is_some_and(Others::were_given_way);
             match polled {
                 Poll::Ready(Some(item)) => {
@@ -278,11 +318,11 @@ impl<S: TryStream> MergeSet<S> {
 
     /// Whose turn it is, if there are any streams left.
     #[inline]
-    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<Option<Member>> {
+    fn poll_turn(&mut self) -> Poll<Option<Member>> {
         if self.is_empty() {
             return Poll::Ready(None);
         }
-        if self.turns.is_empty() && !self.begin_round(cx) {
+        if self.turns.is_empty() && !self.begin_round() {
             return Poll::Pending;
         }
         if self.turns.len().is_multiple_of(AT_ONCE) {
@@ -291,14 +331,11 @@ impl<S: TryStream> MergeSet<S> {
         Poll::Ready(self.turns.pop_front())
     }
 
-    /// Takes up those that were woken, and behind them those that have had their run. If there are none, says so, and waits.
-    fn begin_round(&mut self, cx: &Context<'_>) -> bool {
-        if self.parked.is_empty() {
-            return self.woken.take(&mut self.turns, cx.waker());
-        }
-        self.woken.take_ready(&mut self.turns);
+    /// Takes up those that were woken, and behind them those that have had their run, if there are any.
+    fn begin_round(&mut self) -> bool {
+        self.woken.take(&mut self.turns);
         self.turns.extend(self.parked.drain(..));
-        true
+        !self.turns.is_empty()
     }
 
     /// Looks at those whose turn comes next before anything is done with the first, so that the waits for their memory overlap.

@@ -9,7 +9,7 @@ use pin_project::pin_project;
 
 use crate::TryStream;
 use crate::budget::Budget;
-use crate::flatten::{MergeSet, RUN};
+use crate::flatten::{MergeSet, RUN, Upstream};
 use crate::group::Others;
 
 /// What `merge_map` and `expand` are made of.
@@ -82,12 +82,16 @@ where
 
     fn poll_all(mut self: Pin<&mut Self>, cx: &mut Context<'_>, budget: &mut Budget) -> Poll<Option<GivenOr<S, P>>> {
         let mut this = self.as_mut().project();
-        // What was found pending in this call, and so will wake the task.
+        // Whether it was found pending in this call, and so will wake the task.
         let mut upstream_waits = false;
         loop {
             let inner_waits = *this.run < RUN;
-            let more = this.upstream.is_some() && !upstream_waits && this.inner.len() < *this.limit;
-            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx, Some(more)) {
+            let upstream = match &*this.upstream {
+                Some(_) if upstream_waits => Upstream::Waits,
+                Some(_) if this.inner.len() < *this.limit => Upstream::Next,
+                _ => Upstream::Closed,
+            };
+            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx, Some(upstream)) {
                 *this.run += 1;
                 if given.is_err() {
                     self.stop();
@@ -107,8 +111,8 @@ where
             *this.turns = if inner_waits || *this.turns >= this.inner.len() { 0 } else { *this.turns + 1 };
             let others = (*this.turns > 0).then(Others::wait);
             let upstream = this.upstream.as_mut().as_pin_mut().filter(|_| open);
-            let polled = upstream.map(|upstream| this.inner.visit(|| upstream.poll_next(cx)));
-            this.inner.owe(others);
+            let polled = upstream.map(|upstream| this.inner.visit(|cx| upstream.poll_next(cx)));
+            let gave_way = this.inner.owe(others);
             match polled {
                 Some(Poll::Ready(Some(Ok(item)))) => return Poll::Ready(Some(Ok(Given::Upstream(item)))),
                 Some(Poll::Ready(Some(Err(error)))) => {
@@ -116,15 +120,19 @@ where
                     return Poll::Ready(Some(Err(error)));
                 }
                 Some(Poll::Ready(None)) => this.upstream.set(None),
-                Some(Poll::Pending) => upstream_waits = true,
-                None => {}
-            }
-            if inner_waits {
-                if this.upstream.is_none() && this.inner.is_empty() {
-                    return Poll::Ready(None);
+                Some(Poll::Pending) if gave_way => {}
+                Some(Poll::Pending) => {
+                    // Inner streams come once more: it may have called them, or done nothing for those that gave way.
+                    upstream_waits = true;
+                    this.inner.settle();
                 }
-                this.inner.recall(cx);
-                return Poll::Pending;
+                None if !inner_waits => {}
+                None if this.upstream.is_none() && this.inner.is_empty() => return Poll::Ready(None),
+                None => {
+                    if !this.inner.recall() && this.inner.wait(cx) {
+                        return Poll::Pending;
+                    }
+                }
             }
         }
     }

@@ -20,6 +20,6 @@ pub use self::exhaust_map::ExhaustMap;
 pub use self::expand::Expand;
 pub use self::merge_all::MergeAll;
 pub use self::merge_map::MergeMap;
-pub(crate) use self::merge_set::{MergeSet, RUN};
+pub(crate) use self::merge_set::{MergeSet, RUN, Upstream};
 pub use self::switch_all::SwitchAll;
 pub use self::switch_map::SwitchMap;

@@ -10,7 +10,6 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 
 use super::baton::Baton;
-use super::way::others_wait;
 use crate::rota::{Member, Rota};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread_local;
@@ -124,12 +123,12 @@ impl Host {
         self.reads_outer.load(Ordering::SeqCst)
     }
 
-    /// Which stream of the merge is polled now, with this waker, if others are polled after it: among them the outer stream.
+    /// Which stream of the merge is polled now, with this waker, if the outer stream waits on its behalf, or is polled after it.
     #[inline]
     pub(super) fn member(&self, cx: &Context<'_>) -> Option<Member> {
         let Visit { merge, member: Some((member, waker)), .. } = visit() else { return None };
         let here = cx.waker().data().addr() == waker && self.merge.get().map(address) == Some(merge);
-        (here && others_wait()).then_some(member)
+        here.then_some(member)
     }
 
     /// Calls streams of the merge.

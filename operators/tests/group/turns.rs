@@ -2,13 +2,17 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
 
 use anabranch_operators::testing::{probe, virtual_time};
 use anabranch_operators::{FlowExt, OperatorError, from_iter};
 
-use crate::support::Reader;
+use crate::support::{Reader, channel, send};
 
 /// A reader gives way on a runtime that is left in that very poll, and which forgets whom it was to wake.
 #[test]
@@ -64,4 +68,59 @@ fn readers_of_one_task_read_a_turn_each() {
         let read = seen.items() - before;
         assert!((256..=READERS * 256).contains(&read), "{read} items in one poll");
     });
+}
+
+/// Wakes a task, and counts that.
+struct Wakes {
+    task: Waker,
+    count: AtomicUsize,
+}
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.count.fetch_add(1, SeqCst);
+        self.task.wake_by_ref();
+    }
+}
+
+/// What its groups do to each other and to the outer stream is seen before the merge is pending. A task that is woken in its own poll
+/// comes again at once, before a runtime of one thread looks at timers.
+#[test]
+fn a_merge_is_not_woken_while_it_is_polled() {
+    for keys in [1, 2, 50] {
+        let merged = from_iter(0_u32..300_000).fails_with::<OperatorError>().group_by(move |n| n % keys);
+        let mut counted = pin!(merged.merge_map(usize::MAX, |group| group).count());
+        let mut polls = 0;
+        let count = virtual_time(poll_fn(|cx| {
+            polls += 1;
+            let wakes = Arc::new(Wakes { task: cx.waker().clone(), count: AtomicUsize::new(0) });
+            let polled = counted.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&wakes))));
+            assert_eq!(wakes.count.load(SeqCst), 0, "woken in poll {polls}, with {keys} groups");
+            polled
+        }));
+        assert_eq!(count, Ok(300_000));
+        assert!(polls > 1, "it never let others run");
+    }
+}
+
+/// Nobody reads the outer stream meanwhile, whose turn it is.
+#[test]
+fn a_merge_whose_groups_are_read_elsewhere_rests_while_there_is_nothing() {
+    let (items, source) = channel::<u32>();
+    let mut outer = Reader::new(source.group_by(|n| n % 4));
+    let (groups, given) = channel();
+    send(&items, 0..4);
+    send(&groups, [(); 4].map(|()| outer.item()));
+    let mut merged = outer.beside(given.merge_map(usize::MAX, |group| group));
+    assert_eq!([(); 4].map(|()| merged.item()), [0, 1, 2, 3]);
+    merged.waits();
+    let mut polls = 0;
+    while merged.wakes() > 0 && polls < 10 {
+        merged.waits();
+        polls += 1;
+    }
+    assert!(polls < 10, "it is woken by itself, over and over");
+    send(&items, [7]);
+    assert!(merged.wakes() > 0, "there is something to read");
+    assert_eq!(merged.item(), 7);
 }
