@@ -9,6 +9,7 @@ use anabranch::epoch::{self, DeadLetter, DeadLetters, Every, Ledger, Report, Sou
 use anabranch::source::FileSource;
 use anabranch::store::Store;
 use anabranch::{Error, ErrorKind, Record, RecordParts};
+use tokio::sync::{Notify, Semaphore};
 
 use crate::faulty::{Call, Fate, Faulty};
 use crate::scripted::Scripted;
@@ -73,13 +74,29 @@ async fn two_at_once_put_each_through_once() {
     let (dir, source) = (dir(), source());
     run(&source, &store(&dir), 4, by_three).await.unwrap();
     let place = store(&dir);
-    let late = |records: Records, _: DeadLetters| {
-        let text =
-            |record: Record| (record.partition().to_string(), String::from_utf8(record.data().to_vec()).unwrap());
-        records.map(text).delay(Duration::from_secs(1)).boxed()
+    // One has read when the other begins, and commits when that has ended.
+    let (read, over) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+    let (reads, ends) = (Arc::clone(&read), Arc::clone(&over));
+    let held = move |records: Records, _: DeadLetters| {
+        let (read, over) = (Arc::clone(&reads), Arc::clone(&ends));
+        let text = move |record: Record| {
+            let (read, over) = (Arc::clone(&read), Arc::clone(&over));
+            async move {
+                read.notify_one();
+                let _over = over.acquire().await.unwrap();
+                (record.partition().to_string(), String::from_utf8(record.data().to_vec()).unwrap())
+            }
+        };
+        records.map_async(1, text).boxed()
     };
-    let late = source.clone().epochs(Every::default()).commit_to(ledger(&place), late).redrive(pending());
-    let (late, quick) = tokio::join!(late, redrive(&place, 2, none));
+    let late = source.clone().epochs(Every::default()).commit_to(ledger(&place), held).redrive(pending());
+    let quick = async {
+        read.notified().await;
+        let report = redrive(&place, 2, none).await;
+        over.add_permits(1);
+        report
+    };
+    let (late, quick) = tokio::join!(late, quick);
     let (late, quick) = (late.unwrap(), quick.unwrap());
     assert_eq!(late.rows + quick.rows, 13);
     assert!(late.lost > 0, "they did not race");

@@ -36,7 +36,7 @@ struct Entry<K, V> {
 pub(super) struct More {
     /// When it had its latest item.
     pub(super) used: u64,
-    /// How many items it has had, if they are counted, without those that an [`ItemLimit`](super::table::ItemLimit) knows of.
+    /// How many items it has had, if they are counted, without those that an `ItemLimit` knows of.
     pub(super) items: u32,
     pub(super) number: u32,
 }

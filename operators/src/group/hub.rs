@@ -2,7 +2,7 @@
 //!
 //! Whoever is polled and finds nothing takes the driver, polls the source and puts each item into its lane, until there
 //! is something in its own. While it does, the driver is out, so nobody waits for a lock: who finds it out waits to be
-//! woken. The source is always polled with the [`Baton`](super::baton::Baton) as its waker.
+//! woken. The source is always polled with the [`Baton`] as its waker.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! A reader that finds nothing takes the source, polls it for all, and puts it back. While it does, the source is out,
 //! so nobody waits for a lock: who finds it out waits to be woken. The source is always polled with the
-//! [`Baton`](crate::group::baton::Baton) as its waker.
+//! [`Baton`] as its waker.
 
 use std::pin::Pin;
 use std::sync::Arc;
