@@ -339,6 +339,19 @@ fn a_json_record_that_cannot_be_read_says_where_and_why() {
 }
 
 #[test]
+fn what_else_is_in_a_json_record_is_not_looked_at() {
+    let wanted = br#""departed_at":"2013-01-01T10:17Z","carrier":"UA"}"#;
+    for other in
+        [&b"{"[..], b"{\"x\":{\"carrier\":1},", b"{\"\xff\":\"\xff\",", b"{\"\\ud800\":0,\"carri\\u0065r\":[],"]
+    {
+        let event = decoder().decode(record(&json(), [other, wanted].concat())).unwrap();
+        assert_eq!((event.kind.as_str(), event.minute().to_string().as_str()), ("UA", "201301011017"));
+    }
+    let bad = b"{\"carrier\":\"\xff\",\"departed_at\":\"2013-01-01T10:17Z\"}".to_vec();
+    assert!(decoder().decode(record(&json(), bad)).is_err());
+}
+
+#[test]
 fn a_missing_column_is_refused_before_reading() {
     let error = EventDecoder::new("departed_at", "airline").check(&delimited().layout).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);

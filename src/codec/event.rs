@@ -1,5 +1,6 @@
 //! [`EventDecoder`]: finds type and time in a record.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -150,7 +151,11 @@ impl EventDecoder {
         if found != known.columns {
             return Err(Reason::FieldCount { found, expected: known.columns });
         }
-        self.names.event(time, kind, &mut self.times)
+        let time = self.names.time(time, kind, &mut self.times)?;
+        match CompactString::from_utf8(kind) {
+            Ok(kind) => Ok(Event { kind, time }),
+            Err(_) => Err(Reason::NotUtf8 { column: Arc::clone(&self.names.kind), found: excerpt(kind) }),
+        }
     }
 }
 
@@ -163,17 +168,19 @@ impl Names {
             // The parser quotes texts of any length.
             Reason::NotJson { problem: error.to_string().chars().take(200).collect() }
         })?;
-        let text = |value: Option<Value>, column: &Arc<str>| match value {
+        let text = |value, column: &Arc<str>| match value {
             Some(Value::Text(text)) => Ok(text),
             Some(Value::Other(found)) => Err(Reason::NotText { column: Arc::clone(column), found }),
             None => Err(Reason::Missing { column: Arc::clone(column) }),
         };
         let time = text(time, &self.time)?;
         let kind = text(kind, &self.kind)?;
-        self.event(time.as_bytes(), kind.as_bytes(), times)
+        let time = self.time(time.as_bytes(), kind.as_bytes(), times)?;
+        Ok(Event { kind: kind.into(), time })
     }
 
-    fn event(&self, time: &[u8], kind: &[u8], times: &mut Times) -> Result<Event, Reason> {
+    /// The time of an event whose type has some text.
+    fn time(&self, time: &[u8], kind: &[u8], times: &mut Times) -> Result<DateTime<Utc>, Reason> {
         let column = |name: &Arc<str>| Arc::clone(name);
         if time.is_empty() {
             return Err(Reason::Empty { column: column(&self.time) });
@@ -181,14 +188,10 @@ impl Names {
         if kind.is_empty() {
             return Err(Reason::Empty { column: column(&self.kind) });
         }
-        let time = times.parse(time).map_err(|no_time| match no_time {
+        times.parse(time).map_err(|no_time| match no_time {
             NoTime::Malformed => Reason::NotATime { column: column(&self.time), found: excerpt(time) },
             NoTime::OutOfRange => Reason::TimeOutOfRange { column: column(&self.time), found: excerpt(time) },
-        })?;
-        match CompactString::from_utf8(kind) {
-            Ok(kind) => Ok(Event { kind, time }),
-            Err(_) => Err(Reason::NotUtf8 { column: column(&self.kind), found: excerpt(kind) }),
-        }
+        })
     }
 }
 
@@ -247,7 +250,7 @@ struct Wanted<'a> {
 }
 
 impl<'de> Visitor<'de> for Wanted<'_> {
-    type Value = (Option<Value>, Option<Value>);
+    type Value = (Option<Value<'de>>, Option<Value<'de>>);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -260,7 +263,7 @@ impl<'de> Visitor<'de> for Wanted<'_> {
                 object.next_value::<IgnoredAny>()?;
                 continue;
             }
-            let value: Value = object.next_value()?;
+            let value: Value<'de> = object.next_value()?;
             if is_time && is_kind {
                 time = Some(value.clone());
                 kind = Some(value);
@@ -281,7 +284,7 @@ impl<'de> DeserializeSeed<'de> for Name<'_> {
     type Value = (bool, bool);
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
+        deserializer.deserialize_bytes(self)
     }
 }
 
@@ -292,19 +295,19 @@ impl Visitor<'_> for Name<'_> {
         f.write_str("a name")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok((name == self.0.time, name == self.0.kind))
+    fn visit_bytes<E>(self, name: &[u8]) -> Result<Self::Value, E> {
+        Ok((name == self.0.time.as_bytes(), name == self.0.kind.as_bytes()))
     }
 }
 
-/// A text, or what is there instead of one. A text of up to 24 bytes is held without an allocation.
+/// A text, or what is there instead of one.
 #[derive(Clone)]
-enum Value {
-    Text(CompactString),
+enum Value<'de> {
+    Text(Cow<'de, str>),
     Other(&'static str),
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for Value<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ValueVisitor)
     }
@@ -313,42 +316,46 @@ impl<'de> Deserialize<'de> for Value {
 struct ValueVisitor;
 
 impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
+    type Value = Value<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Text(CompactString::new(text)))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+    fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value<'de>, E> {
         Ok(Value::Other("true or false"))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
+    fn visit_i64<E>(self, _: i64) -> Result<Value<'de>, E> {
         Ok(Value::Other("a number"))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
+    fn visit_u64<E>(self, _: u64) -> Result<Value<'de>, E> {
         Ok(Value::Other("a number"))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+    fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
         Ok(Value::Other("a number"))
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
+    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
         Ok(Value::Other("null"))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value<'de>, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Value::Other("a list"))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value<'de>, A::Error> {
         while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Value::Other("an object"))
     }
