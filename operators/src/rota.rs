@@ -6,11 +6,10 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::Waker;
 
 use futures::task::ArcWake;
 
-use crate::budget::Slice;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, lock};
 
@@ -33,8 +32,16 @@ impl Member {
 #[derive(Default)]
 pub(crate) struct Rota {
     queue: Mutex<Queue>,
-    /// Whether upstream has called since it was last polled. Set under the lock.
+    /// Whether upstream has called since it was last polled. Set under the lock, and unset without when it is polled anyway.
     upstream: AtomicBool,
+}
+
+/// Who has called, and was not polled since.
+#[derive(Debug)]
+pub(crate) enum Called {
+    Nobody,
+    Streams,
+    Upstream,
 }
 
 #[derive(Default)]
@@ -68,36 +75,37 @@ impl Rota {
         }
     }
 
-    /// Moves all that were called into an empty queue.
+    /// Moves all that were called into an empty queue. Whoever waited is awake.
     pub(crate) fn take(&self, turns: &mut VecDeque<Member>) {
-        std::mem::swap(&mut lock(&self.queue).members, turns);
+        let mut queue = lock(&self.queue);
+        std::mem::swap(&mut queue.members, turns);
+        let reader = queue.reader.take();
+        drop(queue);
+        drop(reader);
     }
 
-    /// The reader waits, unless streams were called: then it says so. If upstream was, the reader comes again once others have had
-    /// their turn.
-    pub(crate) fn wait(&self, cx: &Context<'_>) -> bool {
-        let mut reader = None;
+    /// The reader waits, unless somebody has called.
+    pub(crate) fn wait(&self, reader: &Waker) -> Called {
+        let mut own = None;
         loop {
             let mut queue = lock(&self.queue);
             if !queue.members.is_empty() {
-                return false;
+                return Called::Streams;
             }
             if self.upstream.swap(false, Ordering::AcqRel) {
-                drop(queue);
-                Slice::give_way(cx);
-                return true;
+                return Called::Upstream;
             }
-            if queue.reader.as_ref().is_some_and(|waiting| waiting.will_wake(cx.waker())) {
-                return true;
+            if queue.reader.as_ref().is_some_and(|waiting| waiting.will_wake(reader)) {
+                return Called::Nobody;
             }
-            if reader.is_some() {
-                let old = std::mem::replace(&mut queue.reader, reader);
+            if own.is_some() {
+                let old = std::mem::replace(&mut queue.reader, own);
                 drop(queue);
                 drop(old);
-                return true;
+                return Called::Nobody;
             }
             drop(queue);
-            reader = Some(cx.waker().clone()); // Which may call something of the user's.
+            own = Some(reader.clone()); // Outside of the lock, as it is the user's.
         }
     }
 }

@@ -37,7 +37,7 @@ impl Event {
 /// It reads delimited records and JSON objects, as each record's [`Layout`] says. In both, both columns must be there
 /// and not be empty, the type must be UTF-8, and the time must be one that [`parse_time`](crate::codec::parse_time)
 /// reads. Of a delimited record the number of fields must be the header's. In a JSON object both must be texts; what
-/// else is in it is not looked at, and of a name that stands there twice the last counts.
+/// else is in it, names too, need not even be UTF-8, and of a name that stands there twice the last counts.
 ///
 /// ```
 /// # use std::sync::Arc;

@@ -14,7 +14,7 @@ use slab::Slab;
 use crate::TryStream;
 use crate::budget::Slice;
 use crate::group::{Host, Others, Visiting};
-use crate::rota::{Member, Rota};
+use crate::rota::{Called, Member, Rota};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 /// How many items of one stream are taken before another's turn comes.
@@ -42,6 +42,8 @@ pub(crate) struct MergeSet<S: TryStream> {
     lent: Arc<Call>,
     /// How many items are left of its run.
     left: usize,
+    /// Whether they were left off in the last poll as it had lasted long enough. Then the task is woken once others have run.
+    over: bool,
     /// Whether a sub-stream among them has given way to others, so that this is to be settled.
     owes: bool,
     /// What knows of the outer stream which gives these streams, as long as that waits for them.
@@ -51,9 +53,9 @@ pub(crate) struct MergeSet<S: TryStream> {
 /// What there is upstream of the streams of a merge.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Upstream {
-    /// It is polled when none of these streams is ready.
+    /// It is polled next when none of these streams is ready.
     Next,
-    /// It was polled, and waits: an outer stream in it does so on behalf of its sub-streams.
+    /// It was polled in this turn, and waits: an outer stream in it does so on behalf of its sub-streams.
     Waits,
     /// It is not polled now, or is gone.
     Closed,
@@ -166,6 +168,7 @@ impl<S: TryStream> MergeSet<S> {
             parked: Vec::new(),
             current: None,
             left: 0,
+            over: false,
             owes: false,
             host: None,
         }
@@ -223,25 +226,49 @@ impl<S: TryStream> MergeSet<S> {
         polled
     }
 
+    /// Whether they were left off as the poll had lasted long enough. Then the task is woken once others have run.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// To be called when everything is pending. If an outer stream does not wait any more on behalf of these streams, says so, and they
     /// are polled once more, so that each waits for itself.
     pub(crate) fn recall(&mut self) -> bool {
         let alone = self.host.take_if(|host| !host.outer_waits()).is_some();
         if alone {
-            self.turns.extend(self.streams.iter().map(|(at, _)| Member::new(at)));
+            self.turn_all();
         }
         alone
     }
 
-    /// To be called when everything is pending, since nothing that is polled here wakes the task before. Whether it waits: not if
-    /// streams were called meanwhile.
-    pub(crate) fn wait(&mut self, cx: &Context<'_>) -> bool {
+    /// To be called when everything is pending, since what is polled here does not wake the task. Whether it waits: not if streams were
+    /// called meanwhile.
+    pub(crate) fn wait(&mut self, cx: &Context<'_>, upstream: Upstream) -> bool {
         if self.is_empty() {
+            self.turns.clear(); // Whoever is called has ended.
             self.woken.take(&mut self.turns);
-            self.turns.clear(); // Those have ended.
+            self.turns.clear();
         }
-        // If it is still somebody's turn, the task is woken once others have run.
-        !self.turns.is_empty() || self.woken.wait(cx)
+        if self.over {
+            return true;
+        }
+        match self.woken.wait(cx.waker()) {
+            Called::Nobody => true,
+            Called::Streams => false,
+            Called::Upstream if upstream == Upstream::Closed => {
+                // An outer stream was to poll the source of these streams, and cannot.
+                self.turn_all();
+                false
+            }
+            Called::Upstream => {
+                Slice::give_way(cx);
+                true
+            }
+        }
+    }
+
+    fn turn_all(&mut self) {
+        self.turns.extend(self.streams.iter().map(|(at, _)| Member::new(at)));
     }
 
     /// The next item of any stream; `None` when there are no streams left.
@@ -292,13 +319,14 @@ impl<S: TryStream> MergeSet<S> {
     #[inline(never)]
     fn poll_others(&mut self, cx: &Context<'_>, upstream: Option<Upstream>) -> Polled<S> {
         let (hosts, mut slice) = (self.hosts(upstream), Slice::new());
+        self.over = false;
         while let Some(member) = ready!(self.poll_turn()) {
             // One that has ended may have been woken once more.
             let Some(Some(running)) = self.streams.get_mut(member.at()) else { continue };
             let others = Upstream::others(upstream, &self.turns);
             running.begin(member, &self.lent);
             let polled = running.as_mut().poll_next(member, &self.lent, hosts.then_some(&self.woken));
-            self.owes |= others.is_some_and(Others::were_given_way);
+            self.owes |= others.is_some_and(Others::were_given_way); // As `owe`, while the stream is borrowed.
             match polled {
                 Poll::Ready(Some(item)) => {
                     self.current = std::mem::take(&mut self.streams[member.at()]).map(|running| (member, running));
@@ -310,7 +338,9 @@ impl<S: TryStream> MergeSet<S> {
             }
             slice.count(1);
             if slice.is_to_look() {
+                self.over = true;
                 slice = ready!(slice.look(cx));
+                self.over = false;
             }
         }
         Poll::Ready(None)

@@ -86,12 +86,12 @@ where
         let mut upstream_waits = false;
         loop {
             let inner_waits = *this.run < RUN;
-            let upstream = match &*this.upstream {
+            let state = match &*this.upstream {
                 Some(_) if upstream_waits => Upstream::Waits,
                 Some(_) if this.inner.len() < *this.limit => Upstream::Next,
                 _ => Upstream::Closed,
             };
-            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx, Some(upstream)) {
+            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx, Some(state)) {
                 *this.run += 1;
                 if given.is_err() {
                     self.stop();
@@ -121,6 +121,7 @@ where
                 }
                 Some(Poll::Ready(None)) => this.upstream.set(None),
                 Some(Poll::Pending) if gave_way => {}
+                Some(Poll::Pending) if this.inner.is_over() => return Poll::Pending,
                 Some(Poll::Pending) => {
                     // Inner streams come once more: it may have called them, or done nothing for those that gave way.
                     upstream_waits = true;
@@ -128,8 +129,10 @@ where
                 }
                 None if !inner_waits => {}
                 None if this.upstream.is_none() && this.inner.is_empty() => return Poll::Ready(None),
+                None if this.inner.is_over() => return Poll::Pending,
                 None => {
-                    if !this.inner.recall() && this.inner.wait(cx) {
+                    this.inner.settle();
+                    if !this.inner.recall() && this.inner.wait(cx, state) {
                         return Poll::Pending;
                     }
                 }

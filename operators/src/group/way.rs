@@ -80,7 +80,7 @@ fn swap(way: Way) -> Way {
 
 /// Whether others are to be polled.
 #[inline]
-pub(super) fn others_wait() -> bool {
+fn others_wait() -> bool {
     WAY.try_with(|way| way.get() != Way::Free).unwrap_or(false)
 }
 

@@ -8,9 +8,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use anabranch_operators::testing::{probe, virtual_time};
-use anabranch_operators::{FlowExt, OperatorError, from_iter};
+use anabranch_operators::{FlowExt, OperatorError, from_iter, merge};
 
 use crate::support::{Reader, channel, send};
 
@@ -103,7 +104,8 @@ fn a_merge_is_not_woken_while_it_is_polled() {
     }
 }
 
-/// Nobody reads the outer stream meanwhile, whose turn it is.
+/// Their outer stream is not read meanwhile. A group gives way to what else the merge reads, but once in a poll: else it is called when
+/// that ends, and gives way in the next.
 #[test]
 fn a_merge_whose_groups_are_read_elsewhere_rests_while_there_is_nothing() {
     let (items, source) = channel::<u32>();
@@ -123,4 +125,100 @@ fn a_merge_whose_groups_are_read_elsewhere_rests_while_there_is_nothing() {
     send(&items, [7]);
     assert!(merged.wakes() > 0, "there is something to read");
     assert_eq!(merged.item(), 7);
+}
+
+/// Streams that give nothing, and wake themselves each time.
+#[test]
+fn a_merge_of_streams_that_wake_themselves_lets_others_run() {
+    for streams in [1, 2, 64] {
+        let polls = Rc::new(Cell::new(0));
+        let wakes_itself = || {
+            let polls = Rc::clone(&polls);
+            let stream = futures::stream::poll_fn(move |cx| {
+                polls.set(polls.get() + 1);
+                cx.waker().wake_by_ref();
+                Poll::<Option<u32>>::Pending
+            });
+            stream.into_flow()
+        };
+        for merged in [
+            merge((0..streams).map(|_| wakes_itself()).collect::<Vec<_>>()).boxed_local(),
+            from_iter(0..1).merge_map(usize::MAX, |_| wakes_itself()).boxed_local(),
+        ] {
+            polls.set(0);
+            virtual_time(async {
+                let mut merged = merged;
+                assert!(futures::poll!(pin!(merged.next())).is_pending());
+            });
+            // The clock stands still, so that only their number can end it.
+            assert!(polls.get() <= 3 * 65_536, "{} polls of {streams} streams in one", polls.get());
+        }
+    }
+}
+
+/// What is upstream wakes itself, to let others run. So it does, once they have.
+#[test]
+fn a_merge_whose_upstream_wakes_itself_is_woken_behind_its_poll() {
+    let mut left = 100;
+    let upstream = futures::stream::poll_fn(move |cx| {
+        left -= 1;
+        if left > 0 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(None::<u32>)
+    });
+    let mut merged = pin!(upstream.into_flow().merge_map(2, |n| from_iter([n])).count());
+    let count = virtual_time(poll_fn(|cx| {
+        let wakes = Arc::new(Wakes { task: cx.waker().clone(), count: AtomicUsize::new(0) });
+        let polled = merged.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&wakes))));
+        assert_eq!(wakes.count.load(SeqCst), 0, "woken in its poll");
+        polled
+    }));
+    assert_eq!(count, Ok(0));
+}
+
+/// A stream that has ended is called, and nothing comes of it.
+#[test]
+fn a_merge_rests_though_streams_that_have_ended_are_called() {
+    let kept = Rc::new(RefCell::new(None::<Waker>));
+    let (sender, upstream) = channel::<()>();
+    let mut merged = Reader::new(upstream.merge_map(usize::MAX, |()| {
+        let (kept, mut polls) = (Rc::clone(&kept), 0);
+        let stream = futures::stream::poll_fn(move |cx| {
+            polls += 1;
+            if polls > 1 {
+                return Poll::Ready(None::<u32>);
+            }
+            kept.replace(Some(cx.waker().clone()));
+            Poll::Pending
+        });
+        stream.into_flow().fails_with()
+    }));
+    send(&sender, [()]);
+    merged.waits();
+    let waker = kept.take().unwrap();
+    waker.wake_by_ref();
+    merged.waits();
+    merged.wakes();
+    waker.wake();
+    assert_eq!(merged.wakes(), 1);
+    merged.waits();
+    assert_eq!(merged.wakes(), 0, "it is woken over and over");
+}
+
+/// The outer stream was pending when it was last polled, and then the last group came that there may be: it was on its way.
+#[test]
+fn groups_go_on_though_the_limit_is_reached_while_the_outer_stream_waits() {
+    for limit in 3..6 {
+        let later = from_iter(4..100).delay(Duration::from_secs(10));
+        let source = from_iter(0..4).chain(later).fails_with::<OperatorError>();
+        let on_their_way = source.group_by(|n| n % 4).map_async(2, |group| async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            group
+        });
+        let items = on_their_way.merge_map(limit, |group| group.take(10)).count();
+        let count = virtual_time(async { tokio::time::timeout(Duration::from_secs(100), items).await });
+        assert_eq!(count, Ok(Ok(40)), "with a limit of {limit}");
+    }
 }
