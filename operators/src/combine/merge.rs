@@ -16,7 +16,8 @@ use pin_project::pin_project;
 use super::slots::sealed;
 use crate::budget::Budget;
 use crate::combine::{Race, RaceMany, Slot, Slots};
-use crate::flatten::{MergeSet, RUN, Upstream};
+use crate::flatten::{MergeSet, RUN};
+use crate::rota::Called;
 use crate::{Flow, TryStream};
 
 /// The stream of [`merge`](merge()) over a tuple, and of [`Flow::merge_with`].
@@ -159,7 +160,7 @@ impl<S: TryStream> Stream for MergeMany<S> {
         let given = loop {
             match self.streams.poll_next(cx, None) {
                 Poll::Ready(given) => break given,
-                Poll::Pending if self.streams.wait(cx, Upstream::Closed) => return Poll::Pending,
+                Poll::Pending if matches!(self.streams.wait(cx), Called::Nobody) => return Poll::Pending,
                 Poll::Pending => ready!(budget.swallow(cx)),
             }
         };

@@ -241,33 +241,18 @@ impl<S: TryStream> MergeSet<S> {
         alone
     }
 
-    /// To be called when everything is pending, since what is polled here does not wake the task. Whether it waits: not if streams were
-    /// called meanwhile.
-    pub(crate) fn wait(&mut self, cx: &Context<'_>, upstream: Upstream) -> bool {
+    /// To be called when everything is pending, since what is polled here does not wake the task. It waits if nobody has called meanwhile.
+    pub(crate) fn wait(&mut self, cx: &Context<'_>) -> Called {
         if self.is_empty() {
             self.turns.clear(); // Whoever is called has ended.
             self.woken.take(&mut self.turns);
             self.turns.clear();
         }
-        if self.over {
-            return true;
-        }
-        match self.woken.wait(cx.waker()) {
-            Called::Nobody => true,
-            Called::Streams => false,
-            Called::Upstream if upstream == Upstream::Closed => {
-                // An outer stream was to poll the source of these streams, and cannot.
-                self.turn_all();
-                false
-            }
-            Called::Upstream => {
-                Slice::give_way(cx);
-                true
-            }
-        }
+        if self.over { Called::Nobody } else { self.woken.wait(cx.waker()) }
     }
 
-    fn turn_all(&mut self) {
+    /// All streams have a turn.
+    pub(crate) fn turn_all(&mut self) {
         self.turns.extend(self.streams.iter().map(|(at, _)| Member::new(at)));
     }
 

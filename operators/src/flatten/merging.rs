@@ -8,9 +8,10 @@ use std::task::{Context, Poll, ready};
 use pin_project::pin_project;
 
 use crate::TryStream;
-use crate::budget::Budget;
+use crate::budget::{Budget, Slice};
 use crate::flatten::{MergeSet, RUN, Upstream};
 use crate::group::Others;
+use crate::rota::Called;
 
 /// What `merge_map` and `expand` are made of.
 #[pin_project]
@@ -84,6 +85,7 @@ where
         let mut this = self.as_mut().project();
         // Whether it was found pending in this call, and so will wake the task.
         let mut upstream_waits = false;
+        let mut gives_way = true;
         loop {
             let inner_waits = *this.run < RUN;
             let state = match &*this.upstream {
@@ -91,7 +93,7 @@ where
                 Some(_) if this.inner.len() < *this.limit => Upstream::Next,
                 _ => Upstream::Closed,
             };
-            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx, Some(state)) {
+            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx, gives_way.then_some(state)) {
                 *this.run += 1;
                 if given.is_err() {
                     self.stop();
@@ -132,8 +134,21 @@ where
                 None if this.inner.is_over() => return Poll::Pending,
                 None => {
                     this.inner.settle();
-                    if !this.inner.recall() && this.inner.wait(cx, state) {
-                        return Poll::Pending;
+                    if this.inner.recall() {
+                        continue;
+                    }
+                    match this.inner.wait(cx) {
+                        Called::Nobody => return Poll::Pending,
+                        Called::Streams => {}
+                        Called::Upstream if upstream_waits => {
+                            Slice::give_way(cx);
+                            return Poll::Pending;
+                        }
+                        Called::Upstream => {
+                            // An outer stream in it was to poll the source of inner streams, and cannot: each of them does.
+                            gives_way = false;
+                            this.inner.turn_all();
+                        }
                     }
                 }
             }
