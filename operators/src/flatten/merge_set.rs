@@ -20,6 +20,10 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 /// How many items of one stream are taken before another's turn comes.
 pub(crate) const RUN: usize = 64;
 
+/// How many turns in which a stream called itself may pass without an item. A channel of tokio's calls itself when its task is to let
+/// others run, and gives nothing until it has; a loop that swallows items does so as well, and is to go on for a while.
+const RESTLESS: u32 = 128;
+
 /// How many streams are looked at together before their turns come.
 const AT_ONCE: usize = 16;
 
@@ -140,6 +144,12 @@ impl<S: TryStream> Running<S> {
             let next = Call::new(&lent.woken);
             *self.project().call = Some(std::mem::replace(lent, next));
         }
+    }
+
+    /// Whether it was called in its turn, which is over.
+    #[inline]
+    fn was_called(&self, lent: &Call) -> bool {
+        self.call.as_deref().unwrap_or(lent).made.load(Ordering::Relaxed)
     }
 
     /// Polls it, beside others of `merge` if that is given.
@@ -303,7 +313,7 @@ impl<S: TryStream> MergeSet<S> {
     #[cold]
     #[inline(never)]
     fn poll_others(&mut self, cx: &Context<'_>, upstream: Option<Upstream>) -> Polled<S> {
-        let (hosts, mut slice) = (self.hosts(upstream), Slice::new());
+        let (hosts, mut slice, mut restless) = (self.hosts(upstream), Slice::new(), 0);
         self.over = false;
         while let Some(member) = ready!(self.poll_turn()) {
             // One that has ended may have been woken once more.
@@ -319,7 +329,15 @@ impl<S: TryStream> MergeSet<S> {
                     return Poll::Ready(Some(item));
                 }
                 Poll::Ready(None) => self.remove(member),
-                Poll::Pending => running.as_mut().keep(&mut self.lent),
+                Poll::Pending => {
+                    restless += u32::from(running.was_called(&self.lent));
+                    running.as_mut().keep(&mut self.lent);
+                }
+            }
+            if restless == RESTLESS {
+                self.over = true;
+                Slice::give_way(cx);
+                return Poll::Pending;
             }
             slice.count(1);
             if slice.is_to_look() {

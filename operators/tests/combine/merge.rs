@@ -1,11 +1,14 @@
 //! `merge`: several flows at once.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::iter::repeat;
+use std::task::Poll;
 
 use anabranch_operators::testing::{Failed, Probe, Script, assert_marbles, check, probe, virtual_time};
-use anabranch_operators::{Flow, TryStream, from_iter, merge};
-use futures::{Stream, TryStreamExt};
+use anabranch_operators::{Flow, FlowExt, TryStream, from_iter, merge};
+use futures::stream::poll_fn;
+use futures::{Stream, TryStreamExt, poll};
 use proptest::prelude::*;
 
 fn all<S: TryStream<Error = Infallible>>(flow: S) -> Vec<S::Ok> {
@@ -95,6 +98,26 @@ fn endless_flows_get_equal_shares() {
         }
         assert!(in_tuple.iter().chain(&in_list).all(|n| (936..=1064).contains(n)), "{in_tuple:?} {in_list:?}");
     });
+}
+
+#[test]
+fn a_flow_that_calls_itself_in_vain_ends_the_poll_soon() {
+    // As a channel of tokio's, full, whose task is to let others run.
+    let tries = Cell::new(0);
+    let restless = poll_fn(|cx| {
+        tries.set(tries.get() + 1);
+        cx.waker().wake_by_ref();
+        Poll::<Option<u32>>::Pending
+    });
+    let mut flow = merge([restless.into_flow()]);
+    let polls = 10;
+    virtual_time(async {
+        for _ in 0..polls {
+            assert!(poll!(flow.next()).is_pending());
+        }
+    });
+    let tries = tries.get();
+    assert!((polls..=polls * 130).contains(&tries), "{tries} tries in {polls} polls");
 }
 
 #[test]
