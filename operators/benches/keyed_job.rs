@@ -1,5 +1,6 @@
-//! The whole job, from bytes to counts: lines are parsed, grouped by type and minute, and counted, each group by a future of
-//! its own that is merged with the others, beside a loop written by hand.
+//! The whole job: lines are parsed, grouped by type and minute, and counted, each group by a future of its own that is merged with
+//! the others, beside a loop written by hand. Once the lines are in memory, and nothing is done with the counts; once the lines are
+//! read from a file, and the counts written to one.
 //!
 //! Groups end 80 seconds after their first event, by a clock that the events set. Run it with
 //! `cargo bench -p anabranch-operators --bench keyed_job`; a number says how often each way is run, and words choose ways.
@@ -10,8 +11,11 @@ mod utils;
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::future::Future;
+use std::io::{BufWriter, Read, Write};
+use std::ops::Range;
+use std::path::Path;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant as Wall};
@@ -90,16 +94,79 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn by_hand(bytes: &[u8]) -> Tally {
+/// The lines of a file, parsed, which is read in blocks.
+struct Parsed {
+    file: File,
+    block: Vec<u8>,
+    /// Where in the block the lines are that are left.
+    left: Range<usize>,
+}
+
+impl Parsed {
+    const BLOCK: usize = 256 * 1024;
+
+    fn open(path: &Path) -> Self {
+        Self { file: File::open(path).unwrap(), block: vec![0; Self::BLOCK], left: 0..0 }
+    }
+
+    /// Reads another block behind the begun line.
+    #[cold]
+    #[inline(never)]
+    fn fill(&mut self) -> bool {
+        self.block.copy_within(self.left.clone(), 0);
+        self.left = 0..self.left.len();
+        let read = self.file.read(&mut self.block[self.left.end..]).unwrap();
+        self.left.end += read;
+        read > 0
+    }
+}
+
+impl Iterator for Parsed {
+    type Item = Option<Event>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Option<Event>> {
+        loop {
+            let left = &self.block[self.left.clone()];
+            if let Some(end) = memchr::memchr(b'\n', left) {
+                let event = parse(&left[..end]);
+                self.left.start += end + 1;
+                return Some(event);
+            }
+            if !self.fill() {
+                return None;
+            }
+        }
+    }
+}
+
+/// Writes counts to a file, a line for each.
+fn writer(path: &Path) -> impl FnMut(Key, usize) + use<> {
+    let mut rows = BufWriter::with_capacity(64 * 1024, File::create(path).unwrap());
+    move |Key { kind, minute }, count| {
+        let kind = kind.to_be_bytes();
+        let kind = str::from_utf8(&kind).unwrap().trim_start_matches('\0');
+        let (day, minute) = (minute / 1440, minute % 1440);
+        let (year, month, day) = ((day - 1) / 372, (day - 1) % 372 / 31, (day - 1) % 31 + 1);
+        let (hour, minute) = (minute / 60, minute % 60);
+        writeln!(rows, "{kind},{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02},{count}").unwrap();
+    }
+}
+
+fn by_hand(lines: impl Iterator<Item = Option<Event>>, mut give: impl FnMut(Key, usize)) -> Tally {
     let mut counts = HashMap::<Key, usize, DefaultHashBuilder>::default();
     let mut expiry = VecDeque::new();
     let (mut clock, mut tally) = (0, (0, 0));
     let lasts = LASTS.as_millis() as u64;
-    for event in lines(bytes).filter_map(parse) {
+    let mut end = |key, count| {
+        give(key, count);
+        tally = (tally.0 + count, tally.1 + 1);
+    };
+    for event in lines.flatten() {
         if event.millis > clock {
             clock = event.millis;
             while let Some((_, key)) = expiry.pop_front_if(|(deadline, _)| *deadline <= clock) {
-                tally = (tally.0 + counts.remove(&key).unwrap(), tally.1 + 1);
+                end(key, counts.remove(&key).unwrap());
             }
         }
         *counts.entry(event.key).or_insert_with(|| {
@@ -108,7 +175,7 @@ fn by_hand(bytes: &[u8]) -> Tally {
         }) += 1;
     }
     while let Some((_, key)) = expiry.pop_front() {
-        tally = (tally.0 + counts.remove(&key).unwrap(), tally.1 + 1);
+        end(key, counts.remove(&key).unwrap());
     }
     tally
 }
@@ -117,13 +184,12 @@ fn by_hand(bytes: &[u8]) -> Tally {
 const STEP: u64 = 15_000;
 
 /// Sets tokio's clock to the latest event, so that groups end by the time of events.
-fn timed(bytes: &[u8]) -> impl futures::Stream<Item = Event> {
-    let mut lines = lines(bytes);
+fn timed(mut lines: impl Iterator<Item = Option<Event>>) -> impl futures::Stream<Item = Event> {
     let mut clock = None;
     stream::poll_fn(move |cx| {
         // Not `filter_map`, whose closure the compiler leaves out of line here: the loop by hand has it inline.
         let event = loop {
-            match lines.next().map(parse) {
+            match lines.next() {
                 Some(None) => {}
                 Some(event) => break event,
                 None => break None,
@@ -141,21 +207,31 @@ fn timed(bytes: &[u8]) -> impl futures::Stream<Item = Event> {
     })
 }
 
-fn each(runtime: &Runtime, bytes: &[u8]) -> Tally {
-    let groups = from_items(timed(bytes)).group_until(|event| event.key, Until::after(LASTS)).max_groups(1 << 24);
-    let tally = groups.count_each().fold((0, 0), |(events, groups), (_, count)| (events + count, groups + 1));
+fn each(runtime: &Runtime, lines: impl Iterator<Item = Option<Event>>, mut give: impl FnMut(Key, usize)) -> Tally {
+    let groups = from_items(timed(lines)).group_until(|event| event.key, Until::after(LASTS)).max_groups(1 << 24);
+    let tally = groups.count_each().fold((0, 0), |(events, groups), (key, count)| {
+        give(key, count);
+        (events + count, groups + 1)
+    });
     let Ok(tally) = runtime.block_on(tally);
     tally
 }
 
-fn sub_streams(runtime: &Runtime, bytes: &[u8]) -> Tally {
-    let events = from_items(timed(bytes)).fails_with::<OperatorError>();
+fn sub_streams(
+    runtime: &Runtime,
+    lines: impl Iterator<Item = Option<Event>>,
+    mut give: impl FnMut(Key, usize),
+) -> Tally {
+    let events = from_items(timed(lines)).fails_with::<OperatorError>();
     let groups = events.group_until(|event| event.key, Until::after(LASTS)).max_groups(1 << 24);
     let counts = groups.merge_map(usize::MAX, |group| {
         let key = *group.key();
         stream::once(group.count().map_ok(move |count| (key, count)))
     });
-    let tally = counts.fold((0, 0), |(events, groups), (_, count)| (events + count, groups + 1));
+    let tally = counts.fold((0, 0), |(events, groups), (key, count)| {
+        give(key, count);
+        (events + count, groups + 1)
+    });
     runtime.block_on(tally).unwrap()
 }
 
@@ -182,11 +258,14 @@ impl Clock {
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let bench = Bench::from_args();
+    let directory = tempfile::tempdir().unwrap();
     // Of the second job, ten million events would make a million groups: as many open at once, and as many events in each.
     for (job, types, minutes) in [("50 types", 50, 180), ("5,556 types", 5_556, 36)] {
         const EVENTS: usize = 2_000_000;
         let bytes = events(EVENTS, types, minutes);
-        let expected = by_hand(&bytes);
+        let from = directory.path().join("events");
+        fs::write(&from, &bytes).unwrap();
+        let expected = by_hand(lines(&bytes).map(parse), |_, _| {});
         assert_eq!(expected.0, EVENTS);
         let spent = |way: &dyn Fn() -> Tally| {
             let begin = Clock::start();
@@ -197,10 +276,17 @@ fn main() {
             elapsed
         };
         let ways: [Way<'_>; 3] = [
-            ("hand", &|| spent(&|| by_hand(&bytes))),
-            ("each", &|| spent(&|| each(&runtime, &bytes))),
-            ("sub", &|| spent(&|| sub_streams(&runtime, &bytes))),
+            ("hand", &|| spent(&|| by_hand(lines(&bytes).map(parse), |_, _| {}))),
+            ("each", &|| spent(&|| each(&runtime, lines(&bytes).map(parse), |_, _| {}))),
+            ("sub", &|| spent(&|| sub_streams(&runtime, lines(&bytes).map(parse), |_, _| {}))),
         ];
-        bench.row(&format!("{job}, {} groups", expected.1), EVENTS, RUNS, &ways);
+        bench.row(&format!("{job}, {} groups, in memory", expected.1), EVENTS, RUNS, &ways);
+        let to = |way| writer(&directory.path().join(way));
+        let ways: [Way<'_>; 3] = [
+            ("hand", &|| spent(&|| by_hand(Parsed::open(&from), to("hand")))),
+            ("each", &|| spent(&|| each(&runtime, Parsed::open(&from), to("each")))),
+            ("sub", &|| spent(&|| sub_streams(&runtime, Parsed::open(&from), to("sub")))),
+        ];
+        bench.row(&format!("{job}, {} groups, from a file to a file", expected.1), EVENTS, RUNS, &ways);
     }
 }
