@@ -1,8 +1,10 @@
 //! Chunks: what a stream gives without waiting, so that a hand-over between tasks costs little per item.
 
-use std::future::poll_fn;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+
+use tokio::sync::mpsc;
 
 use crate::TryStream;
 use crate::sync::TURN;
@@ -13,34 +15,62 @@ pub(super) const CHUNK: usize = TURN;
 /// What a stream gave one after another: items, and perhaps a failure as the last.
 pub(super) type Chunk<T, E> = Vec<Result<T, E>>;
 
-/// What the stream gives without waiting, a full chunk at most, and whether it is over. It is not empty, unless the
-/// stream ended.
-pub(super) async fn next_chunk<S: TryStream>(mut stream: Pin<&mut S>, room: usize) -> (Chunk<S::Ok, S::Error>, bool) {
-    let mut chunk = Vec::with_capacity(room);
-    let over = poll_fn(|cx| poll_chunk(stream.as_mut(), &mut chunk, cx)).await;
-    (chunk, over)
+/// Reads the stream to its end and sends what it gives, as far ahead of the receiver as the channel allows. What comes while there is no
+/// room makes the chunk larger.
+///
+/// Until the chunk is full the stream is polled whenever it wakes the task, also while there is no room: who was woken for an outer stream
+/// and does not poll it keeps the source of its sub-streams from all who wait for that.
+pub(super) async fn send_chunks<S: TryStream>(stream: S, sender: mpsc::Sender<Chunk<S::Ok, S::Error>>) {
+    // Upstream is gone before the receiver knows of its end or failure.
+    let last = {
+        let mut stream = pin!(stream);
+        let mut room = 0;
+        loop {
+            // What came together last time is likely to come together again.
+            let mut chunk = Vec::with_capacity(room);
+            let mut permit = pin!(sender.reserve());
+            let permit = poll_fn(|cx| match fill(stream.as_mut(), &mut chunk, cx) {
+                Filled::ToTheEnd => Poll::Ready(None),
+                Filled::Nothing => Poll::Pending,
+                Filled::Something => permit.as_mut().poll(cx).map(Some),
+            });
+            match permit.await {
+                Some(Ok(permit)) => {
+                    room = chunk.len();
+                    permit.send(chunk);
+                }
+                Some(Err(_)) => return,
+                None => break chunk,
+            }
+        }
+    };
+    _ = sender.send(last).await;
 }
 
-/// Adds what the stream gives without waiting, and tells whether it is over. A function of its own, because the loop then
-/// has nothing to look after but the stream and the chunk.
-fn poll_chunk<S: TryStream>(
-    mut stream: Pin<&mut S>,
-    chunk: &mut Chunk<S::Ok, S::Error>,
-    cx: &mut Context<'_>,
-) -> Poll<bool> {
+/// What is in a chunk.
+enum Filled {
+    Nothing,
+    Something,
+    /// The last of the stream, if there was anything left.
+    ToTheEnd,
+}
+
+/// Adds what the stream gives without waiting. A function of its own, because the loop then has nothing to look after but the stream and
+/// the chunk.
+fn fill<S: TryStream>(mut stream: Pin<&mut S>, chunk: &mut Chunk<S::Ok, S::Error>, cx: &mut Context<'_>) -> Filled {
     while chunk.len() < CHUNK {
         match stream.as_mut().poll_next(cx) {
             Poll::Ready(Some(signal)) => {
                 let failed = signal.is_err();
                 chunk.push(signal);
                 if failed {
-                    return Poll::Ready(true);
+                    return Filled::ToTheEnd;
                 }
             }
-            Poll::Ready(None) => return Poll::Ready(true),
-            Poll::Pending if chunk.is_empty() => return Poll::Pending,
+            Poll::Ready(None) => return Filled::ToTheEnd,
+            Poll::Pending if chunk.is_empty() => return Filled::Nothing,
             Poll::Pending => break,
         }
     }
-    Poll::Ready(false)
+    Filled::Something
 }

@@ -7,7 +7,7 @@
 //! ```
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, Hash};
 use std::num::NonZeroU32;
 use std::pin::{Pin, pin};
@@ -19,7 +19,7 @@ use futures::Stream;
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
-use super::chunk::{CHUNK, Chunk, next_chunk};
+use super::chunk::{CHUNK, Chunk, send_chunks};
 use super::task::Task;
 use crate::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use crate::sync::{RandomState, yield_now};
@@ -186,7 +186,7 @@ where
             let failed = Arc::new(AtomicBool::new(false));
             let (sender, chunks) = mpsc::channel(flows.len());
             let dealer = Some(Task::start(NAME, deal(stream, key, senders, Arc::clone(&failed))));
-            let parts = flows.into_iter().map(|flow| Task::start(NAME, run(flow, sender.clone()))).collect();
+            let parts = flows.into_iter().map(|flow| Task::start(NAME, send_chunks(flow, sender.clone()))).collect();
             let chunk = Vec::new().into_iter();
             *state = State::Running(Running { chunk, chunks, dealer, parts, failed, failure: None });
         }
@@ -276,26 +276,6 @@ impl<T, E> Stream for Part<T, E> {
     }
 }
 
-/// Runs a part's flow, as far ahead of the consumer as the channel allows.
-async fn run<R: TryStream>(flow: R, sender: mpsc::Sender<Chunk<R::Ok, R::Error>>) {
-    // The flow is gone before its last chunk is handed over, so that upstream does not wait for a part that is over.
-    let last = {
-        let mut flow = pin!(flow);
-        let mut room = 0;
-        loop {
-            let (chunk, over) = next_chunk(flow.as_mut(), room).await;
-            if over {
-                break chunk;
-            }
-            room = chunk.len();
-            if sender.send(chunk).await.is_err() {
-                return;
-            }
-        }
-    };
-    _ = sender.send(last).await;
-}
-
 /// Reads upstream to its end and sends each item to the part of its key.
 async fn deal<S, F, K>(
     stream: S,
@@ -313,13 +293,14 @@ async fn deal<S, F, K>(
     let mut lanes: Vec<_> = senders.into_iter().map(Lane::new).collect();
     // Upstream is gone before the parts know of its end or failure.
     {
-        let mut stream = pin!(stream);
+        let stream = pin!(stream);
+        let mut upstream = Upstream { stream, next: None };
         let mut shares = Shares::new(lanes.len());
         let mut turns = 0;
         while lanes.iter().any(Lane::is_open) {
             let dealt = poll_fn(|cx| {
                 let hash = |item: &_| hasher.hash_one(key(item));
-                poll_dealt(stream.as_mut(), hash, &mut shares, &mut lanes, &failed, cx)
+                poll_dealt(&mut upstream, hash, &mut shares, &mut lanes, &failed, cx)
             })
             .await;
             turns += 1;
@@ -333,7 +314,15 @@ async fn deal<S, F, K>(
                 turns = 0;
             }
             // At the same time, so that a part that is behind does not keep the others waiting.
-            join_all(lanes.iter_mut().filter(|lane| all || lane.is_full()).map(Lane::flush)).await;
+            let mut flushed = pin!(join_all(lanes.iter_mut().filter(|lane| all || lane.is_full()).map(Lane::flush)));
+            poll_fn(|cx| {
+                let flushed = flushed.as_mut().poll(cx).map(drop);
+                if flushed.is_pending() && matches!(dealt, Dealt::Ready) {
+                    upstream.read_ahead(cx);
+                }
+                flushed
+            })
+            .await;
         }
     }
     join_all(lanes.iter_mut().map(Lane::end)).await;
@@ -382,9 +371,35 @@ impl Shares {
     }
 }
 
+/// The stream, and what it gave while lanes were full. It was found to have nothing for now before, and is polled when it wakes the task
+/// until it has something: who was woken for an outer stream and does not poll it keeps the source of its sub-streams from all who wait
+/// for that.
+struct Upstream<'a, S: TryStream> {
+    stream: Pin<&'a mut S>,
+    next: Option<Option<Result<S::Ok, S::Error>>>,
+}
+
+impl<S: TryStream> Upstream<'_, S> {
+    fn read_ahead(&mut self, cx: &mut Context<'_>) {
+        if self.next.is_none()
+            && let Poll::Ready(next) = self.stream.as_mut().poll_next(cx)
+        {
+            self.next = Some(next);
+        }
+    }
+
+    #[inline]
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<S::Ok, S::Error>>> {
+        match self.next.take() {
+            Some(next) => Poll::Ready(next),
+            None => self.stream.as_mut().poll_next(cx),
+        }
+    }
+}
+
 /// Deals what the stream gives without waiting to the lanes of its `shares`. It waits only when they are empty.
 fn poll_dealt<S>(
-    mut stream: Pin<&mut S>,
+    upstream: &mut Upstream<'_, S>,
     mut hash: impl FnMut(&S::Ok) -> u64,
     shares: &mut Shares,
     lanes: &mut [Lane<S::Ok, S::Error>],
@@ -396,7 +411,7 @@ where
     S::Error: Clone,
 {
     for _ in 0..CHUNK {
-        match stream.as_mut().poll_next(cx) {
+        match upstream.poll_next(cx) {
             Poll::Ready(Some(Ok(item))) => {
                 let lane = shares.part_of(hash(&item), lanes);
                 let lane = &mut lanes[lane];

@@ -6,14 +6,14 @@
 //! ```
 
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::vec;
 
 use futures::Stream;
 use tokio::sync::mpsc;
 
-use super::chunk::{Chunk, next_chunk};
+use super::chunk::{Chunk, send_chunks};
 use super::task::Task;
 use crate::{Flow, TryStream};
 
@@ -162,7 +162,7 @@ where
             && let State::Idle(stream) = std::mem::replace(&mut self.state, State::Ended)
         {
             let (sender, chunks) = mpsc::channel(CHUNKS);
-            let task = Task::start("spawn", run(stream, sender));
+            let task = Task::start("spawn", send_chunks(stream, sender));
             self.state = State::Running(Running { chunk: Vec::new().into_iter(), chunks, task });
         }
         let State::Running(running) = &mut self.state else {
@@ -176,25 +176,4 @@ where
         self.state = State::Ended;
         Poll::Ready(true)
     }
-}
-
-/// Reads the stream to its end, as far ahead of the receiver as the channel allows.
-async fn run<S: TryStream>(stream: S, sender: mpsc::Sender<Chunk<S::Ok, S::Error>>) {
-    // Upstream is gone before the consumer knows of its end or failure.
-    let last = {
-        let mut stream = pin!(stream);
-        let mut room = 0;
-        loop {
-            // What came together last time is likely to come together again.
-            let (chunk, over) = next_chunk(stream.as_mut(), room).await;
-            if over {
-                break chunk;
-            }
-            room = chunk.len();
-            if sender.send(chunk).await.is_err() {
-                return;
-            }
-        }
-    };
-    _ = sender.send(last).await;
 }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use anabranch_operators::testing::{Failed, Script, assert_marbles, check, probe, probe_stuttering, virtual_time};
-use anabranch_operators::{Flow, from_iter, from_results};
+use anabranch_operators::{Flow, OperatorError, from_iter, from_results, interval};
 use futures::{FutureExt, Stream, StreamExt, stream};
 use proptest::prelude::*;
 
@@ -234,6 +234,16 @@ fn runs_ahead_of_its_consumer_but_not_without_bound() {
         assert!(flow.next().await.unwrap().is_some());
         ticks(1).await;
         assert!((512..=2 * 9 * 256).contains(&seen.items()), "{} items ahead", seen.items());
+    });
+}
+
+#[test]
+fn groups_that_a_part_reads_one_after_the_other_get_their_items_while_others_open() {
+    virtual_time(async {
+        let items = interval(Duration::from_millis(1)).take(100).fails_with::<OperatorError>();
+        let groups = items.group_by(|n| n % 20);
+        let counts = groups.parallel(1, |_| (), |part| part.concat_map(|group| stream::once(group.count())));
+        assert_eq!(counts.collect::<Vec<_>>().await, Ok(vec![5; 20]));
     });
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use anabranch_operators::testing::{Failed, Script, assert_marbles, check, probe, virtual_time};
-use anabranch_operators::{FlowExt, from_iter, from_results, merge};
+use anabranch_operators::{FlowExt, OperatorError, from_iter, from_results, interval, merge};
 use futures::{FutureExt, StreamExt, stream};
 use proptest::prelude::*;
 use tokio::task::yield_now;
@@ -85,6 +85,19 @@ fn runs_ahead_of_its_consumer_but_not_without_bound() {
         assert_eq!(flow.next().await, Ok(Some(0)));
         all_wait().await;
         assert!((256..=6 * 256).contains(&seen.items()), "{} items ahead", seen.items());
+    });
+}
+
+#[test]
+fn groups_that_are_read_one_after_the_other_get_their_items_while_others_open() {
+    virtual_time(async {
+        let items = interval(Duration::from_millis(1)).take(100).fails_with::<OperatorError>();
+        let mut groups = items.group_by(|n| n % 20).spawn();
+        let mut counts = Vec::new();
+        while let Some(group) = groups.next().await.unwrap() {
+            counts.push(group.count().await.unwrap());
+        }
+        assert_eq!(counts, [5; 20]);
     });
 }
 
