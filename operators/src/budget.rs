@@ -59,7 +59,7 @@ impl Slice {
     const LASTS: Duration = Duration::from_millis(1);
 
     /// Items between two looks at the clock, and how many are read in any case.
-    const RUN: u32 = TURN as u32;
+    pub(crate) const RUN: u32 = TURN as u32;
 
     /// Items until the first look at the clock, from when time counts, and again until the second.
     const FIRST: u32 = Self::RUN / 2;

@@ -20,10 +20,6 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 /// How many items of one stream are taken before another's turn comes.
 pub(crate) const RUN: usize = 64;
 
-/// How many turns in which a stream called itself may pass without an item. A channel of tokio's calls itself when its task is to let
-/// others run, and gives nothing until it has; a loop that swallows items does so as well, and is to go on for a while.
-const RESTLESS: u32 = 128;
-
 /// How many streams are looked at together before their turns come.
 const AT_ONCE: usize = 16;
 
@@ -46,6 +42,8 @@ pub(crate) struct MergeSet<S: TryStream> {
     lent: Arc<Call>,
     /// How many items are left of its run.
     left: usize,
+    /// How long streams are polled before others than this merge have their turn, whoever polls it, and whatever they give meanwhile.
+    slice: Slice,
     /// Whether they were left off in the last poll as it had lasted long enough. Then the task is woken once others have run.
     over: bool,
     /// Whether a sub-stream among them has given way to others, so that this is to be settled.
@@ -178,6 +176,7 @@ impl<S: TryStream> MergeSet<S> {
             parked: Vec::new(),
             current: None,
             left: 0,
+            slice: Slice::new(),
             over: false,
             owes: false,
             host: None,
@@ -258,7 +257,11 @@ impl<S: TryStream> MergeSet<S> {
             self.woken.take(&mut self.turns);
             self.turns.clear();
         }
-        if self.over { Called::Nobody } else { self.woken.wait(cx.waker()) }
+        let called = if self.over { Called::Nobody } else { self.woken.wait(cx.waker()) };
+        if matches!(called, Called::Nobody) {
+            self.slice = Slice::new();
+        }
+        called
     }
 
     /// All streams have a turn.
@@ -313,7 +316,7 @@ impl<S: TryStream> MergeSet<S> {
     #[cold]
     #[inline(never)]
     fn poll_others(&mut self, cx: &Context<'_>, upstream: Option<Upstream>) -> Polled<S> {
-        let (hosts, mut slice, mut restless) = (self.hosts(upstream), Slice::new(), 0);
+        let hosts = self.hosts(upstream);
         self.over = false;
         while let Some(member) = ready!(self.poll_turn()) {
             // One that has ended may have been woken once more.
@@ -330,19 +333,18 @@ impl<S: TryStream> MergeSet<S> {
                 }
                 Poll::Ready(None) => self.remove(member),
                 Poll::Pending => {
-                    restless += u32::from(running.was_called(&self.lent));
+                    // A stream calls itself after as many items as that, of which it gives none. Or it is a channel of tokio's, which
+                    // gives nothing more before the task has let others run.
+                    if running.was_called(&self.lent) {
+                        self.slice.count(Slice::RUN);
+                    }
                     running.as_mut().keep(&mut self.lent);
                 }
             }
-            if restless == RESTLESS {
+            self.slice.count(1);
+            if self.slice.is_to_look() {
                 self.over = true;
-                Slice::give_way(cx);
-                return Poll::Pending;
-            }
-            slice.count(1);
-            if slice.is_to_look() {
-                self.over = true;
-                slice = ready!(slice.look(cx));
+                self.slice = ready!(std::mem::replace(&mut self.slice, Slice::new()).look(cx));
                 self.over = false;
             }
         }
