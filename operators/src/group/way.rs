@@ -29,6 +29,7 @@ enum Way {
 /// A call that is to be made, unless the source has been polled since.
 struct Owed {
     baton: Arc<Baton>,
+    /// How many times the source had been polled when somebody gave way last.
     polls: usize,
 }
 
@@ -89,8 +90,11 @@ pub(super) fn gives_way(baton: &Arc<Baton>) -> bool {
     others_wait()
         && OWED
             .try_with(|cell| {
-                let owed = cell.take().unwrap_or_else(|| Owed { baton: Arc::clone(baton), polls: baton.polls() });
+                let mut owed = cell.take().unwrap_or_else(|| Owed { baton: Arc::clone(baton), polls: 0 });
                 let same = Arc::ptr_eq(&owed.baton, baton);
+                if same {
+                    owed.polls = baton.polls(); // Those before were for who has given way before.
+                }
                 cell.set(Some(owed));
                 same
             })

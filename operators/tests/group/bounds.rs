@@ -256,3 +256,17 @@ fn what_a_reader_was_given_makes_room_though_it_has_more_in_hand() {
         assert_eq!(b.item(), 'b', "three of another are unread, of the four that may be");
     });
 }
+
+/// A group may give way to others after these have polled the source: then it is to be polled again.
+#[test]
+fn windows_within_groups_that_hold_the_source_back_go_on() {
+    for keys in [2, 3, 10] {
+        for all in [1, 3, 10, 100] {
+            let groups = from_iter(0..1_000).fails_with::<OperatorError>().group_by(|n| n % keys).buffers(1_024, all);
+            let windows = groups.merge_map(usize::MAX, |group| {
+                group.window_count(5).merge_map(usize::MAX, |window| window.filter(|_| false))
+            });
+            assert_eq!(virtual_time(windows.count()), Ok(0), "{keys} keys, {all} items");
+        }
+    }
+}
