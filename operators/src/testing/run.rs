@@ -1,6 +1,7 @@
 //! Virtual time, and [`observe`], which records what a flow gives in it.
 
 use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -40,12 +41,17 @@ const AFTER_THE_LAST: u64 = 1_000;
 pub fn virtual_time<F: Future>(future: F) -> F::Output {
     match tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build() {
         Ok(runtime) => runtime.block_on(async {
-            match tokio::time::timeout(FOR_EVER, future).await {
-                Ok(output) => output,
-                Err(_) => panic!(
+            let (mut for_ever, mut future) = (pin!(tokio::time::sleep(FOR_EVER)), pin!(future));
+            poll_fn(|cx| {
+                // Looked at first, as it wakes the task: what has lost a wake is not to be polled for that one.
+                let waits = for_ever.as_mut().poll(cx).is_pending();
+                assert!(
+                    waits,
                     "nothing can run any more, and no timer is set: a wake was lost, or nobody is there to give one"
-                ),
-            }
+                );
+                future.as_mut().poll(cx)
+            })
+            .await
         }),
         Err(error) => panic!("the runtime for virtual time cannot be built: {error}"),
     }
