@@ -123,7 +123,7 @@ where
                 }
                 Some(Poll::Ready(None)) => this.upstream.set(None),
                 Some(Poll::Pending) if gave_way => {}
-                Some(Poll::Pending) if this.inner.is_over() => return Poll::Pending,
+                Some(Poll::Pending) if inner_waits && this.inner.is_over() => return Poll::Pending,
                 Some(Poll::Pending) => {
                     // Inner streams come once more: it may have called them, or done nothing for those that gave way.
                     upstream_waits = true;

@@ -5,14 +5,19 @@ use std::cell::{Cell, RefCell};
 use std::iter::repeat;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use anabranch_operators::testing::{Failed, Script, assert_marbles, check, probe, virtual_time};
 use anabranch_operators::{Flow, FlowExt, TryStream, from_iter};
+use futures::channel::mpsc::unbounded;
+use futures::stream::poll_fn;
 use futures::{FutureExt, Stream, StreamExt, stream};
 use proptest::prelude::*;
+use tokio::time::sleep;
 
 fn inner(item: char) -> Flow<Script<char, Failed>> {
     Script::marbles(match item {
@@ -43,6 +48,33 @@ fn at_the_limit_items_wait_upstream() {
     let (upstream, seen) = probe(Script::marbles("(aabb)|"));
     assert_marbles(upstream.merge_map(2, inner), "(11)!");
     assert_eq!(seen.items(), 2);
+}
+
+/// A poll that ended before all flows had their turn says nothing of the next.
+#[test]
+fn a_flow_that_gives_much_gives_all_though_others_were_left_off_before_it() {
+    virtual_time(async {
+        let (sender, upstream) = unbounded();
+        let busy = Rc::new(Cell::new(true));
+        let (is_busy, more) = (Rc::clone(&busy), RefCell::new(Some(sender.clone())));
+        let restless = poll_fn(move |cx| {
+            if is_busy.get() {
+                if let Some(more) = more.take() {
+                    more.unbounded_send(from_iter(0..100).boxed_local()).expect("the reader is there");
+                }
+                cx.waker().wake_by_ref();
+            }
+            Poll::<Option<u32>>::Pending
+        });
+        let mut flow = upstream.into_flow().merge_map(usize::MAX, |flow| flow);
+        sender.unbounded_send(restless.into_flow().boxed_local()).expect("the reader is there");
+        assert_eq!(flow.next().await, Ok(Some(0)));
+        busy.set(false);
+        sleep(Duration::from_secs(1)).await;
+        for n in 1..100 {
+            assert_eq!(flow.next().await, Ok(Some(n)));
+        }
+    });
 }
 
 #[test]
