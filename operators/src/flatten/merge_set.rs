@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use futures::task::{ArcWake, waker_ref};
 use pin_project::pin_project;
 use slab::Slab;
+use tokio::task::coop::has_budget_remaining;
 
 use crate::TryStream;
 use crate::budget::Slice;
@@ -19,6 +20,10 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 /// How many items of one stream are taken before another's turn comes.
 pub(crate) const RUN: usize = 64;
+
+/// How many turns may have nothing once the task has used up its share of tokio's channels and timers: these give nothing more
+/// before it has let others run. One that calls itself then is not polled again before.
+const IN_VAIN: u32 = 32;
 
 /// How many streams are looked at together before their turns come.
 const AT_ONCE: usize = 16;
@@ -316,7 +321,7 @@ impl<S: TryStream> MergeSet<S> {
     #[cold]
     #[inline(never)]
     fn poll_others(&mut self, cx: &Context<'_>, upstream: Option<Upstream>) -> Polled<S> {
-        let hosts = self.hosts(upstream);
+        let (hosts, mut in_vain) = (self.hosts(upstream), 0);
         self.over = false;
         while let Some(member) = ready!(self.poll_turn()) {
             // One that has ended may have been woken once more.
@@ -333,12 +338,18 @@ impl<S: TryStream> MergeSet<S> {
                 }
                 Poll::Ready(None) => self.remove(member),
                 Poll::Pending => {
-                    // A stream calls itself after as many items as that, of which it gives none. Or it is a channel of tokio's, which
-                    // gives nothing more before the task has let others run.
-                    if running.was_called(&self.lent) {
-                        self.slice.count(Slice::RUN);
-                    }
+                    let called = running.was_called(&self.lent);
                     running.as_mut().keep(&mut self.lent);
+                    if called {
+                        self.slice.count(Slice::RUN); // After as many items a stream calls itself, if it gives none of them.
+                    }
+                    in_vain += u32::from(!has_budget_remaining());
+                    if in_vain > 0 && called || in_vain == IN_VAIN {
+                        self.over = true;
+                        self.slice = Slice::new();
+                        Slice::give_way(cx);
+                        return Poll::Pending;
+                    }
                 }
             }
             self.slice.count(1);

@@ -1,10 +1,13 @@
 //! `merge`: several flows at once.
+#![allow(clippy::unwrap_used)]
 
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::future;
 use std::iter::repeat;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::Poll;
 
 use anabranch_operators::testing::{Failed, Probe, Script, assert_marbles, check, probe, virtual_time};
@@ -12,6 +15,8 @@ use anabranch_operators::{Flow, FlowExt, TryStream, from_iter, merge};
 use futures::stream::poll_fn;
 use futures::{Stream, TryStreamExt, poll};
 use proptest::prelude::*;
+use tokio::runtime::Builder;
+use tokio::sync::mpsc::unbounded_channel;
 
 fn all<S: TryStream<Error = Infallible>>(flow: S) -> Vec<S::Ok> {
     virtual_time(flow.try_collect()).unwrap_or_else(|never| match never {})
@@ -120,6 +125,41 @@ fn a_flow_that_calls_itself_in_vain_ends_the_poll_soon() {
     });
     let tries = tries.get();
     assert!((polls..=polls * 260).contains(&tries), "{tries} tries in {polls} polls");
+}
+
+/// A flow of a channel of tokio's that is full, and how many times it was polled.
+fn full_channel(items: u32, polls: &Arc<AtomicUsize>) -> Flow<impl Stream<Item = Result<u32, Infallible>> + use<>> {
+    let (sender, mut receiver) = unbounded_channel();
+    (0..items).for_each(|n| sender.send(n).unwrap());
+    let polls = Arc::clone(polls);
+    poll_fn(move |cx| {
+        polls.fetch_add(1, SeqCst);
+        receiver.poll_recv(cx)
+    })
+    .into_flow()
+}
+
+#[test]
+fn a_channel_within_merges_is_polled_once_where_its_task_is_to_let_others_run() {
+    let polls = Arc::new(AtomicUsize::new(0));
+    let mut flow = full_channel(2_000, &polls).boxed();
+    for _ in 0..8 {
+        flow = merge([flow]).boxed();
+    }
+    // Outside of a task of such a runtime, a channel wakes in the poll.
+    let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    assert_eq!(runtime.block_on(flow.count()), Ok(2_000));
+    let polls = polls.load(SeqCst);
+    assert!((2_000..2_200).contains(&polls), "{polls} polls");
+}
+
+#[test]
+fn of_many_channels_few_are_polled_where_their_task_is_to_let_others_run() {
+    let polls = Arc::new(AtomicUsize::new(0));
+    let flows = (0..1_000).map(|_| full_channel(20, &polls)).collect::<Vec<_>>();
+    assert_eq!(virtual_time(merge(flows).count()), Ok(20_000));
+    let polls = polls.load(SeqCst);
+    assert!((20_000..40_000).contains(&polls), "{polls} polls");
 }
 
 #[test]
