@@ -88,8 +88,12 @@ fn a_key_is_in_one_part_and_parts_have_different_keys() {
 #[test]
 fn few_keys_are_spread_over_the_parts() {
     // Of two keys, both are in one part only if they share a place in the table of 128.
-    let apart = (0..40).filter(|_| {
-        let sizes = from_iter(0..2_u32).parallel(2, |key| *key, |part| part.buffer_count(2).map(|keys| keys.len()));
+    let apart = (0..40_u32).filter(|pair| {
+        let sizes = from_iter([2 * pair, 2 * pair + 1]).parallel(
+            2,
+            |key| *key,
+            |part| part.buffer_count(2).map(|keys| keys.len()),
+        );
         virtual_time(sizes.collect::<Vec<_>>()) == Ok(vec![1, 1])
     });
     assert!(apart.count() > 32);
