@@ -53,8 +53,10 @@ pub(crate) struct MergeSet<S: TryStream> {
     over: bool,
     /// Whether a sub-stream among them has given way to others, so that this is to be settled.
     owes: bool,
-    /// What knows of the outer stream which gives these streams, as long as that waits for them.
+    /// What knows of the outer stream which gives these streams.
     host: Option<Arc<Host>>,
+    /// Whether that waits on behalf of them.
+    hosted: bool,
 }
 
 /// What there is upstream of the streams of a merge.
@@ -185,6 +187,7 @@ impl<S: TryStream> MergeSet<S> {
             over: false,
             owes: false,
             host: None,
+            hosted: false,
         }
     }
 
@@ -236,6 +239,7 @@ impl<S: TryStream> MergeSet<S> {
         drop(visiting);
         if meets {
             self.host = Host::meet(&self.woken);
+            self.hosted = self.host.is_some();
         }
         polled
     }
@@ -248,11 +252,21 @@ impl<S: TryStream> MergeSet<S> {
     /// To be called when everything is pending. If an outer stream does not wait any more on behalf of these streams, says so, and they
     /// are polled once more, so that each waits for itself.
     pub(crate) fn recall(&mut self) -> bool {
-        let alone = self.host.take_if(|host| !host.outer_waits()).is_some();
+        let alone = self.hosted && self.host.as_ref().is_some_and(|host| !host.outer_waits());
         if alone {
+            self.hosted = false;
             self.turn_all();
         }
         alone
+    }
+
+    /// Upstream is called and not polled. If an outer stream in it was to read the source of these streams, each of them is polled to do
+    /// so, and whoever else reads one that it has given is called.
+    pub(crate) fn turn_to_source(&mut self) {
+        if let Some(host) = &self.host {
+            host.outer_steps_back();
+        }
+        self.turn_all();
     }
 
     /// To be called when everything is pending, since what is polled here does not wake the task. It waits if nobody has called meanwhile.
@@ -270,7 +284,7 @@ impl<S: TryStream> MergeSet<S> {
     }
 
     /// All streams have a turn.
-    pub(crate) fn turn_all(&mut self) {
+    fn turn_all(&mut self) {
         self.turns.extend(self.streams.iter().map(|(at, _)| Member::new(at)));
     }
 
@@ -314,7 +328,7 @@ impl<S: TryStream> MergeSet<S> {
     /// Whether an outer stream waits on behalf of these streams, or will.
     #[inline]
     fn hosts(&self, upstream: Option<Upstream>) -> bool {
-        self.host.is_some() && matches!(upstream, Some(Upstream::Next | Upstream::Waits))
+        self.hosted && matches!(upstream, Some(Upstream::Next | Upstream::Waits))
     }
 
     /// The next item of any stream but the current one, of which there is none. The stream that gives it is the current one then.

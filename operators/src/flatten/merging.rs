@@ -10,7 +10,7 @@ use pin_project::pin_project;
 use crate::TryStream;
 use crate::budget::{Budget, Slice};
 use crate::flatten::{MergeSet, RUN, Upstream};
-use crate::group::Others;
+use crate::group::{Nobody, Others};
 use crate::rota::Called;
 
 /// What `merge_map` and `expand` are made of.
@@ -27,6 +27,9 @@ pub(super) struct Merging<S, P: TryStream> {
     run: usize,
     /// How many turns upstream has had, while inner streams had more to give, since sub-streams in it did not give way.
     turns: usize,
+    /// Whether an outer stream upstream was to poll the source of inner streams and could not, so that each of these does by itself until
+    /// all have found nothing.
+    alone: bool,
 }
 
 /// Who gave an item.
@@ -45,7 +48,15 @@ where
 {
     /// `limit` is the number of inner streams that run at once.
     pub(super) fn new(upstream: S, limit: usize) -> Self {
-        Self { upstream: Some(upstream), inner: MergeSet::new(), waiting: VecDeque::new(), limit, run: 0, turns: 0 }
+        Self {
+            upstream: Some(upstream),
+            inner: MergeSet::new(),
+            waiting: VecDeque::new(),
+            limit,
+            run: 0,
+            turns: 0,
+            alone: false,
+        }
     }
 
     /// Starts the inner stream of an item that upstream has just given, so there is room for it.
@@ -85,7 +96,6 @@ where
         let mut this = self.as_mut().project();
         // Whether it was found pending in this call, and so will wake the task.
         let mut upstream_waits = false;
-        let mut gives_way = true;
         loop {
             let inner_waits = *this.run < RUN;
             let state = match &*this.upstream {
@@ -93,7 +103,12 @@ where
                 Some(_) if this.inner.len() < *this.limit => Upstream::Next,
                 _ => Upstream::Closed,
             };
-            if inner_waits && let Poll::Ready(Some(given)) = this.inner.poll_next(cx, gives_way.then_some(state)) {
+            let polled = match (inner_waits, *this.alone) {
+                (true, false) => this.inner.poll_next(cx, Some(state)),
+                (true, true) => Nobody::waits(|| this.inner.poll_next(cx, None)),
+                (false, _) => Poll::Pending,
+            };
+            if let Poll::Ready(Some(given)) = polled {
                 *this.run += 1;
                 if given.is_err() {
                     self.stop();
@@ -138,16 +153,18 @@ where
                         continue;
                     }
                     match this.inner.wait(cx) {
-                        Called::Nobody => return Poll::Pending,
+                        Called::Nobody => {
+                            *this.alone = false;
+                            return Poll::Pending;
+                        }
                         Called::Streams => {}
                         Called::Upstream if upstream_waits => {
                             Slice::give_way(cx);
                             return Poll::Pending;
                         }
                         Called::Upstream => {
-                            // An outer stream in it was to poll the source of inner streams, and cannot: each of them does.
-                            gives_way = false;
-                            this.inner.turn_all();
+                            *this.alone = true;
+                            this.inner.turn_to_source();
                         }
                     }
                 }

@@ -173,6 +173,14 @@ impl Baton {
         roster.seats[Self::OUTER.0 as usize].waker.is_some() || roster.holder == Some(Self::OUTER)
     }
 
+    /// The reader of the outer stream was woken to poll the source, if it was, and cannot: another does.
+    pub(super) fn outer_steps_back(&self) {
+        let mut roster = self.lock();
+        let next = roster.release(Self::OUTER);
+        drop(roster);
+        wake(next);
+    }
+
     /// A reader has stopped polling the source, which others can poll from now on.
     ///
     /// Whoever was woken by a call that came meanwhile found the source taken, and waits again.

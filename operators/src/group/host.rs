@@ -118,6 +118,13 @@ impl Host {
         self.reads_outer() && self.baton.outer_waits()
     }
 
+    /// The merge keeps the outer stream from being polled for now.
+    pub(crate) fn outer_steps_back(&self) {
+        if self.reads_outer() {
+            self.baton.outer_steps_back();
+        }
+    }
+
     /// Whether it was a merge of its sub-streams that polled the outer stream last.
     pub(super) fn reads_outer(&self) -> bool {
         self.reads_outer.load(Ordering::SeqCst)

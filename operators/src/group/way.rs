@@ -65,6 +65,24 @@ impl Others {
     }
 }
 
+/// Nobody else is waited for by sub-streams that are polled within this.
+pub(crate) struct Nobody {
+    before: Way,
+}
+
+impl Nobody {
+    pub(crate) fn waits<T>(poll: impl FnOnce() -> T) -> T {
+        let _nobody = Self { before: swap(Way::Free) };
+        poll()
+    }
+}
+
+impl Drop for Nobody {
+    fn drop(&mut self) {
+        swap(self.before);
+    }
+}
+
 impl Drop for Others {
     /// What was polled has panicked.
     fn drop(&mut self) {

@@ -13,6 +13,8 @@ use std::time::Duration;
 use anabranch_operators::testing::{probe, virtual_time};
 use anabranch_operators::{FlowExt, OperatorError, from_iter, merge};
 
+use futures::StreamExt;
+
 use crate::support::{Reader, channel, send};
 
 /// A reader gives way on a runtime that is left in that very poll, and which forgets whom it was to wake.
@@ -239,4 +241,84 @@ fn groups_go_on_beside_a_stream_that_gives_nothing_when_the_limit_is_reached() {
     send(&items, 2..4);
     assert_eq!((merged.item(), merged.item()), (2, 3));
     merged.waits();
+}
+
+/// The same where groups are read by merges of their own, which are called for what is theirs alone.
+#[test]
+fn groups_within_merges_go_on_when_the_limit_is_reached() {
+    let (items, source) = channel::<u32>();
+    let (more, other) = channel::<()>();
+    let silent = || futures::stream::pending::<Result<u32, OperatorError>>().try_into_flow().boxed_local();
+    let groups = source.group_by(|n| n % 2).map(move |group| merge([group.boxed_local(), silent()]).boxed_local());
+    let mut merged = Reader::new(groups.merge_with(other.map(move |()| silent())).merge_map(3, |flow| flow));
+    send(&items, 0..2);
+    assert_eq!((merged.item(), merged.item()), (0, 1));
+    merged.waits();
+    send(&more, [()]);
+    merged.waits();
+    send(&items, 2..4);
+    assert_eq!((merged.item(), merged.item()), (2, 3));
+    merged.waits();
+}
+
+/// All groups are to read the source by themselves, and an item of another stream comes before they have.
+#[test]
+fn groups_go_on_when_the_limit_is_reached_though_another_stream_gives_something_first() {
+    let (items, source) = channel::<u32>();
+    let (more, other) = channel::<u32>();
+    let (signal, signals) = futures::channel::mpsc::unbounded::<()>();
+    let signals = RefCell::new(Some(signals));
+    let others = other.map(move |_| match signals.take() {
+        Some(mut signals) => {
+            let late = async move {
+                signals.next().await;
+                tokio::task::yield_now().await;
+                Ok(100)
+            };
+            futures::stream::once(late).chain(futures::stream::pending()).try_into_flow().boxed_local()
+        }
+        None => futures::stream::pending::<Result<u32, OperatorError>>().try_into_flow().boxed_local(),
+    });
+    let groups = source.group_by(|n| n % 2).map(|group| group.boxed_local());
+    virtual_time(async {
+        let mut merged = others.merge_with(groups).merge_map(4, |flow| flow);
+        more.unbounded_send(0).unwrap();
+        assert!(futures::poll!(merged.next()).is_pending());
+        send(&items, 0..2);
+        assert_eq!((merged.next().await, merged.next().await), (Ok(Some(0)), Ok(Some(1))));
+        assert!(futures::poll!(merged.next()).is_pending());
+        more.unbounded_send(1).unwrap();
+        assert!(futures::poll!(merged.next()).is_pending());
+        signal.unbounded_send(()).unwrap();
+        send(&items, 2..4);
+        let mut given = Vec::new();
+        for _ in 0..3 {
+            given.extend(merged.next().await.unwrap());
+        }
+        given.sort_unstable();
+        assert_eq!(given, [2, 3, 100]);
+    });
+}
+
+/// Within another merge, that polls more behind this one.
+#[test]
+fn groups_of_a_merge_within_another_go_on_when_the_limit_is_reached() {
+    let (items, source) = channel::<u32>();
+    let on_their_way = source.group_by(|n| n % 2).map_async(2, |group| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        group
+    });
+    let (flows, upstream) = channel();
+    flows.unbounded_send(on_their_way.merge_map(2, |group| group)).unwrap_or_else(|_| panic!("the reader is there"));
+    virtual_time(async {
+        let mut merged = upstream.merge_map(usize::MAX, |flow| flow);
+        send(&items, 0..1);
+        assert!(futures::poll!(merged.next()).is_pending());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        send(&items, 1..2);
+        assert_eq!((merged.next().await, merged.next().await), (Ok(Some(0)), Ok(Some(1))));
+        assert!(futures::poll!(merged.next()).is_pending());
+        send(&items, 2..4);
+        assert_eq!((merged.next().await, merged.next().await), (Ok(Some(2)), Ok(Some(3))));
+    });
 }
