@@ -347,6 +347,9 @@ impl Shares {
     /// How many there are for each part, at least.
     const OF_EACH: usize = 64;
 
+    /// The golden ratio, so that all bits of a hash count: some of those of consecutive numbers are alike, with one seed in a hundred.
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
     fn new(parts: usize) -> Self {
         let shares = parts.saturating_mul(Self::OF_EACH).next_power_of_two();
         Self { parts: vec![None; shares] }
@@ -354,7 +357,7 @@ impl Shares {
 
     #[inline]
     fn part_of<T, E>(&mut self, hash: u64, lanes: &[Lane<T, E>]) -> usize {
-        let at = (hash >> 32) as usize & (self.parts.len() - 1);
+        let at = (hash.wrapping_mul(Self::SPREAD) >> 40) as usize & (self.parts.len() - 1);
         match self.parts[at] {
             Some(part) => part.get() as usize - 1,
             None => self.choose(at, lanes),
