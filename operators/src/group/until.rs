@@ -75,7 +75,10 @@ impl<G> Until<When<G>> {
     /// When the stream that `signal` makes of the group's key gives its first item, or ends.
     ///
     /// The stream is polled from the instant at which the group opens and dropped when the group ends for another
-    /// reason. Its failure fails that group alone, or the flow of `*_each`, which has no groups to fail.
+    /// reason. Its failure fails that group alone, or the flow of `*_each`, which has no groups to fail. It fails with what the source
+    /// fails with; for one that never fails, [`fails_with`](crate::Flow::fails_with) says so.
+    ///
+    /// The type of the key has to be written, as in `|key: &u32| ...`: the compiler cannot tell it.
     pub const fn when(signal: G) -> Self {
         Self { after: None, idle: None, count: None, signal: When(signal) }
     }
