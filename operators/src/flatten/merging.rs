@@ -103,11 +103,10 @@ where
                 Some(_) if this.inner.len() < *this.limit => Upstream::Next,
                 _ => Upstream::Closed,
             };
-            let polled = match (inner_waits, *this.alone) {
-                (true, false) => this.inner.poll_next(cx, Some(state)),
-                (true, true) => Nobody::waits(|| this.inner.poll_next(cx, None)),
-                (false, _) => Poll::Pending,
-            };
+            let nobody = this.alone.then(Nobody::waits);
+            let polled =
+                if inner_waits { this.inner.poll_next(cx, (!*this.alone).then_some(state)) } else { Poll::Pending };
+            drop(nobody);
             if let Poll::Ready(Some(given)) = polled {
                 *this.run += 1;
                 if given.is_err() {

@@ -65,15 +65,14 @@ impl Others {
     }
 }
 
-/// Nobody else is waited for by sub-streams that are polled within this.
+/// Nobody else is waited for by sub-streams that are polled while it lives.
 pub(crate) struct Nobody {
     before: Way,
 }
 
 impl Nobody {
-    pub(crate) fn waits<T>(poll: impl FnOnce() -> T) -> T {
-        let _nobody = Self { before: swap(Way::Free) };
-        poll()
+    pub(crate) fn waits() -> Self {
+        Self { before: swap(Way::Free) }
     }
 }
 
