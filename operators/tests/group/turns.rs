@@ -225,40 +225,28 @@ fn groups_go_on_though_the_limit_is_reached_while_the_outer_stream_waits() {
     }
 }
 
-/// The outer stream is chosen to poll the source, and cannot. The last to be polled is none of its groups.
+/// The outer stream is chosen to poll the source, and cannot. The last to be polled is none of its groups. Within merges of their own, groups
+/// are polled when these are called for what is theirs alone.
 #[test]
 fn groups_go_on_beside_a_stream_that_gives_nothing_when_the_limit_is_reached() {
-    let (items, source) = channel::<u32>();
-    let (more, other) = channel::<()>();
-    let silent = || futures::stream::pending::<Result<u32, OperatorError>>().try_into_flow().boxed_local();
-    let groups = source.group_by(|n| n % 2).map(|group| group.boxed_local());
-    let mut merged = Reader::new(groups.merge_with(other.map(move |()| silent())).merge_map(3, |flow| flow));
-    send(&items, 0..2);
-    assert_eq!((merged.item(), merged.item()), (0, 1));
-    merged.waits();
-    send(&more, [()]);
-    merged.waits();
-    send(&items, 2..4);
-    assert_eq!((merged.item(), merged.item()), (2, 3));
-    merged.waits();
-}
-
-/// The same where groups are read by merges of their own, which are called for what is theirs alone.
-#[test]
-fn groups_within_merges_go_on_when_the_limit_is_reached() {
-    let (items, source) = channel::<u32>();
-    let (more, other) = channel::<()>();
-    let silent = || futures::stream::pending::<Result<u32, OperatorError>>().try_into_flow().boxed_local();
-    let groups = source.group_by(|n| n % 2).map(move |group| merge([group.boxed_local(), silent()]).boxed_local());
-    let mut merged = Reader::new(groups.merge_with(other.map(move |()| silent())).merge_map(3, |flow| flow));
-    send(&items, 0..2);
-    assert_eq!((merged.item(), merged.item()), (0, 1));
-    merged.waits();
-    send(&more, [()]);
-    merged.waits();
-    send(&items, 2..4);
-    assert_eq!((merged.item(), merged.item()), (2, 3));
-    merged.waits();
+    for within_merges in [false, true] {
+        let (items, source) = channel::<u32>();
+        let (more, other) = channel::<()>();
+        let silent = || futures::stream::pending::<Result<u32, OperatorError>>().try_into_flow().boxed_local();
+        let groups = source.group_by(|n| n % 2).map(move |group| match within_merges {
+            true => merge([group.boxed_local(), silent()]).boxed_local(),
+            false => group.boxed_local(),
+        });
+        let mut merged = Reader::new(groups.merge_with(other.map(move |()| silent())).merge_map(3, |flow| flow));
+        send(&items, 0..2);
+        assert_eq!((merged.item(), merged.item()), (0, 1));
+        merged.waits();
+        send(&more, [()]);
+        merged.waits();
+        send(&items, 2..4);
+        assert_eq!((merged.item(), merged.item()), (2, 3));
+        merged.waits();
+    }
 }
 
 /// All groups are to read the source by themselves, and an item of another stream comes before they have.
