@@ -232,14 +232,13 @@ impl<S: TryStream> MergeSet<S> {
 
     /// Polls upstream with a waker of this merge, which is to [wait](Self::wait) then. An outer stream in it comes to know the merge.
     pub(crate) fn visit<T>(&mut self, poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
-        let meets = self.host.is_none();
+        let meets = !self.hosted && self.host.as_ref().is_none_or(|host| host.outer_is_gone());
         self.woken.begin_upstream();
         let visiting = Visiting::upstream(&self.woken, meets);
         let polled = poll(&mut Context::from_waker(&waker_ref(&self.woken)));
         drop(visiting);
-        if meets {
-            self.host = Host::meet(&self.woken);
-            self.hosted = self.host.is_some();
+        if let Some(host) = meets.then(|| Host::meet(&self.woken)).flatten() {
+            (self.host, self.hosted) = (Some(host), true);
         }
         polled
     }
@@ -263,10 +262,15 @@ impl<S: TryStream> MergeSet<S> {
     /// Upstream is called and not polled. If an outer stream in it was to read the source of these streams, each of them is polled to do
     /// so, and whoever else reads one that it has given is called.
     pub(crate) fn turn_to_source(&mut self) {
+        self.outer_steps_back();
+        self.turn_all();
+    }
+
+    /// Upstream is not polled for now, and may not be able to call.
+    pub(crate) fn outer_steps_back(&self) {
         if let Some(host) = &self.host {
             host.outer_steps_back();
         }
-        self.turn_all();
     }
 
     /// To be called when everything is pending, since what is polled here does not wake the task. It waits if nobody has called meanwhile.

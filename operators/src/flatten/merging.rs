@@ -148,6 +148,9 @@ where
                 None if this.inner.is_over() => return Poll::Pending,
                 None => {
                     this.inner.settle();
+                    if !upstream_waits {
+                        this.inner.outer_steps_back();
+                    }
                     if this.inner.recall() {
                         continue;
                     }

@@ -34,7 +34,7 @@ pub(crate) struct Baton {
 
 struct Roster {
     seats: Slab<Place>,
-    /// The seats whose readers wait, those first who have waited for longest. Without the outer reader, who goes before all.
+    /// The seats whose readers wait, those first who have waited for longest. Without the outer reader, who goes last.
     waiting: List<Place>,
     /// Who was woken to poll the source and has not yet come.
     holder: Option<Seat>,
@@ -66,7 +66,8 @@ impl Default for Roster {
 }
 
 impl Baton {
-    /// The seat of the reader of the outer stream, who always goes first.
+    /// The seat of the reader of the outer stream. It always goes last: what stands between it and the outer stream may keep it from
+    /// polling that, such as a merge at its limit. Where it waits on behalf of all, no other has a seat.
     pub(crate) const OUTER: Seat = Seat(0);
 
     /// A seat for one reader more.
@@ -269,7 +270,8 @@ impl Roster {
     /// Who goes first of those that wait.
     fn first(&self) -> Option<Seat> {
         let outer_waits = self.seats[Baton::OUTER.0 as usize].waker.is_some();
-        if outer_waits { Some(Baton::OUTER) } else { self.waiting.first().map(Seat) }
+        let outer = outer_waits.then_some(Baton::OUTER);
+        self.waiting.first().map(Seat).or(outer)
     }
 
     /// By now another reader may have begun.
@@ -290,7 +292,7 @@ impl Roster {
 
     /// Gives the baton to the next who waits, unless somebody who has it is on the way.
     fn pass(&mut self) -> Option<Waker> {
-        if self.holder.is_some() {
+        if self.holder.is_some_and(|holder| holder != Baton::OUTER) {
             return None;
         }
         let next = self.first()?;

@@ -85,14 +85,16 @@ fn address(merge: &Arc<Rota>) -> usize {
 pub(crate) struct Host {
     /// The first merge that polled the outer stream. It is kept, so that none can come to its address.
     merge: OnceLock<Arc<Rota>>,
-    /// Whether it was that merge which polled the outer stream last.
+    /// Whether it was that merge which polled the outer stream last, and it has not stepped back since.
     reads_outer: AtomicBool,
+    /// Whether the outer stream was dropped.
+    gone: AtomicBool,
     baton: Arc<Baton>,
 }
 
 impl Host {
     pub(super) fn new(baton: Arc<Baton>) -> Self {
-        Self { merge: OnceLock::new(), reads_outer: AtomicBool::new(false), baton }
+        Self { merge: OnceLock::new(), reads_outer: AtomicBool::new(false), gone: AtomicBool::new(false), baton }
     }
 
     /// The outer stream is polled.
@@ -118,9 +120,18 @@ impl Host {
         self.reads_outer() && self.baton.outer_waits()
     }
 
+    /// The outer stream is gone.
+    pub(super) fn outer_goes(&self) {
+        self.gone.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn outer_is_gone(&self) -> bool {
+        self.gone.load(Ordering::SeqCst)
+    }
+
     /// The merge keeps the outer stream from being polled for now.
     pub(crate) fn outer_steps_back(&self) {
-        if self.reads_outer() {
+        if self.reads_outer.swap(false, Ordering::SeqCst) {
             self.baton.outer_steps_back();
         }
     }
@@ -134,6 +145,9 @@ impl Host {
     #[inline]
     pub(super) fn member(&self, cx: &Context<'_>) -> Option<Member> {
         let Visit { merge, member: Some((member, waker)), .. } = visit() else { return None };
+        if self.outer_is_gone() {
+            return None;
+        }
         let here = cx.waker().data().addr() == waker && self.merge.get().map(address) == Some(merge);
         here.then_some(member)
     }

@@ -202,6 +202,7 @@ where
 
     /// The outer stream is gone: sub-streams that it gave live on, those that it did not are gone with it.
     pub(crate) fn abandon(&self) {
+        self.out.lanes.host.outer_goes();
         for lane in self.out.outer.abandon(&self.out.lanes) {
             drop(lane.abandon(&self.out.lanes));
         }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use anabranch_operators::testing::{probe, virtual_time};
-use anabranch_operators::{FlowExt, OperatorError, from_iter, merge};
+use anabranch_operators::{FlowExt, LocalBoxFlow, OperatorError, from_iter, merge};
 
 use futures::StreamExt;
 
@@ -225,26 +225,78 @@ fn groups_go_on_though_the_limit_is_reached_while_the_outer_stream_waits() {
     }
 }
 
+type Source = LocalBoxFlow<'static, u32, OperatorError>;
+
+/// How groups come to a merge whose limit is reached.
+#[derive(Clone, Copy, Debug)]
+enum Upstream {
+    Beside,
+    InAList,
+    BehindOthersInAList,
+    BehindAMerge,
+    BesideMoreGroups,
+    AfterGroupsThatAreGone,
+}
+
 /// The outer stream is chosen to poll the source, and cannot. The last to be polled is none of its groups. Within merges of their own, groups
 /// are polled when these are called for what is theirs alone.
 #[test]
 fn groups_go_on_beside_a_stream_that_gives_nothing_when_the_limit_is_reached() {
-    for within_merges in [false, true] {
-        let (items, source) = channel::<u32>();
-        let (more, other) = channel::<()>();
-        let silent = || futures::stream::pending::<Result<u32, OperatorError>>().try_into_flow().boxed_local();
+    use Upstream::{AfterGroupsThatAreGone, BehindAMerge, BehindOthersInAList, Beside, BesideMoreGroups, InAList};
+    for upstream in [Beside, InAList, BehindOthersInAList, BehindAMerge, BesideMoreGroups, AfterGroupsThatAreGone] {
+        for within_merges in [false, true] {
+            println!("{upstream:?}, within merges: {within_merges}");
+            goes_on_at_the_limit(upstream, within_merges);
+        }
+    }
+}
+
+fn goes_on_at_the_limit(upstream: Upstream, within_merges: bool) {
+    let silent = || futures::stream::pending::<Result<u32, OperatorError>>().try_into_flow().boxed_local();
+    let groups_of = |source: Source| {
         let groups = source.group_by(|n| n % 2).map(move |group| match within_merges {
             true => merge([group.boxed_local(), silent()]).boxed_local(),
             false => group.boxed_local(),
         });
-        let mut merged = Reader::new(groups.merge_with(other.map(move |()| silent())).merge_map(3, |flow| flow));
-        send(&items, 0..2);
-        assert_eq!((merged.item(), merged.item()), (0, 1));
-        merged.waits();
-        send(&more, [()]);
-        merged.waits();
+        groups.boxed_local()
+    };
+    let (items, source) = channel::<u32>();
+    let (more_items, more_source) = channel::<u32>();
+    let (more, other) = channel::<()>();
+    let (source, more_source) = (source.boxed_local(), more_source.boxed_local());
+    let (groups, other) = (groups_of(source), other.map(move |()| silent()).boxed_local());
+    let (upstream, limit) = match upstream {
+        Upstream::Beside => (groups.merge_with(other).boxed_local(), 3),
+        Upstream::InAList => (merge([groups, other]).boxed_local(), 3),
+        Upstream::BehindOthersInAList => (merge([other, groups]).boxed_local(), 3),
+        Upstream::BehindAMerge => {
+            let flows = from_iter([groups, other]).fails_with();
+            (flows.merge_map(usize::MAX, |flow| flow).boxed_local(), 3)
+        }
+        Upstream::BesideMoreGroups => {
+            let all = groups_of(more_source).merge_with(groups).merge_with(other);
+            (all.boxed_local(), 3)
+        }
+        Upstream::AfterGroupsThatAreGone => {
+            send(&more_items, [7]);
+            let all = groups_of(more_source).take(1).chain(groups).merge_with(other);
+            (all.boxed_local(), 4)
+        }
+    };
+    let mut merged = Reader::new(upstream.merge_map(limit, |flow| flow));
+    if limit == 4 {
+        assert_eq!(merged.item(), 7);
+    }
+    send(&items, 0..2);
+    assert_eq!((merged.item(), merged.item()), (0, 1));
+    merged.waits();
+    send(&more, [()]);
+    merged.waits();
+    for _ in 0..3 {
         send(&items, 2..4);
-        assert_eq!((merged.item(), merged.item()), (2, 3));
+        let mut given = [merged.item(), merged.item()];
+        given.sort_unstable();
+        assert_eq!(given, [2, 3]);
         merged.waits();
     }
 }
