@@ -5,6 +5,7 @@
 //! has what it wants or is dropped. A reader whose own item has come is woken by itself. So no wake is lost, and there
 //! is one wake for each event of the source and for each item that somebody waits for, however many readers there are.
 
+use std::cell::Cell;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
@@ -14,7 +15,7 @@ use slab::Slab;
 use super::list::{Links, List};
 use crate::budget::Slice;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::sync::{Mutex, MutexGuard, lock, thread_local};
 
 /// Where one reader waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl Baton {
         let next = roster.release(seat);
         drop(roster);
         drop(waker);
-        wake(next);
+        self.wake_one(next);
     }
 
     /// The reader waits, and is to be woken by this waker. Gives back a waker that is not needed.
@@ -117,7 +118,7 @@ impl Baton {
         let next = if polled || held { roster.pass() } else { None };
         drop(roster);
         drop(waker);
-        wake(next);
+        self.wake_one(next);
     }
 
     /// Something has come for this reader: gives its waker, if it waits. Then it has what it wants, and need not be told so
@@ -179,7 +180,7 @@ impl Baton {
         let mut roster = self.lock();
         let next = roster.release(Self::OUTER);
         drop(roster);
-        wake(next);
+        self.wake_one(next);
     }
 
     /// A reader has stopped polling the source, which others can poll from now on.
@@ -190,7 +191,7 @@ impl Baton {
         roster.stop_polling(seat);
         let next = if roster.called { roster.pass() } else { None };
         drop(roster);
-        wake(next);
+        self.wake_one(next);
     }
 
     /// A reader has stopped polling the source, and somebody is to poll it again, once others have had their turn.
@@ -225,8 +226,25 @@ impl Baton {
         roster.called = true;
         self.quiet.store(false, Ordering::SeqCst);
         let next = roster.pass();
+        let comes = next.is_none() && (roster.holder.is_some() || roster.polling.is_some());
         drop(roster);
-        wake(next);
+        if !comes && !self.wake_one(next) {
+            _ = HEARD.try_with(|heard| heard.set(false));
+        }
+    }
+
+    /// Wakes who has got the baton, and tells whether anybody comes. If it is a group from which others are made, and nobody waits for one of
+    /// these, the next gets it.
+    fn wake_one(&self, mut next: Option<Waker>) -> bool {
+        while let Some(waker) = next {
+            if wake(waker) {
+                return true;
+            }
+            let mut roster = self.lock();
+            roster.holder = None;
+            next = roster.pass();
+        }
+        false
     }
 
     fn lock(&self) -> MutexGuard<'_, Roster> {
@@ -301,8 +319,15 @@ impl Roster {
     }
 }
 
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
-    }
+thread_local! {
+    /// Whether whoever was woken last may come. A baton of which nobody waits says that it will not.
+    static HEARD: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Wakes, and tells whether that was heard.
+fn wake(waker: Waker) -> bool {
+    let before = HEARD.try_with(|heard| heard.replace(true));
+    waker.wake();
+    let heard = HEARD.try_with(|heard| heard.replace(before.unwrap_or(true)));
+    heard.unwrap_or(true)
 }

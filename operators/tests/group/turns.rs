@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use anabranch_operators::group::Until;
 use anabranch_operators::testing::{probe, virtual_time};
 use anabranch_operators::{FlowExt, LocalBoxFlow, OperatorError, from_iter, merge};
 
@@ -361,4 +362,24 @@ fn groups_of_a_merge_within_another_go_on_when_the_limit_is_reached() {
         send(&items, 2..4);
         assert_eq!((merged.next().await, merged.next().await), (Ok(Some(2)), Ok(Some(3))));
     });
+}
+
+/// A group that others are made of is called when nobody waits for these, as two are on their way already.
+#[test]
+fn groups_of_groups_go_on_when_the_limit_is_reached() {
+    for (count, burst) in (1..100).zip([1, 7, 30, 50, 128].into_iter().cycle()) {
+        let source = from_iter(0..758).map_async(1, move |n| async move {
+            if n % burst == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            n
+        });
+        let groups = source.fails_with::<OperatorError>().group_until(|n| n % 4, Until::count(count));
+        let smaller = groups.merge_map(usize::MAX, |group| group.group_by(|n| n % 8));
+        let on_their_way = smaller.map_async(2, |group| async move {
+            tokio::task::yield_now().await;
+            group
+        });
+        assert_eq!(virtual_time(on_their_way.merge_map(2, |group| group).count()), Ok(758), "{count} of {burst}");
+    }
 }
