@@ -248,29 +248,19 @@ impl<S: TryStream> MergeSet<S> {
         self.over
     }
 
-    /// To be called when everything is pending. If an outer stream does not wait any more on behalf of these streams, says so, and they
-    /// are polled once more, so that each waits for itself.
-    pub(crate) fn recall(&mut self) -> bool {
-        let alone = self.hosted && self.host.as_ref().is_some_and(|host| !host.outer_waits());
+    /// To be called when everything is pending, and tells whether upstream was polled. If an outer stream in it does not wait any more on
+    /// behalf of these streams, or cannot come when it is called, says so, and they are polled once more, so that each waits for itself.
+    pub(crate) fn recall(&mut self, polled: bool) -> bool {
+        let Some(host) = &self.host else { return false };
+        if !polled {
+            host.outer_steps_back();
+        }
+        let alone = self.hosted && !host.outer_waits();
         if alone {
             self.hosted = false;
             self.turn_all();
         }
         alone
-    }
-
-    /// Upstream is called and not polled. If an outer stream in it was to read the source of these streams, each of them is polled to do
-    /// so, and whoever else reads one that it has given is called.
-    pub(crate) fn turn_to_source(&mut self) {
-        self.outer_steps_back();
-        self.turn_all();
-    }
-
-    /// Upstream is not polled for now, and may not be able to call.
-    pub(crate) fn outer_steps_back(&self) {
-        if let Some(host) = &self.host {
-            host.outer_steps_back();
-        }
     }
 
     /// To be called when everything is pending, since what is polled here does not wake the task. It waits if nobody has called meanwhile.
@@ -288,7 +278,7 @@ impl<S: TryStream> MergeSet<S> {
     }
 
     /// All streams have a turn.
-    fn turn_all(&mut self) {
+    pub(crate) fn turn_all(&mut self) {
         self.turns.extend(self.streams.iter().map(|(at, _)| Member::new(at)));
     }
 

@@ -148,10 +148,7 @@ where
                 None if this.inner.is_over() => return Poll::Pending,
                 None => {
                     this.inner.settle();
-                    if !upstream_waits {
-                        this.inner.outer_steps_back();
-                    }
-                    if this.inner.recall() {
+                    if this.inner.recall(upstream_waits) {
                         continue;
                     }
                     match this.inner.wait(cx) {
@@ -166,7 +163,7 @@ where
                         }
                         Called::Upstream => {
                             *this.alone = true;
-                            this.inner.turn_to_source();
+                            this.inner.turn_all();
                         }
                     }
                 }

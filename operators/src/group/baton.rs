@@ -241,7 +241,7 @@ impl Baton {
                 return true;
             }
             let mut roster = self.lock();
-            roster.holder = None;
+            roster.holder = None; // If it is another by now, one more comes than need be.
             next = roster.pass();
         }
         false
@@ -326,8 +326,7 @@ thread_local! {
 
 /// Wakes, and tells whether that was heard.
 fn wake(waker: Waker) -> bool {
-    let before = HEARD.try_with(|heard| heard.replace(true));
+    _ = HEARD.try_with(|heard| heard.set(true));
     waker.wake();
-    let heard = HEARD.try_with(|heard| heard.replace(before.unwrap_or(true)));
-    heard.unwrap_or(true)
+    HEARD.try_with(Cell::get).unwrap_or(true)
 }

@@ -146,7 +146,7 @@ impl Host {
     pub(super) fn member(&self, cx: &Context<'_>) -> Option<Member> {
         let Visit { merge, member: Some((member, waker)), .. } = visit() else { return None };
         if self.outer_is_gone() {
-            return None;
+            return None; // It reads the source for nobody any more.
         }
         let here = cx.waker().data().addr() == waker && self.merge.get().map(address) == Some(merge);
         here.then_some(member)

@@ -30,9 +30,9 @@ pub(super) async fn send_chunks<S: TryStream>(stream: S, sender: mpsc::Sender<Ch
             let mut chunk = Vec::with_capacity(room);
             let mut permit = pin!(sender.reserve());
             let permit = poll_fn(|cx| match fill(stream.as_mut(), &mut chunk, cx) {
-                Filled::ToTheEnd => Poll::Ready(None),
-                Filled::Nothing => Poll::Pending,
-                Filled::Something => permit.as_mut().poll(cx).map(Some),
+                true => Poll::Ready(None),
+                false if chunk.is_empty() => Poll::Pending,
+                false => permit.as_mut().poll(cx).map(Some),
             });
             match permit.await {
                 Some(Ok(permit)) => {
@@ -47,30 +47,21 @@ pub(super) async fn send_chunks<S: TryStream>(stream: S, sender: mpsc::Sender<Ch
     _ = sender.send(last).await;
 }
 
-/// What is in a chunk.
-enum Filled {
-    Nothing,
-    Something,
-    /// The last of the stream, if there was anything left.
-    ToTheEnd,
-}
-
-/// Adds what the stream gives without waiting. A function of its own, because the loop then has nothing to look after but the stream and
-/// the chunk.
-fn fill<S: TryStream>(mut stream: Pin<&mut S>, chunk: &mut Chunk<S::Ok, S::Error>, cx: &mut Context<'_>) -> Filled {
+/// Adds what the stream gives without waiting, and tells whether it is over. A function of its own, because the loop then
+/// has nothing to look after but the stream and the chunk.
+fn fill<S: TryStream>(mut stream: Pin<&mut S>, chunk: &mut Chunk<S::Ok, S::Error>, cx: &mut Context<'_>) -> bool {
     while chunk.len() < CHUNK {
         match stream.as_mut().poll_next(cx) {
             Poll::Ready(Some(signal)) => {
                 let failed = signal.is_err();
                 chunk.push(signal);
                 if failed {
-                    return Filled::ToTheEnd;
+                    return true;
                 }
             }
-            Poll::Ready(None) => return Filled::ToTheEnd,
-            Poll::Pending if chunk.is_empty() => return Filled::Nothing,
+            Poll::Ready(None) => return true,
             Poll::Pending => break,
         }
     }
-    Filled::Something
+    false
 }

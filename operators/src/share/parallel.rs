@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::vec;
 
-use futures::Stream;
 use futures::future::join_all;
+use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 
 use super::chunk::{CHUNK, Chunk, send_chunks};
@@ -293,14 +293,13 @@ async fn deal<S, F, K>(
     let mut lanes: Vec<_> = senders.into_iter().map(Lane::new).collect();
     // Upstream is gone before the parts know of its end or failure.
     {
-        let stream = pin!(stream);
-        let mut upstream = Upstream { stream, next: None };
+        let mut stream = pin!(stream.peekable());
         let mut shares = Shares::new(lanes.len());
         let mut turns = 0;
         while lanes.iter().any(Lane::is_open) {
             let dealt = poll_fn(|cx| {
                 let hash = |item: &_| hasher.hash_one(key(item));
-                poll_dealt(&mut upstream, hash, &mut shares, &mut lanes, &failed, cx)
+                poll_dealt(stream.as_mut(), hash, &mut shares, &mut lanes, &failed, cx)
             })
             .await;
             turns += 1;
@@ -317,8 +316,10 @@ async fn deal<S, F, K>(
             let mut flushed = pin!(join_all(lanes.iter_mut().filter(|lane| all || lane.is_full()).map(Lane::flush)));
             poll_fn(|cx| {
                 let flushed = flushed.as_mut().poll(cx).map(drop);
+                // Until it has something it is polled whenever it wakes the task: who was woken for an outer stream and does not poll
+                // it keeps the source of its sub-streams from all who wait for that.
                 if flushed.is_pending() && matches!(dealt, Dealt::Ready) {
-                    upstream.read_ahead(cx);
+                    _ = stream.as_mut().poll_peek(cx);
                 }
                 flushed
             })
@@ -374,35 +375,9 @@ impl Shares {
     }
 }
 
-/// The stream, and what it gave while lanes were full. It was found to have nothing for now before, and is polled when it wakes the task
-/// until it has something: who was woken for an outer stream and does not poll it keeps the source of its sub-streams from all who wait
-/// for that.
-struct Upstream<'a, S: TryStream> {
-    stream: Pin<&'a mut S>,
-    next: Option<Option<Result<S::Ok, S::Error>>>,
-}
-
-impl<S: TryStream> Upstream<'_, S> {
-    fn read_ahead(&mut self, cx: &mut Context<'_>) {
-        if self.next.is_none()
-            && let Poll::Ready(next) = self.stream.as_mut().poll_next(cx)
-        {
-            self.next = Some(next);
-        }
-    }
-
-    #[inline]
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<S::Ok, S::Error>>> {
-        match self.next.take() {
-            Some(next) => Poll::Ready(next),
-            None => self.stream.as_mut().poll_next(cx),
-        }
-    }
-}
-
 /// Deals what the stream gives without waiting to the lanes of its `shares`. It waits only when they are empty.
 fn poll_dealt<S>(
-    upstream: &mut Upstream<'_, S>,
+    mut stream: Pin<&mut S>,
     mut hash: impl FnMut(&S::Ok) -> u64,
     shares: &mut Shares,
     lanes: &mut [Lane<S::Ok, S::Error>],
@@ -414,7 +389,7 @@ where
     S::Error: Clone,
 {
     for _ in 0..CHUNK {
-        match upstream.poll_next(cx) {
+        match stream.as_mut().poll_next(cx) {
             Poll::Ready(Some(Ok(item))) => {
                 let lane = shares.part_of(hash(&item), lanes);
                 let lane = &mut lanes[lane];

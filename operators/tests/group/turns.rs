@@ -13,7 +13,6 @@ use std::time::Duration;
 use anabranch_operators::group::Until;
 use anabranch_operators::testing::{probe, virtual_time};
 use anabranch_operators::{FlowExt, LocalBoxFlow, OperatorError, from_iter, merge};
-
 use futures::StreamExt;
 
 use crate::support::{Reader, channel, send};
@@ -266,27 +265,24 @@ fn goes_on_at_the_limit(upstream: Upstream, within_merges: bool) {
     let (more, other) = channel::<()>();
     let (source, more_source) = (source.boxed_local(), more_source.boxed_local());
     let (groups, other) = (groups_of(source), other.map(move |()| silent()).boxed_local());
-    let (upstream, limit) = match upstream {
-        Upstream::Beside => (groups.merge_with(other).boxed_local(), 3),
-        Upstream::InAList => (merge([groups, other]).boxed_local(), 3),
-        Upstream::BehindOthersInAList => (merge([other, groups]).boxed_local(), 3),
+    let mut before = None;
+    let upstream = match upstream {
+        Upstream::Beside => groups.merge_with(other).boxed_local(),
+        Upstream::InAList => merge([groups, other]).boxed_local(),
+        Upstream::BehindOthersInAList => merge([other, groups]).boxed_local(),
         Upstream::BehindAMerge => {
-            let flows = from_iter([groups, other]).fails_with();
-            (flows.merge_map(usize::MAX, |flow| flow).boxed_local(), 3)
+            from_iter([groups, other]).fails_with().merge_map(usize::MAX, |flow| flow).boxed_local()
         }
-        Upstream::BesideMoreGroups => {
-            let all = groups_of(more_source).merge_with(groups).merge_with(other);
-            (all.boxed_local(), 3)
-        }
+        Upstream::BesideMoreGroups => groups_of(more_source).merge_with(groups).merge_with(other).boxed_local(),
         Upstream::AfterGroupsThatAreGone => {
-            send(&more_items, [7]);
-            let all = groups_of(more_source).take(1).chain(groups).merge_with(other);
-            (all.boxed_local(), 4)
+            before = Some(7);
+            groups_of(more_source).take(1).chain(groups).merge_with(other).boxed_local()
         }
     };
-    let mut merged = Reader::new(upstream.merge_map(limit, |flow| flow));
-    if limit == 4 {
-        assert_eq!(merged.item(), 7);
+    send(&more_items, before);
+    let mut merged = Reader::new(upstream.merge_map(3 + usize::from(before.is_some()), |flow| flow));
+    if let Some(item) = before {
+        assert_eq!(merged.item(), item);
     }
     send(&items, 0..2);
     assert_eq!((merged.item(), merged.item()), (0, 1));
