@@ -17,6 +17,9 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(10);
 /// For how long an endpoint that has answered before is tried, unless said otherwise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
+/// How long a service may be busy before that is worth a warning.
+const MOMENT: Duration = Duration::from_secs(10);
+
 /// What sort of trouble a failed call is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -40,13 +43,17 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    /// Tells that a call is tried again. That a service is busy is everyday business.
-    pub(crate) fn log(&self, wait: Duration) {
+    /// Tells that a call is tried again after it has failed for so long. That a service is busy for a moment is everyday business.
+    pub(crate) fn log(&self, wait: Duration, failing: Duration) {
         let cause = self.error.source().map(ToString::to_string).unwrap_or_default();
-        match self.class {
-            Class::Busy => tracing::debug!(error = %self.error, cause, ?wait, "a call failed and is tried again"),
-            _ => tracing::warn!(error = %self.error, cause, ?wait, "a call failed and is tried again"),
+        match self.warns(failing) {
+            true => tracing::warn!(error = %self.error, cause, ?wait, "a call failed and is tried again"),
+            false => tracing::debug!(error = %self.error, cause, ?wait, "a call failed and is tried again"),
         }
+    }
+
+    fn warns(&self, failing: Duration) -> bool {
+        self.class != Class::Busy || failing >= MOMENT
     }
 }
 
@@ -100,7 +107,8 @@ impl Retry {
         mut call: impl FnMut() -> BoxFuture<'a, Result<T, Trouble>> + Send,
     ) -> Result<T, Trouble> {
         let mut backoff = Backoff::default();
-        let mut silent_since = Instant::now();
+        let began = Instant::now();
+        let mut silent_since = began;
         loop {
             let trouble = match call().await {
                 Ok(answer) => {
@@ -118,7 +126,7 @@ impl Retry {
             }
             // The last try is made when patience ends, not long after.
             let wait = self.wait(&mut backoff).min(left);
-            trouble.log(wait);
+            trouble.log(wait, began.elapsed());
             tokio::time::sleep(wait).await;
         }
     }
@@ -215,6 +223,13 @@ mod tests {
             assert_eq!(run(&retry, vec![class]).await, (2, Ok(())));
         }
         assert_eq!(run(&retry, vec![Class::Fatal]).await, (1, Err(Class::Fatal)));
+    }
+
+    #[test]
+    fn that_a_service_is_busy_is_worth_a_warning_once_it_lasts() {
+        let warns = |class, seconds| trouble(class).warns(Duration::from_secs(seconds));
+        assert_eq!([0, 9, 10, 300].map(|seconds| warns(Class::Busy, seconds)), [false, false, true, true]);
+        assert!(warns(Class::Unreachable, 0) && warns(Class::Unsigned, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -235,7 +235,7 @@ impl Reshard {
                 Err(trouble.error)
             }
             Err(trouble) => {
-                trouble.log(PACE);
+                trouble.log(PACE, attempt.since.elapsed());
                 attempt.trouble = Some(trouble);
                 Ok(())
             }

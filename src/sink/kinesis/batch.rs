@@ -178,11 +178,6 @@ impl Batcher {
         self.again.iter().map(|again| again.due).chain(lane).min()
     }
 
-    /// When the first of what failed is sent again.
-    pub(super) fn again_at(&self) -> Option<Instant> {
-        self.again.iter().map(|again| again.due).min()
-    }
-
     /// Takes in an answer.
     pub(super) fn answered(
         &mut self,

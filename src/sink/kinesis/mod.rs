@@ -8,7 +8,7 @@
 //! | what cannot be delivered | goes to [`dead_messages`](KinesisSinkBuilder::dead_messages), or is an error that names it; never dropped |
 //! | memory | the [`budget`](KinesisSinkBuilder::budget), and for each request under way up to 2.5 times its bytes for its form on the wire, 3.5 times with aggregates |
 //! | what holds the caller back | the budget alone: a shard that takes no more holds up its own messages until the budget is full of them |
-//! | failure | what passes is tried again for as long as it takes; what does not (no permission, no stream) is said at once, with the number of messages that are not known to be delivered, and is final |
+//! | failure | what passes is tried again for as long as it takes: after a call that failed as a whole, one at a time, with waits of up to 10 s, until one is answered; what does not (no permission, no stream) is said at once, with the number of messages that are not known to be delivered, and is final |
 //!
 //! | limit of the service | what is done about it |
 //! |---|---|
@@ -99,7 +99,7 @@ use self::map::ShardMap;
 use self::pack::Packed;
 use super::{DeadMessage, DeadSink};
 use crate::aws::kinesis::entry_trouble;
-use crate::aws::retry::{Class, Retry, Trouble};
+use crate::aws::retry::{Backoff, Class, Retry, Trouble};
 use crate::aws::shards::Shard;
 use crate::{Error, ErrorKind, Message};
 
@@ -151,9 +151,25 @@ pub struct KinesisSink {
     timer: Pin<Box<Sleep>>,
     random: StdRng,
     patience: Duration,
-    /// Since when nothing was heard from the other side, if calls fail.
-    silent_since: Option<Instant>,
+    outage: Option<Outage>,
     failure: Option<Error>,
+}
+
+/// Calls fail as a whole, and none has been answered since.
+#[derive(Debug)]
+struct Outage {
+    since: Instant,
+    /// Since when nothing was heard from the other side.
+    silent_since: Option<Instant>,
+    backoff: Backoff,
+    /// When to ask again.
+    until: Instant,
+}
+
+impl Outage {
+    fn new(now: Instant) -> Self {
+        Self { since: now, silent_since: None, backoff: Backoff::default(), until: now }
+    }
 }
 
 impl KinesisSink {
@@ -189,7 +205,7 @@ impl KinesisSink {
             timer: Box::pin(sleep_until(now)),
             random,
             patience,
-            silent_since: None,
+            outage: None,
             failure: None,
         }
     }
@@ -211,10 +227,16 @@ impl KinesisSink {
                 self.settle(request, answer)?;
             }
             self.list(cx)?;
-            if self.in_flight.len() >= self.max_in_flight {
+            let now = Instant::now();
+            // Until one is answered, one is enough to ask.
+            let in_flight = if self.outage.is_some() { 1 } else { self.max_in_flight };
+            if self.in_flight.len() >= in_flight {
                 return Ok(());
             }
-            if let Some(request) = self.batcher.request(Instant::now(), hurry) {
+            let until = self.outage.as_ref().map(|outage| outage.until).filter(|until| *until > now);
+            if until.is_none()
+                && let Some(request) = self.batcher.request(now, hurry)
+            {
                 self.stats.requests.add(1);
                 let kinesis = Arc::clone(&self.kinesis);
                 self.in_flight.push(
@@ -226,7 +248,7 @@ impl KinesisSink {
                 );
                 continue;
             }
-            let Some(at) = self.batcher.wake_at() else { return Ok(()) };
+            let Some(at) = until.or_else(|| self.batcher.wake_at()) else { return Ok(()) };
             if self.timer.deadline() != at {
                 self.timer.as_mut().reset(at);
             }
@@ -241,7 +263,7 @@ impl KinesisSink {
         let now = Instant::now();
         let trouble = match answer {
             Ok(verdicts) => {
-                self.silent_since = None;
+                self.outage = None;
                 let place = || self.kinesis.place();
                 let refused = || {
                     verdicts.iter().filter_map(|verdict| match verdict {
@@ -258,17 +280,22 @@ impl KinesisSink {
         };
         self.stats.failed.add(1);
         self.batcher.failed(request, now, &mut self.random);
+        let outage = self.outage.get_or_insert_with(|| Outage::new(now));
         match trouble.class {
-            Class::Busy => self.silent_since = None,
+            Class::Busy => outage.silent_since = None,
             Class::Unreachable | Class::Unsigned => {
-                let since = *self.silent_since.get_or_insert(now);
+                let since = *outage.silent_since.get_or_insert(now);
                 if now.duration_since(since) >= self.patience {
                     return Err(trouble.error);
                 }
             }
             Class::Stale | Class::Fatal => return Err(trouble.error),
         }
-        trouble.log(self.batcher.again_at().map(|at| at.saturating_duration_since(now)).unwrap_or_default());
+        // What was under way with a call that failed tells nothing new.
+        if outage.until <= now {
+            outage.until = now + outage.backoff.next(&mut self.random);
+        }
+        trouble.log(outage.until - now, now.duration_since(outage.since));
         Ok(())
     }
 

@@ -191,6 +191,26 @@ async fn a_busy_service_is_never_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_endpoint_whose_calls_all_fail_is_asked_less_and_less_and_one_at_a_time() {
+    let script = Script::new((0..100_000).map(|_| Deed::Fail(Class::Busy)));
+    let mut sink = sink(&script);
+    let stats = sink.stats();
+    // 200 messages a second, as they come.
+    for n in 0..12_000 {
+        sink.feed(message(n)).await.unwrap();
+        _ = tokio::time::timeout(Duration::from_millis(5), sink.flush()).await;
+    }
+    let (first_second, all) = (script.times().iter().filter(|at| **at < 1_000).count(), script.times().len());
+    assert!(first_second < 20 && all < 60, "{first_second} calls in the first second, {all} in the minute");
+
+    script.deeds.lock().unwrap().clear();
+    let answers_again = Instant::now();
+    sink.close().await.unwrap();
+    assert_eq!(stats.messages.get(), 12_000);
+    assert!(answers_again.elapsed() < Duration::from_secs(22), "{:?}", answers_again.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_silent_endpoint_is_given_up_with_a_count_of_what_was_not_delivered() {
     let script = Script::new((0..10_000).map(|_| Deed::Fail(Class::Unreachable)));
     let mut sink = sink(&script);

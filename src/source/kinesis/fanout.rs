@@ -189,7 +189,7 @@ impl FanOut {
             return Ok(true);
         }
         let wait = self.shared.retry.wait(&mut self.backoff);
-        trouble.log(wait);
+        trouble.log(wait, self.failing.map(|since| since.elapsed()).unwrap_or_default());
         sleep(wait).await;
         Ok(false)
     }
