@@ -36,7 +36,7 @@ impl Event {
 ///
 /// It reads delimited records and JSON objects, as each record's [`Layout`] says. In both, both columns must be there
 /// and not be empty, the type must be UTF-8, and the time must be one that [`parse_time`](crate::codec::parse_time)
-/// reads. Of a delimited record the number of fields must be the header's. In a JSON object both must be texts; what
+/// reads. A delimited record must have as many fields as the header, and not end inside quotes. In a JSON object both must be texts; what
 /// else is in it, names too, need not even be UTF-8, and of a name that stands there twice the last counts.
 ///
 /// ```
@@ -145,7 +145,7 @@ impl EventDecoder {
             other => other.insert(Known::new(record.origin(), &self.names)?),
         };
         let ([time, kind], found) = match is_quoted(record.data()) {
-            true => pick(known.fields.split(record.data()), known.wanted),
+            true => pick(known.fields.split(record.data())?, known.wanted),
             false => pick_plain(record.data(), known.delimiter, known.wanted),
         };
         if found != known.columns {

@@ -5,7 +5,10 @@ use std::fmt;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::places::{WINDOW, places_in_window};
+use super::undecodable::Reason;
 use crate::{Error, ErrorKind};
+
+const LINE_END: &[u8] = b"\n";
 
 /// Splits and unquotes records, with buffers that are used again.
 #[derive(Clone)]
@@ -21,31 +24,41 @@ impl Fields {
         Self { core, text: Vec::new(), ends: Vec::new() }
     }
 
-    /// The fields of a record, without their quotes.
-    pub(super) fn split(&mut self, mut data: &[u8]) -> impl ExactSizeIterator<Item = &[u8]> {
+    /// The fields of a record, without their quotes; [`OpenQuote`](Reason::OpenQuote) if it ends inside quotes.
+    pub(super) fn split(&mut self, data: &[u8]) -> Result<impl ExactSizeIterator<Item = &[u8]>, Reason> {
         self.core.reset();
         // What looks like a byte order mark is data: that of the file is not in its records.
         self.core.read_record(b"\n", &mut [0], &mut [0]);
-        self.text.resize(data.len().max(1), 0);
+        self.text.resize(data.len() + LINE_END.len(), 0);
         self.ends.resize(self.ends.capacity().max(16), 0);
         let (mut written, mut fields) = (0, 0);
-        loop {
-            if fields == self.ends.len() {
-                self.ends.resize(2 * fields, 0);
-            }
-            let (result, read, text, ends) =
-                self.core.read_record(data, &mut self.text[written..], &mut self.ends[fields..]);
-            data = &data[read..];
-            written += text;
-            fields += ends;
-            // The text cannot be full with bytes left to read: unquoted, a record is never longer.
-            if matches!(result, ReadRecordResult::Record | ReadRecordResult::End) {
-                break;
+        // Inside quotes the line's end is text, and only the end of all ends the record.
+        'record: for mut input in [data, LINE_END, &[]] {
+            let open = input.is_empty() && !data.is_empty();
+            loop {
+                if fields == self.ends.len() {
+                    self.ends.resize(2 * fields, 0);
+                }
+                let (result, read, text, ends) =
+                    self.core.read_record(input, &mut self.text[written..], &mut self.ends[fields..]);
+                input = &input[read..];
+                written += text;
+                fields += ends;
+                match result {
+                    ReadRecordResult::Record if open => {
+                        let text = data.strip_suffix(LINE_END).unwrap_or(data);
+                        return Err(Reason::OpenQuote { more_lines: memchr::memchr_iter(b'\n', text).count() });
+                    }
+                    ReadRecordResult::Record | ReadRecordResult::End => break 'record,
+                    ReadRecordResult::InputEmpty => break,
+                    // The text cannot be: unquoted, a record is never longer.
+                    ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {}
+                }
             }
         }
         let text = &self.text;
         let mut start = 0;
-        self.ends[..fields].iter().map(move |&end| &text[std::mem::replace(&mut start, end)..end])
+        Ok(self.ends[..fields].iter().map(move |&end| &text[std::mem::replace(&mut start, end)..end]))
     }
 }
 
@@ -99,8 +112,15 @@ pub fn columns(header: &[u8], delimiter: u8) -> Result<Vec<String>, Error> {
     let invalid = |what: String, cure: String| Err(Error::new(ErrorKind::Invalid, what).cure(cure));
     let (format, separated) = if delimiter == b'\t' { ("TSV", "tab") } else { ("CSV", "comma") };
     let mut fields = Fields::new(delimiter);
-    let names: Option<Vec<String>> =
-        fields.split(header).map(|name| std::str::from_utf8(name).ok().map(str::to_owned)).collect();
+    let Ok(names) = fields.split(header) else {
+        return invalid(
+            format!("the first line is not the header of a {format}: a quote in it is never closed"),
+            format!(
+                "give a {separated}-separated text file whose first line names its columns, and double the quotes in names"
+            ),
+        );
+    };
+    let names: Option<Vec<String>> = names.map(|name| std::str::from_utf8(name).ok().map(str::to_owned)).collect();
     let names = match names {
         Some(names) if !header.contains(&0) => names,
         _ => {
@@ -156,7 +176,7 @@ mod tests {
                 prop_assert_eq!(picked, wanted.map(|at| fields.get(at).copied().unwrap_or_default()));
                 if !data.is_empty() && !data.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
                     let mut split = Fields::new(b',');
-                    prop_assert!(split.split(&data).eq(fields));
+                    prop_assert!(split.split(&data).unwrap().eq(fields));
                 }
             }
         }

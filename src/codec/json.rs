@@ -35,8 +35,8 @@ impl JsonEncoder {
     ///
     /// # Errors
     ///
-    /// If a delimited record has not as many fields as the header has names, is not UTF-8, or is longer than
-    /// [`MAX_RECORD`]; if it is an aggregate.
+    /// If a delimited record has not as many fields as the header has names, ends inside quotes, is not UTF-8, or is longer
+    /// than [`MAX_RECORD`]; if it is an aggregate.
     pub fn encode(&mut self, record: Record) -> Result<Bytes, Undecodable> {
         let encoded = match record.layout() {
             Layout::Json => return Ok(record.bytes()),
@@ -54,7 +54,7 @@ impl JsonEncoder {
             Some((known, fields)) if *known == delimiter => fields,
             other => &mut other.insert((delimiter, Fields::new(delimiter))).1,
         };
-        let fields = fields.split(data);
+        let fields = fields.split(data)?;
         let (found, expected) = (fields.len(), columns.len());
         if found != expected {
             return Err(Reason::FieldCount { found, expected });

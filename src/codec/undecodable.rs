@@ -26,6 +26,11 @@ pub struct Undecodable(Box<(Record, Reason)>);
 pub enum Reason {
     /// It is longer than [`MAX_RECORD`], and cut.
     TooLong,
+    /// It ends inside quotes: a file's last record, behind a quote that is never closed.
+    OpenQuote {
+        /// How many more lines that made part of it.
+        more_lines: usize,
+    },
     /// It has not as many fields as the header has names.
     FieldCount {
         /// The record's.
@@ -149,6 +154,10 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => write!(f, "longer than {MAX_RECORD} bytes: is there a quote that is never closed?"),
+            Self::OpenQuote { more_lines: 0 } => f.write_str("a quote in it is never closed"),
+            Self::OpenQuote { more_lines } => {
+                write!(f, "a quote in it is never closed, so that all behind it is part of it: {more_lines} more lines")
+            }
             Self::FieldCount { found, expected } => {
                 let fields = if *found == 1 { "field" } else { "fields" };
                 write!(f, "{found} {fields} where the header has {expected}")

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anabranch::codec::{EventDecoder, Framer};
+use anabranch::codec::{EventDecoder, Framer, JsonEncoder};
 use anabranch::source::{self, FileFormat, FileSource, Source, Start};
 use anabranch::{ErrorKind, Layout, Position};
 use flate2::Compression;
@@ -392,6 +392,26 @@ async fn a_line_that_is_no_record_is_kept_aside_and_the_rest_is_read() {
     for (text, (line, why)) in refused.iter().zip(found) {
         assert!(text.starts_with("a.tsv-") && text.contains(line) && text.contains(why), "{text}");
     }
+}
+
+#[tokio::test]
+async fn what_a_quote_that_is_never_closed_takes_in_is_kept_aside() {
+    let files = Files::new();
+    let text =
+        "at\tkind\n2013-01-01T10:17Z\t\"UA\"\n2013-01-01T10:17Z\t\"DL\n2013-01-01T10:18Z\tDL\n2013-01-01T10:19Z\tB6\n";
+    let source = files.file("a.tsv", text);
+    let (decode, encode) = (EventDecoder::new("at", "kind").to_fn(), JsonEncoder::new().to_fn());
+    let records = all(&source, Start::Beginning).await.unwrap();
+    assert_eq!(records.iter().cloned().filter_map(|record| encode.clone()(record).ok()).count(), 1);
+    let (read, refused): (Vec<_>, Vec<_>) = records.into_iter().map(decode).partition(Result::is_ok);
+    assert_eq!(read.into_iter().map(|event| event.unwrap().kind).collect::<Vec<_>>(), ["UA"]);
+    let [Err(refused)] = &refused[..] else { panic!("{refused:?}") };
+    let (text, data) = (refused.to_string(), refused.record().data());
+    assert!(
+        text.ends_with("a quote in it is never closed, so that all behind it is part of it: 2 more lines"),
+        "{text}"
+    );
+    assert_eq!(data, b"2013-01-01T10:17Z\t\"DL\n2013-01-01T10:18Z\tDL\n2013-01-01T10:19Z\tB6\n");
 }
 
 #[tokio::test]
