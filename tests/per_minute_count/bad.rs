@@ -245,6 +245,12 @@ fn a_sink_of_another_source_or_a_changed_file() {
         for part in ["this sink has the results of another source", "out", "choose another sink", name] {
             assert!(ended.err.contains(part), "{part}: {}", ended.err);
         }
+        let recorded = place.path("a.tsv").display().to_string();
+        assert!(
+            name == "a.tsv" || ended.err.contains(&format!("results of the file {recorded} are kept there")),
+            "{}",
+            ended.err
+        );
         assert_eq!(files(&place.out()), before);
     }
     assert_eq!(total(&sums(&place.out())), 1);

@@ -45,7 +45,7 @@ const TURN: usize = 4;
 /// each with its line's end, in one write; or write a file under another name, and rename it when it is whole.
 ///
 /// If a file ends inside quotes that are never closed, all behind the opening quote is its last record, whose position has
-/// no line. Such a file is read, but must not grow: reading on is refused, since the new text belongs to that record.
+/// no line; decoders refuse it. Such a file is read, but must not grow: reading on is refused, since the new text belongs to that record.
 ///
 /// Reading holds two blocks of up to 1 MiB and a batch of their records, whatever the file's size, and the last block that each thread
 /// used records of. Blocks of 256 KiB that the system has in memory are read where the source is polled, which takes some ten
@@ -131,7 +131,7 @@ impl FileSourceBuilder {
     ///
     /// [`Usage`](ErrorKind::Usage) if the path is empty, or the format is not set and the file's name does not tell.
     pub fn build(self) -> Result<FileSource, Error> {
-        let usage = |what| Error::new(ErrorKind::Usage, what).at(self.path.display());
+        let usage = |what| Error::new(ErrorKind::Usage, what).at(format!("{:?}", self.path));
         let path = std::path::absolute(&self.path)
             .map_err(|error| usage("this is no path of a file").cure("name a file").because(error))?;
         let format = self.format.or_else(|| FileFormat::from_path(&path)).ok_or_else(|| {
@@ -204,18 +204,25 @@ impl Source for FileSource {
         self.blocking(move |place| {
             let is = |name: &str, own: &str| recorded.get(name).is_some_and(|value| value == own);
             let other = |what: &str| Err(place.error(ErrorKind::Conflict, what).cure(OTHER));
-            if !is("kind", "file") || !is("path", &place.path.display().to_string()) {
+            let size = place.size()?;
+            if !is("kind", "file") {
                 return other("results of another source are kept there already");
+            }
+            if !is("path", &place.path.display().to_string()) {
+                let path = recorded.get("path").map_or("no path", String::as_str);
+                return Err(place
+                    .error(ErrorKind::Conflict, format!("results of the file {path} are kept there already"))
+                    .cure("a file is known by its path: name it as it was named before, or write the results of this one to another place"));
             }
             if !is("format", place.format.name()) {
                 return other("the file was read in another format before");
             }
             let number = |name: &str| recorded.get(name)?.parse::<u64>().ok();
-            let (Some(size), Some(bytes)) = (number("size"), number("head_bytes")) else {
+            let (Some(recorded_size), Some(bytes)) = (number("size"), number("head_bytes")) else {
                 return other("what is recorded of the file cannot be read");
             };
             let (hash, found) = place.head(bytes)?;
-            if found < bytes || place.size()? < size {
+            if found < bytes || size < recorded_size {
                 return other("the file is shorter than it was when it was read before");
             }
             if !is("head_sha256", &hash) {
