@@ -46,7 +46,8 @@ impl<S: TryStream> Flow<S> {
     /// streams is then bounded by upstream alone.
     ///
     /// Behind [`group_until`](Self::group_until) or [`group_by`](Self::group_by), `limit` must be at least `max_groups`:
-    /// a group that nobody reads fills its buffer, and then stalls all others.
+    /// a group that nobody reads fills its buffer, and then stalls all others. Where groups are made of groups, it must be at least
+    /// as many as there can be of all of these: below that they can wait for each other with room in the buffers, too.
     ///
     /// # Panics
     ///

@@ -21,8 +21,8 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 /// How many items of one stream are taken before another's turn comes.
 pub(crate) const RUN: usize = 64;
 
-/// How many turns may have nothing once the task has used up its share of tokio's channels and timers: these give nothing more
-/// before it has let others run. One that calls itself then is not polled again before.
+/// How many turns may have nothing once the task has used up its share of tokio's channels and timers, which give nothing more before
+/// it has let others run. A stream that calls itself then is not polled again before. Outside of tokio there is no such share.
 const IN_VAIN: u32 = 32;
 
 /// How many streams are looked at together before their turns come.
@@ -53,9 +53,10 @@ pub(crate) struct MergeSet<S: TryStream> {
     over: bool,
     /// Whether a sub-stream among them has given way to others, so that this is to be settled.
     owes: bool,
-    /// What knows of the outer stream which gives these streams.
+    /// What knows of the outer stream which gives these streams. It is kept when they wait for themselves, since the outer stream has to
+    /// step back each time that the limit is reached; another takes its place only when the outer stream is gone.
     host: Option<Arc<Host>>,
-    /// Whether that waits on behalf of them.
+    /// Whether that outer stream waits on behalf of them.
     hosted: bool,
 }
 
@@ -248,14 +249,17 @@ impl<S: TryStream> MergeSet<S> {
         self.over
     }
 
-    /// To be called when everything is pending, and tells whether upstream was polled. If an outer stream in it does not wait any more on
-    /// behalf of these streams, or cannot come when it is called, says so, and they are polled once more, so that each waits for itself.
-    pub(crate) fn recall(&mut self, polled: bool) -> bool {
-        let Some(host) = &self.host else { return false };
-        if !polled {
+    /// To be called when everything is pending and upstream was not polled: an outer stream in it cannot come when it is called.
+    pub(crate) fn step_back(&self) {
+        if let Some(host) = &self.host {
             host.outer_steps_back();
         }
-        let alone = self.hosted && !host.outer_waits();
+    }
+
+    /// To be called when everything is pending. If an outer stream upstream does not wait any more on behalf of these streams, says so, and
+    /// they are polled once more, so that each waits for itself.
+    pub(crate) fn recall(&mut self) -> bool {
+        let alone = self.hosted && self.host.as_ref().is_some_and(|host| !host.outer_waits());
         if alone {
             self.hosted = false;
             self.turn_all();

@@ -10,7 +10,7 @@ use pin_project::pin_project;
 use crate::TryStream;
 use crate::budget::{Budget, Slice};
 use crate::flatten::{MergeSet, RUN, Upstream};
-use crate::group::{Nobody, Others};
+use crate::group::Others;
 use crate::rota::Called;
 
 /// What `merge_map` and `expand` are made of.
@@ -27,9 +27,6 @@ pub(super) struct Merging<S, P: TryStream> {
     run: usize,
     /// How many turns upstream has had, while inner streams had more to give, since sub-streams in it did not give way.
     turns: usize,
-    /// Whether an outer stream upstream was to poll the source of inner streams and could not, so that each of these does by itself until
-    /// all have found nothing.
-    alone: bool,
 }
 
 /// Who gave an item.
@@ -48,15 +45,7 @@ where
 {
     /// `limit` is the number of inner streams that run at once.
     pub(super) fn new(upstream: S, limit: usize) -> Self {
-        Self {
-            upstream: Some(upstream),
-            inner: MergeSet::new(),
-            waiting: VecDeque::new(),
-            limit,
-            run: 0,
-            turns: 0,
-            alone: false,
-        }
+        Self { upstream: Some(upstream), inner: MergeSet::new(), waiting: VecDeque::new(), limit, run: 0, turns: 0 }
     }
 
     /// Starts the inner stream of an item that upstream has just given, so there is room for it.
@@ -103,10 +92,7 @@ where
                 Some(_) if this.inner.len() < *this.limit => Upstream::Next,
                 _ => Upstream::Closed,
             };
-            let nobody = this.alone.then(Nobody::waits);
-            let polled =
-                if inner_waits { this.inner.poll_next(cx, (!*this.alone).then_some(state)) } else { Poll::Pending };
-            drop(nobody);
+            let polled = if inner_waits { this.inner.poll_next(cx, Some(state)) } else { Poll::Pending };
             if let Poll::Ready(Some(given)) = polled {
                 *this.run += 1;
                 if given.is_err() {
@@ -148,23 +134,23 @@ where
                 None if this.inner.is_over() => return Poll::Pending,
                 None => {
                     this.inner.settle();
-                    if this.inner.recall(upstream_waits) {
+                    if !upstream_waits {
+                        this.inner.step_back();
+                    }
+                    if this.inner.recall() {
                         continue;
                     }
                     match this.inner.wait(cx) {
-                        Called::Nobody => {
-                            *this.alone = false;
-                            return Poll::Pending;
-                        }
+                        Called::Nobody => return Poll::Pending,
                         Called::Streams => {}
                         Called::Upstream if upstream_waits => {
                             Slice::give_way(cx);
-                            return Poll::Pending;
+                            // A call that is owed to a sub-stream upstream comes before others have run.
+                            if matches!(this.inner.wait(cx), Called::Nobody) {
+                                return Poll::Pending;
+                            }
                         }
-                        Called::Upstream => {
-                            *this.alone = true;
-                            this.inner.turn_all();
-                        }
+                        Called::Upstream => this.inner.turn_all(),
                     }
                 }
             }

@@ -226,7 +226,7 @@ impl Baton {
         roster.called = true;
         self.quiet.store(false, Ordering::SeqCst);
         let next = roster.pass();
-        let comes = next.is_none() && (roster.holder.is_some() || roster.polling.is_some());
+        let comes = next.is_none() && (roster.is_held() || roster.polling.is_some());
         drop(roster);
         if !comes && !self.wake_one(next) {
             _ = HEARD.try_with(|heard| heard.set(false));
@@ -235,14 +235,12 @@ impl Baton {
 
     /// Wakes who has got the baton, and tells whether anybody comes. If it is a group from which others are made, and nobody waits for one of
     /// these, the next gets it.
-    fn wake_one(&self, mut next: Option<Waker>) -> bool {
-        while let Some(waker) = next {
+    fn wake_one(&self, mut next: Option<(Seat, Waker)>) -> bool {
+        while let Some((seat, waker)) = next {
             if wake(waker) {
                 return true;
             }
-            let mut roster = self.lock();
-            roster.holder = None; // If it is another by now, one more comes than need be.
-            next = roster.pass();
+            next = self.lock().release(seat);
         }
         false
     }
@@ -300,7 +298,7 @@ impl Roster {
     }
 
     /// Hands the baton on, if this reader had it.
-    fn release(&mut self, seat: Seat) -> Option<Waker> {
+    fn release(&mut self, seat: Seat) -> Option<(Seat, Waker)> {
         if self.holder != Some(seat) {
             return None;
         }
@@ -308,19 +306,25 @@ impl Roster {
         self.pass()
     }
 
+    /// Whether somebody who has the baton is on the way. The outer reader may not be able to come.
+    fn is_held(&self) -> bool {
+        self.holder.is_some_and(|holder| holder != Baton::OUTER)
+    }
+
     /// Gives the baton to the next who waits, unless somebody who has it is on the way.
-    fn pass(&mut self) -> Option<Waker> {
-        if self.holder.is_some_and(|holder| holder != Baton::OUTER) {
+    fn pass(&mut self) -> Option<(Seat, Waker)> {
+        if self.is_held() {
             return None;
         }
         let next = self.first()?;
         self.holder = Some(next);
-        self.stop_waiting(next)
+        self.stop_waiting(next).map(|waker| (next, waker))
     }
 }
 
 thread_local! {
-    /// Whether whoever was woken last may come. A baton of which nobody waits says that it will not.
+    /// Whether whoever was woken last may come: what a waker tells the one who wakes it. A baton of which nobody waits says that it will
+    /// not; of all other wakers, such as those of tasks, and of merges that are not waited for, nothing is known.
     static HEARD: Cell<bool> = const { Cell::new(true) };
 }
 

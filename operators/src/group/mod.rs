@@ -41,4 +41,4 @@ pub use self::substream::{Group, Grouped};
 pub use self::sum_each::Sum;
 pub use self::top_each::{Best, Top};
 pub use self::until::{GroupSignal, NoSignal, Until, When};
-pub(crate) use self::way::{Nobody, Others};
+pub(crate) use self::way::Others;

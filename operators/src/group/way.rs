@@ -65,23 +65,6 @@ impl Others {
     }
 }
 
-/// Nobody else is waited for by sub-streams that are polled while it lives.
-pub(crate) struct Nobody {
-    before: Way,
-}
-
-impl Nobody {
-    pub(crate) fn waits() -> Self {
-        Self { before: swap(Way::Free) }
-    }
-}
-
-impl Drop for Nobody {
-    fn drop(&mut self) {
-        swap(self.before);
-    }
-}
-
 impl Drop for Others {
     /// What was polled has panicked.
     fn drop(&mut self) {

@@ -379,3 +379,43 @@ fn groups_of_groups_go_on_when_the_limit_is_reached() {
         assert_eq!(virtual_time(on_their_way.merge_map(2, |group| group).count()), Ok(758), "{count} of {burst}");
     }
 }
+
+/// The reader of a group from which others are made has the baton already, and cannot come at the limit.
+#[test]
+fn groups_of_groups_go_on_when_who_was_woken_cannot_come() {
+    let steps = futures::stream::iter([Some(3), Some(3), Some(2), None, None, None, None, Some(5)]);
+    let source = steps.then(|step| async move {
+        if step.is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        step
+    });
+    let items = source.filter_map(std::future::ready).into_flow().fails_with::<OperatorError>();
+    let groups =
+        items.group_by(|n| n % 2).merge_map(usize::MAX, |group| group.group_until(|n| n / 2 % 3, Until::count(2)));
+    assert_eq!(virtual_time(groups.merge_map(1, |group| group).count()), Ok(4));
+}
+
+/// Futures in a merge call themselves each time, so that it ends its poll; what it has given way for is called in that of the merge around it.
+#[tokio::test(start_paused = true)]
+async fn groups_within_a_list_go_on_where_futures_within_call_themselves() {
+    let (items, source) = channel::<u32>();
+    let sources = [from_iter(None).fails_with().boxed_local(), source.boxed_local()];
+    let merged = merge(sources.map(|source| source.group_by(|n| n % 2))).merge_map(usize::MAX, |group| {
+        let lists = group.group_by(|n| *n).map_async(1, |same| async move { same.collect::<Vec<_>>().await });
+        lists.merge_map(usize::MAX, |list| from_iter(list.unwrap()).fails_with())
+    });
+    send(&items, [0, 0]);
+    let mut polls = 0;
+    let mut count = pin!(merged.count());
+    let counted = poll_fn(|cx| {
+        polls += 1;
+        assert!(polls < 20, "it is woken over and over");
+        count.as_mut().poll(cx)
+    });
+    let ends = async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        drop(items);
+    };
+    assert_eq!(tokio::join!(counted, ends).0, Ok(2));
+}
