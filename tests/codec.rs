@@ -159,6 +159,7 @@ fn a_header_that_is_none_is_refused_with_a_cure() {
         (b"lorem ipsum", b'\t', "there is no tab in it", "names its columns"),
         (b"\x7fELF\x02\x01\x01\0\t\0", b'\t', "not UTF-8 text", "tab-separated text file"),
         (b"a\xff\tb", b'\t', "not UTF-8 text", "tab-separated text file"),
+        (b"a\t\"b\n1\t2\n", b'\t', "a quote in it is never closed", "double the quotes"),
         (b"a\t\tb", b'\t', "column 2 of the header has no name", "a name of its own"),
         (b"a\tb\tc\tb", b'\t', "columns 2 and 4 of the header are both named \"b\"", "a name of its own"),
     ] {

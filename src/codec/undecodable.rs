@@ -28,7 +28,7 @@ pub enum Reason {
     TooLong,
     /// It ends inside quotes: a file's last record, behind a quote that is never closed.
     OpenQuote {
-        /// How many more lines that made part of it.
+        /// How many more lines that made part of it, by line feeds.
         more_lines: usize,
     },
     /// It has not as many fields as the header has names.
@@ -156,7 +156,11 @@ impl fmt::Display for Reason {
             Self::TooLong => write!(f, "longer than {MAX_RECORD} bytes: is there a quote that is never closed?"),
             Self::OpenQuote { more_lines: 0 } => f.write_str("a quote in it is never closed"),
             Self::OpenQuote { more_lines } => {
-                write!(f, "a quote in it is never closed, so that all behind it is part of it: {more_lines} more lines")
+                let lines = if *more_lines == 1 { "line" } else { "lines" };
+                write!(
+                    f,
+                    "a quote in it is never closed, so that all behind it is part of it: {more_lines} more {lines}"
+                )
             }
             Self::FieldCount { found, expected } => {
                 let fields = if *found == 1 { "field" } else { "fields" };

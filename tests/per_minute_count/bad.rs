@@ -247,7 +247,7 @@ fn a_sink_of_another_source_or_a_changed_file() {
         }
         let recorded = place.path("a.tsv").display().to_string();
         assert!(
-            name == "a.tsv" || ended.err.contains(&format!("results of the file {recorded} are kept there")),
+            name == "a.tsv" || ended.err.contains(&format!("results of the file {recorded:?} are kept there")),
             "{}",
             ended.err
         );

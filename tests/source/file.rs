@@ -415,6 +415,18 @@ async fn what_a_quote_that_is_never_closed_takes_in_is_kept_aside() {
 }
 
 #[tokio::test]
+async fn a_header_with_a_quote_that_is_never_closed_is_named_by_its_own_line() {
+    let files = Files::new();
+    for (name, rest) in [("a.csv", "1,2\n3,4\n".to_owned()), ("b.csv", "1,2\n".repeat(1 << 19))] {
+        let error = files.file(name, format!("\na,\"b\n{rest}")).check().await.unwrap_err().to_string();
+        assert!(error.contains("a quote in it is never closed") && error.contains(name), "{error}");
+        // Of one that is too long only the beginning is known.
+        assert_eq!(error.contains(", line 2:"), name == "a.csv", "{error}");
+        assert_eq!(error.contains(", line "), name == "a.csv", "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_without_records_lets_others_run() {
     let files = Files::new();
     let source = files.file("a.csv", format!("n,kind\n\"{}", "never closed\n".repeat(1 << 18)));

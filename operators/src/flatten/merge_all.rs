@@ -37,7 +37,7 @@ where
     /// | Time | none; a stream is first polled at the instant upstream gives it |
     ///
     /// It is [`merge_map`](Self::merge_map) with a function that changes nothing. Behind [`group_until`](Self::group_until) or
-    /// [`group_by`](Self::group_by), `limit` must be at least `max_groups`. `usize::MAX` is no limit.
+    /// [`group_by`](Self::group_by), `limit` must be at least `max_groups`, and more where groups are made of groups: see there. `usize::MAX` is no limit.
     ///
     /// # Panics
     ///

@@ -2,7 +2,7 @@
 //!
 //! The readers share a source that any of them may poll, always with the baton as its waker. When the source has
 //! something, one waiting reader gets the baton: it is woken, polls the source for all, and hands the baton on when it
-//! has what it wants or is dropped. A reader whose own item has come is woken by itself. So no wake is lost, and there
+//! has what it wants or is dropped. A reader whose own item has come is woken by itself. So there
 //! is one wake for each event of the source and for each item that somebody waits for, however many readers there are.
 
 use std::cell::Cell;
@@ -240,7 +240,7 @@ impl Baton {
             if wake(waker) {
                 return true;
             }
-            next = self.lock().release(seat);
+            next = self.lock().release(seat); // If another has it by now, one more comes than need be.
         }
         false
     }

@@ -87,7 +87,7 @@ impl<S: TryStream> Flow<S> {
     /// To get one result for each group, go on with [`count_each`](Flow::count_each), [`fold_each`](Flow::fold_each) and
     /// their kin: no sub-streams are built then. To run a flow for each group and merge what they give, go on with
     /// [`merge_map`](Flow::merge_map); its limit must be at least [`max_groups`](Flow::max_groups), or groups that
-    /// nobody reads yet fill their buffers and hold back those that are read.
+    /// nobody reads yet fill their buffers and hold back those that are read; more where groups are made of groups, as its page says.
     ///
     /// Groups and the outer stream may be read in any order and on any tasks. The source is shared: whoever is polled
     /// and finds nothing polls it, and puts what is for others into their buffers. So a loop that takes a group and

@@ -116,7 +116,7 @@ impl KinesisSinkBuilder {
         self
     }
 
-    /// How many requests may be under way at once; 4 unless set.
+    /// How many requests may be under way at once; 4 unless set. After a call that failed as a whole one is begun at a time.
     ///
     /// # Panics
     ///

@@ -164,11 +164,13 @@ struct Outage {
     backoff: Backoff,
     /// When to ask again.
     until: Instant,
+    /// Whether a call is under way that was begun since one failed. One is enough to ask.
+    asks: bool,
 }
 
 impl Outage {
     fn new(now: Instant) -> Self {
-        Self { since: now, silent_since: None, backoff: Backoff::default(), until: now }
+        Self { since: now, silent_since: None, backoff: Backoff::default(), until: now, asks: false }
     }
 }
 
@@ -228,15 +230,17 @@ impl KinesisSink {
             }
             self.list(cx)?;
             let now = Instant::now();
-            // Until one is answered, one is enough to ask.
-            let in_flight = if self.outage.is_some() { 1 } else { self.max_in_flight };
-            if self.in_flight.len() >= in_flight {
+            let asks = self.outage.as_ref().is_some_and(|outage| outage.asks);
+            if asks || self.in_flight.len() >= self.max_in_flight {
                 return Ok(());
             }
             let until = self.outage.as_ref().map(|outage| outage.until).filter(|until| *until > now);
             if until.is_none()
                 && let Some(request) = self.batcher.request(now, hurry)
             {
+                if let Some(outage) = &mut self.outage {
+                    outage.asks = true;
+                }
                 self.stats.requests.add(1);
                 let kinesis = Arc::clone(&self.kinesis);
                 self.in_flight.push(
@@ -281,19 +285,20 @@ impl KinesisSink {
         self.stats.failed.add(1);
         self.batcher.failed(request, now, &mut self.random);
         let outage = self.outage.get_or_insert_with(|| Outage::new(now));
+        outage.asks = false;
         match trouble.class {
             Class::Busy => outage.silent_since = None,
-            Class::Unreachable | Class::Unsigned => {
-                let since = *outage.silent_since.get_or_insert(now);
-                if now.duration_since(since) >= self.patience {
-                    return Err(trouble.error);
-                }
-            }
+            Class::Unreachable | Class::Unsigned => _ = outage.silent_since.get_or_insert(now),
             Class::Stale | Class::Fatal => return Err(trouble.error),
+        }
+        let left = outage.silent_since.map(|since| self.patience.saturating_sub(now.duration_since(since)));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(trouble.error);
         }
         // What was under way with a call that failed tells nothing new.
         if outage.until <= now {
-            outage.until = now + outage.backoff.next(&mut self.random);
+            let wait = outage.backoff.next(&mut self.random);
+            outage.until = now + left.map_or(wait, |left| wait.min(left));
         }
         trouble.log(outage.until - now, now.duration_since(outage.since));
         Ok(())

@@ -191,7 +191,7 @@ async fn a_busy_service_is_never_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_whose_calls_all_fail_is_asked_less_and_less_and_one_at_a_time() {
+async fn an_endpoint_whose_calls_all_fail_is_asked_less_and_less() {
     let script = Script::new((0..100_000).map(|_| Deed::Fail(Class::Busy)));
     let mut sink = sink(&script);
     let stats = sink.stats();
@@ -208,6 +208,64 @@ async fn an_endpoint_whose_calls_all_fail_is_asked_less_and_less_and_one_at_a_ti
     sink.close().await.unwrap();
     assert_eq!(stats.messages.get(), 12_000);
     assert!(answers_again.elapsed() < Duration::from_secs(22), "{:?}", answers_again.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_calls_that_fail_one_is_under_way_until_one_is_answered() {
+    let script = Script::new((0..7).map(|_| Deed::Fail(Class::Busy)));
+    let mut sink = sink(&script);
+    for n in 0..5_000 {
+        sink.feed(message(n)).await.unwrap();
+    }
+    sink.close().await.unwrap();
+    let times = script.times();
+    assert_eq!(times[..4], [0; 4]);
+    assert!(times[4] <= 110, "four that fail together are one failure: {times:?}");
+    assert!(times[3..8].windows(2).all(|pair| pair[1] >= pair[0] + 10), "{times:?}");
+    assert_eq!(times[8..12], [times[7] + 10; 4], "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn patience_begins_anew_with_each_sign_of_life() {
+    let silent = Deed::Fail(Class::Unreachable);
+    for sign in [Deed::Fail(Class::Busy), Deed::Accept] {
+        let mut script = Script::new([silent.clone(), sign, silent.clone()]);
+        Arc::get_mut(&mut script).unwrap().latency = Duration::from_millis(600);
+        let builder = KinesisSink::builder("s").rate_limit(None).patience(Duration::from_secs(1));
+        let mut sink = built(&script, builder, "one");
+        for n in 0..2 {
+            sink.send(message(n)).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_again_does_not_wait_for_a_call_of_before_the_failure() {
+    let script = Script::new([Deed::Fail(Class::Busy), Deed::Hang]);
+    let mut sink = sink(&script);
+    let stats = sink.stats();
+    for n in 0..1_000 {
+        sink.feed(message(n)).await.unwrap();
+    }
+    assert!(tokio::time::timeout(Duration::from_secs(1), sink.close()).await.is_err());
+    assert_eq!((stats.messages.get(), stats.held()), (500, 500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_try_is_made_when_patience_ends() {
+    for patience in [1, 5, 20, 60].map(Duration::from_secs) {
+        let script = Script::new((0..10_000).map(|_| Deed::Fail(Class::Unreachable)));
+        let mut sink = built(&script, KinesisSink::builder("s").rate_limit(None).patience(patience), "one");
+        let begun = Instant::now();
+        let mut n = 0;
+        // There is always something that does not wait for a try of its own.
+        while sink.feed(message(n)).await.is_ok() {
+            n += 1;
+            _ = tokio::time::timeout(Duration::from_millis(10), sink.flush()).await;
+        }
+        let late = begun.elapsed().saturating_sub(patience);
+        assert!(late < Duration::from_millis(500), "{patience:?} and {late:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

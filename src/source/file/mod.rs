@@ -204,14 +204,14 @@ impl Source for FileSource {
         self.blocking(move |place| {
             let is = |name: &str, own: &str| recorded.get(name).is_some_and(|value| value == own);
             let other = |what: &str| Err(place.error(ErrorKind::Conflict, what).cure(OTHER));
-            let size = place.size()?;
+            let size = place.size()?; // Before all else: a path that leads nowhere is a mistake of another kind.
             if !is("kind", "file") {
                 return other("results of another source are kept there already");
             }
             if !is("path", &place.path.display().to_string()) {
-                let path = recorded.get("path").map_or("no path", String::as_str);
+                let path = recorded.get("path").map(String::as_str).unwrap_or_default();
                 return Err(place
-                    .error(ErrorKind::Conflict, format!("results of the file {path} are kept there already"))
+                    .error(ErrorKind::Conflict, format!("results of the file {path:?} are kept there already"))
                     .cure("a file is known by its path: name it as it was named before, or write the results of this one to another place"));
             }
             if !is("format", place.format.name()) {

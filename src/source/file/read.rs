@@ -11,7 +11,7 @@ use compact_str::CompactString;
 use flate2::bufread::MultiGzDecoder;
 
 use super::Place;
-use crate::codec::{Found, Frame, Framer, columns};
+use crate::codec::{Found, Frame, Framer, MAX_RECORD, columns};
 use crate::record::{Line, Lines};
 use crate::source::Start;
 use crate::{Error, ErrorKind, Layout, Origin, Position, Record, RecordParts, Records};
@@ -50,8 +50,14 @@ impl Reader {
             let cure = "give a file whose first line names its columns";
             place.error(ErrorKind::Invalid, "the file is empty: it has no header").cure(cure)
         })?;
-        let columns = columns(&header.data, place.format.delimiter())
-            .map_err(|error| error.at(format!("{}, line {}", place.path.display(), header.line)))?;
+        let columns = columns(&header.data, place.format.delimiter()).map_err(|error| {
+            let path = place.path.display();
+            let feeds = memchr::memchr_iter(b'\n', &header.data).count() as u64;
+            match header.data.len() <= MAX_RECORD {
+                true => error.at(format!("{path}, line {}", header.line.saturating_sub(feeds))),
+                false => error.at(path),
+            }
+        })?;
         let layout = Layout::Delimited { delimiter: place.format.delimiter(), columns };
         let origin = Arc::new(Origin { partition: place.partition.clone(), layout });
         let modified = place.open()?.metadata().and_then(|metadata| metadata.modified());
