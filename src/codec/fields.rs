@@ -28,7 +28,7 @@ impl Fields {
     pub(super) fn split(&mut self, data: &[u8]) -> Result<impl ExactSizeIterator<Item = &[u8]>, Reason> {
         self.core.reset();
         // What looks like a byte order mark is data: that of the file is not in its records.
-        self.core.read_record(b"\n", &mut [0], &mut [0]);
+        self.core.read_record(LINE_END, &mut [0], &mut [0]);
         self.text.resize(data.len() + LINE_END.len(), 0);
         self.ends.resize(self.ends.capacity().max(16), 0);
         let (mut written, mut fields) = (0, 0);

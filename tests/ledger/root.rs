@@ -163,10 +163,8 @@ async fn of_a_file_that_has_changed_is_refused_and_one_that_has_grown_goes_on() 
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("there is no such file") && error.to_string().contains("a.tsv"), "{error}");
 
-    let nowhere = files.path().join("b.tsv");
-    assert_eq!(read(&nowhere, &out).await.unwrap_err().kind(), ErrorKind::NotFound);
-
-    let other = nowhere;
+    let other = files.path().join("b.tsv");
+    assert_eq!(read(&other, &out).await.unwrap_err().kind(), ErrorKind::NotFound);
     fs::write(&other, "a\tb\n1\t2\n3\t4\n").unwrap();
     assert_eq!(read(&other, &out).await.unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!(keys(&store(&out)).await, before);

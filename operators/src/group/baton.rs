@@ -2,8 +2,8 @@
 //!
 //! The readers share a source that any of them may poll, always with the baton as its waker. When the source has
 //! something, one waiting reader gets the baton: it is woken, polls the source for all, and hands the baton on when it
-//! has what it wants or is dropped. A reader whose own item has come is woken by itself. So there
-//! is one wake for each event of the source and for each item that somebody waits for, however many readers there are.
+//! has what it wants or is dropped. A reader whose own item has come is woken by itself. So there is one wake for each
+//! event of the source and for each item that somebody waits for, however many readers there are.
 
 use std::cell::Cell;
 use std::num::NonZeroU64;
